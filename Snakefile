@@ -1,0 +1,39 @@
+# earthdim: pre-training variants -> embeddings -> intrinsic dimension, probes -> correlation -> figures, report.
+#
+#   snakemake --cores 2                                          the experiment `default`
+#   snakemake --cores 2 --config experiment=smoke                another experiment of config/experiment
+#   snakemake --cores 2 branch --config branch=modality          the rows of one branch
+#   snakemake --cores 2 --config 'overrides=[sample.n=2000]'     other values, under names of their own
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/dimension.smk"
+include: "workflow/rules/probe.smk"
+include: "workflow/rules/correlate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        figures,
+        all_tables,
+        extra_datasets,
+
+
+rule branch:
+    input:
+        branch_tables,
+
+
+onsuccess:
+    shell(finish_command())

@@ -1,0 +1,132 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+from earthdim import artefacts
+from earthdim.artefacts import ArtefactError
+
+
+@pytest.fixture
+def dataset():
+    rng = np.random.default_rng(0)
+    return xr.Dataset(
+        {
+            "embedding": (("point", "feature"), rng.normal(size=(300, 7)).astype(np.float32)),
+            "lon": ("point", rng.random(300)),
+        },
+        coords={"point": np.arange(300)},
+    )
+
+
+@pytest.fixture
+def store(tmp_path, dataset):
+    path = tmp_path / "a" / "embeddings.zarr"
+    artefacts.save_store(dataset, path, "embeddings", {"code": "c"})
+    return path
+
+
+def test_a_store_comes_back_as_it_was(store, dataset):
+    back = artefacts.open_store(store, "embeddings")
+    xr.testing.assert_equal(back.drop_attrs(), dataset)
+    assert back["embedding"].dtype == np.float32
+    assert json.loads(back.attrs["provenance"]) == {"code": "c"}
+
+
+def test_manifest_holds_rows_and_digests(store, dataset):
+    manifest = artefacts.read_json(artefacts.manifest_path(store))
+    assert manifest["sizes"] == {"point": 300, "feature": 7}
+    assert manifest["sha256"]["embedding"] == artefacts.array_digest(dataset["embedding"].values)
+
+
+def test_publishing_leaves_nothing_beside(store):
+    assert sorted(path.name for path in store.parent.iterdir()) == ["embeddings.json", "embeddings.zarr"]
+
+
+def test_a_deleted_chunk_is_noticed_not_read_as_fill_values(store):
+    shutil.rmtree(store / "embedding" / "c")
+    with pytest.raises(ArtefactError, match="embedding is damaged"):
+        artefacts.open_store(store, "embeddings")
+
+
+def test_an_integer_chunk_that_is_deleted_is_noticed_too(store):
+    shutil.rmtree(store / "point" / "c")
+    with pytest.raises(ArtefactError, match="point is damaged"):
+        artefacts.open_store(store, "embeddings")
+
+
+def test_a_store_without_the_last_mark_is_refused(store):
+    metadata = json.loads((store / "zarr.json").read_text())
+    del metadata["attributes"]["complete"]
+    (store / "zarr.json").write_text(json.dumps(metadata))
+    with pytest.raises(ArtefactError, match="not complete"):
+        artefacts.open_store(store, "embeddings")
+
+
+def test_another_kind_or_schema_is_refused(store, monkeypatch):
+    with pytest.raises(ArtefactError, match="not points"):
+        artefacts.open_store(store, "points")
+    monkeypatch.setitem(artefacts.SCHEMA_VERSIONS, "embeddings", 999)
+    with pytest.raises(ArtefactError, match="schema"):
+        artefacts.open_store(store, "embeddings")
+
+
+def test_a_missing_store_is_one_clear_error(tmp_path):
+    with pytest.raises(ArtefactError, match="no such store"):
+        artefacts.open_store(tmp_path / "nothing.zarr", "points")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_never_written(tmp_path, dataset, bad):
+    dataset["lon"].values[3] = bad
+    with pytest.raises(ArtefactError, match="lon holds values that are not finite"):
+        artefacts.save_store(dataset, tmp_path / "x.zarr", "points", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_what_stood_there(tmp_path):
+    path = tmp_path / "t.csv"
+    artefacts.write_table(pd.DataFrame({"a": [1]}), path)
+
+    class Broken:
+        def to_csv(self, partial, **_):
+            partial.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        artefacts.write_table(Broken(), path)
+    assert path.read_text() == "a\n1\n"
+    assert [item.name for item in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_tables_keep_full_precision_and_empty_cells(tmp_path):
+    table = pd.DataFrame({"a": [0.1 + 0.2, np.nan], "b": ["", "x"], "none": [np.nan, np.nan]})
+    numbers = pd.DataFrame({"x": np.random.default_rng(0).normal(size=10_000) ** 9})
+    artefacts.write_table(numbers, tmp_path / "n.csv")
+    assert (artefacts.read_table(tmp_path / "n.csv")["x"] == numbers["x"]).all()
+    artefacts.write_table(table, tmp_path / "t.csv")
+    back = artefacts.read_table(tmp_path / "t.csv")
+    assert back["a"][0] == 0.1 + 0.2
+    assert list(back["b"]) == ["", "x"]
+    assert (tmp_path / "t.csv").read_text().splitlines()[2] == ",x,"
+
+
+def test_a_table_without_a_contracted_column_is_refused_and_extra_ones_come_last(tmp_path):
+    row = dict.fromkeys(artefacts.COLUMNS["probe"], 1)
+    artefacts.write_table(pd.DataFrame([{"extra": 2, **row}]), tmp_path / "p.csv", "probe")
+    header = (tmp_path / "p.csv").read_text().splitlines()[0].split(",")
+    assert header == [*artefacts.COLUMNS["probe"], "extra"]
+    del row["leaked"]
+    with pytest.raises(ArtefactError, match="lacks leaked"):
+        artefacts.write_table(pd.DataFrame([row]), tmp_path / "p.csv", "probe")
+
+
+def test_checkpoints_come_back(tmp_path):
+    state = {"w": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor([1, 2])}
+    artefacts.save_checkpoint(state, tmp_path / "c.safetensors", {"code": "x"})
+    back = artefacts.open_checkpoint(tmp_path / "c.safetensors")
+    assert all(torch.equal(back[name], state[name]) for name in state)

@@ -1,0 +1,404 @@
+"""Figures show what the tables hold, in type that can be read at the printed size, and the same bytes each time."""
+
+import io
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from docutils.core import publish_parts
+from figure_tables import TASKS, coastline, local_map, tables
+from jinja2 import Environment
+from matplotlib.text import Text
+
+from earthdim import artefacts
+from earthdim.figures import (
+    cells,
+    gap,
+    heads,
+    local_maps,
+    loss,
+    modality,
+    performance,
+    resolution,
+    style,
+    twins,
+)
+from earthdim.figures.published import published
+
+CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
+LINEAR = ["ridge", "logistic"]
+MAPS = [local_map("satclip_l10", n=500), local_map("geoclip_released", n=500, level=9.0)]
+
+FIGURES = {
+    "resolution": lambda t: resolution.draw(t.variants, t.dimension),
+    "modality": lambda t: modality.draw(t.variants, t.dimension),
+    "twins": lambda t: twins.draw(t.variants, t.dimension),
+    "performance": lambda t: performance.draw(
+        t.variants, t.dimension, t.probe, t.correlation, estimator="fishers", split="blocks", heads=LINEAR
+    ),
+    "activation": lambda t: performance.draw(
+        t.variants, t.dimension, t.probe, t.correlation, estimator="twonn", split="blocks", heads=["mlp"],
+        space="activation",
+    ),
+    "gap": lambda t: gap.draw(t.variants, t.probe, heads=LINEAR),
+    "heads": lambda t: heads.draw(
+        t.correlation, level="within", heads={"linear": LINEAR, "MLP": ["mlp"]}, splits=["random", "blocks"]
+    ),
+    "local_maps": lambda t: local_maps.draw(MAPS, coastline()),
+    "loss": lambda t: loss.draw(t.variants, t.curves, batch=512),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def large():
+    return tables(large=True)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return tables(large=False)
+
+
+@cache
+def drawn(name, is_large):
+    """Draw a figure once, with its layout done."""
+    figure = FIGURES[name](tables(large=is_large))
+    figure.draw_without_rendering()
+    return figure
+
+
+def panel(figure, start):
+    (found,) = [axes for axes in figure.axes if axes.get_title(loc="left").startswith(start)]
+    return found
+
+
+def marks_at(axes, marker, **properties):
+    """Places of the single marks drawn with a marker."""
+    lines = [line for line in axes.lines if line.get_marker() == marker]
+    lines = [line for line in lines if all(getattr(line, f"get_{k}")() == v for k, v in properties.items())]
+    return np.array([point for line in lines for point in line.get_xydata()])
+
+
+def words(figure):
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+
+
+# What holds for every figure
+
+
+@pytest.mark.parametrize("is_large", [True, False], ids=["large", "small"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_fit_the_page_and_can_be_read(name, is_large):
+    figure = drawn(name, is_large)
+    assert figure.get_figwidth() == style.WIDTH
+    assert 1 < figure.get_figheight() < 9.5
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    assert min(sizes) >= style.SMALL
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_words_leave_the_page(name):
+    figure = drawn(name, True)
+    page = figure.bbox
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text() and text.axes is not None and text.axes.axison:
+            box = text.get_window_extent()
+            assert box.x0 > page.x0 - 1, text
+            assert box.x1 < page.x1 + 1, text
+
+
+@pytest.mark.parametrize("name", ["resolution", "local_maps"])
+def test_bytes_depend_on_the_tables_alone(name, small):
+    saved = []
+    for _ in range(2):
+        file = io.BytesIO()
+        FIGURES[name](small).savefig(file, format="svg")
+        saved.append(file.getvalue())
+    assert saved[0] == saved[1]
+    assert b"<dc:date>" not in saved[0]
+
+
+def test_saving_by_path_has_no_date_either(tmp_path, small):
+    FIGURES["twins"](small).savefig(tmp_path / "twins.svg")
+    assert "<dc:date>" not in (tmp_path / "twins.svg").read_text()
+
+
+def test_tables_read_from_disk_draw_the_same(tmp_path, large):
+    back = SimpleNamespace()
+    for kind in ("variants", "dimension", "probe", "correlation"):
+        artefacts.write_table(getattr(large, kind), tmp_path / f"{kind}.csv", kind)
+        setattr(back, kind, artefacts.read_table(tmp_path / f"{kind}.csv"))
+    mine = [line.get_xydata() for axes in drawn("performance", True).axes for line in axes.lines]
+    other = [line.get_xydata() for axes in FIGURES["performance"](back).axes for line in axes.lines]
+    assert len(mine) == len(other)
+    assert all(np.array_equal(a, b) for a, b in zip(mine, other, strict=True))
+
+
+def test_tables_are_left_as_they_were(small):
+    before = {name: table.copy() for name, table in vars(small).items()}
+    for draw in FIGURES.values():
+        draw(small)
+    for name, table in before.items():
+        pd.testing.assert_frame_equal(getattr(small, name), table)
+
+
+# Cells
+
+
+def test_seeds_are_averaged_and_their_range_kept(large):
+    rows = cells.embedding_rows(large.dimension, large.variants, None)
+    _, fishers = cells.one_measure(rows, "fishers", None)
+    averaged = cells.average(fishers)
+    cell = averaged[(averaged["resolution"] == "l40") & (averaged["weights"] == "trained")].iloc[0]
+    own = large.dimension[
+        large.dimension["variant"].isin(["satclip_l40_rgb_short_s0", "satclip_l40_rgb_short_s1"])
+    ]
+    values = own[(own["estimator"] == "fishers") & (own["space"] == "embedding")]["value"]
+    assert len(values) == 2
+    assert (cell["value"], cell["least"], cell["greatest"]) == (values.mean(), values.min(), values.max())
+
+
+def test_points_default_to_the_largest_sample(large):
+    fewer = large.dimension.assign(points="land-2000-r0", n=2000, value=99.0)
+    rows = cells.embedding_rows(pd.concat([fewer, large.dimension]), large.variants, None)
+    assert set(rows["points"]) == {"land-10000-r0"}
+    with pytest.raises(ValueError, match="points"):
+        cells.embedding_rows(large.dimension, large.variants, "sphere-1-r0")
+
+
+def test_a_sweep_keeps_the_modality_that_was_swept(large):
+    rows = cells.embedding_rows(large.dimension, large.variants, None)
+    sweeps = {part["model"].iloc[0]: part for part in cells.sweep(cells.average(rows))}
+    assert sweeps["satclip"]["resolution"].tolist() == ["l5", "l10", "l20", "l40"]
+    assert set(sweeps["satclip"]["modality"]) == {"rgb"}
+    assert set(sweeps["geoclip"]["weights"]) == {"trained"}
+
+
+def test_an_ambiguous_k_is_refused(large):
+    twice = pd.concat([large.dimension, large.dimension.assign(k=50)])
+    rows = cells.embedding_rows(twice, large.variants, None)
+    with pytest.raises(ValueError, match="mle, None"):
+        cells.one_measure(rows, "mle", None)
+    assert cells.one_measure(rows, "mle", 50)[0] == 50
+
+
+def test_a_variant_without_facts_is_refused(large):
+    with pytest.raises(ValueError, match="satclip_l5_untrained_s0"):
+        cells.embedding_rows(large.dimension, large.variants.iloc[2:], None)
+
+
+# One figure each
+
+
+def test_published_values_are_those_of_the_paper():
+    table = published().set_index(["model", "resolution", "estimator"])
+    assert table.loc[("satclip", "l10", "fishers"), "value"] == 5.00
+    assert table.loc[("satclip", "l40", "mle"), "value"] == 2.03
+    assert table.loc[("geoclip", "", "mom"), "value"] == 13.02
+    approximate = table[table["approximate"] == "yes"]
+    assert approximate["value"].to_dict() == {("satclip", "l20", "fishers"): 6.5}
+    assert len(table) == 41
+    assert table["source"].str.contains("2511.02101").all()
+
+
+def test_resolution_shows_means_twins_released_and_published(large):
+    axes = panel(drawn("resolution", True), "FisherS")
+    assert axes.get_xlim()[0] > axes.get_xlim()[1]
+    sweep = next(
+        line.get_xydata() for line in axes.lines if len(line.get_xdata()) == 4 and line.get_marker() == "^"
+    )
+    assert sweep[:, 0].tolist() == [10007, 4448, 2107, 1026]
+    own = large.dimension[(large.dimension["resolution"] == "l5") & (large.dimension["weights"] == "trained")]
+    own = own[(own["estimator"] == "fishers") & (own["space"] == "embedding")]
+    assert sweep[0, 1] == pytest.approx(own["value"].mean())
+    assert [tuple(place) for place in marks_at(axes, "D")] == [
+        (4448, 5.0),
+        (1026, 8.08),
+        (78, 7.68),
+        (2107, 6.5),
+    ]
+    assert marks_at(axes, "*")[0][0] == 78
+    assert {"amin", "sigma", "l", "1024", "0p1"} <= set(words(drawn("resolution", True)))
+
+
+def test_resolution_ignores_published_values_of_another_k(large):
+    figure = resolution.draw(large.variants, large.dimension, published().assign(k=100))
+    assert len(marks_at(panel(figure, "MLE"), "D")) == 0
+
+
+def test_modality_keeps_the_order_of_the_experiment():
+    axes = panel(drawn("modality", True), "MLE")
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == ["rgb", "rgb-elevation", "rgb-elevation-climate", "untrained twin"]
+    assert "SatCLIP l5" not in words(drawn("modality", True))
+    open_marks = marks_at(axes, "^", markerfacecolor="white")
+    assert np.round(open_marks[:, 1]).tolist() == [3, 3]
+
+
+def test_twins_pair_each_cell_with_its_twin(small):
+    axes = panel(drawn("twins", False), "MLE")
+    rows = small.dimension[
+        (small.dimension["estimator"] == "mle") & (small.dimension["weights"] == "trained")
+    ]
+    rows = rows[rows["space"] == "embedding"]
+    assert marks_at(axes, "o", fillstyle="full")[:, 0].tolist() == rows["value"].tolist()
+    assert marks_at(axes, "o", fillstyle="none")[:, 0].tolist() == rows["twin_value"].tolist()
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["SatCLIP l10", "SatCLIP l40"]
+
+
+def test_performance_says_what_the_correlation_table_says(large):
+    row = large.correlation.query(
+        "estimator == 'fishers' and task == 'climate-zone' and split == 'blocks' and head == 'logistic'"
+    )
+    within, pooled = row[row["level"] == "within"].iloc[0], row[row["level"] == "pooled"].iloc[0]
+    text = next(
+        text for text in words(drawn("performance", True)) if f"{abs(within['value']):.2f}, adj" in text
+    )
+    assert f"within ρ {within['value']:.2f}, adj. p {within['p_adjusted']:.2g}".replace("-", "−") in text
+    assert f"pooled ρ {pooled['value']:.2f}".replace("-", "−") in text
+    assert "12 cells, 3 families" in text
+    assert "no coefficient: too few cells" in words(drawn("performance", False))
+
+
+def test_performance_opens_leaking_cells(large):
+    axes = panel(drawn("performance", True), "temperature")
+    leaking = large.probe.query(
+        "task == 'temperature' and leaked == 'yes' and split == 'blocks' and head == 'ridge'"
+    )
+    means = leaking[leaking["metric"] == "r2"].groupby("resolution")["value"].mean()
+    shown = marks_at(axes, "^", fillstyle="none")
+    assert sorted(shown[:, 1]) == pytest.approx(sorted(means))
+    assert len(marks_at(panel(drawn("performance", True), "elevation"), "s", fillstyle="left")) == 4
+
+
+def test_performance_far_below_chance_is_an_arrow_at_the_floor(large):
+    fallen = large.probe.assign(value=large.probe["value"].mask(large.probe["resolution"] == "l40", -30.0))
+    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR}
+    figure = performance.draw(large.variants, large.dimension, fallen, large.correlation, **options)
+    axes = panel(figure, "temperature")
+    assert marks_at(axes, "v")[:, 1].tolist() == [-0.5, -0.5]
+    assert axes.get_ylim()[0] > -0.7
+
+
+def test_two_heads_for_one_task_are_refused(large):
+    with pytest.raises(ValueError, match="temperature has several"):
+        gap.draw(large.variants, large.probe, heads=["ridge", "mlp"])
+    with pytest.raises(ValueError, match="checkerboard"):
+        gap.draw(large.variants, large.probe, heads=LINEAR, honest="checkerboard")
+
+
+def test_gap_has_random_across_and_blocks_up(large):
+    axes = panel(drawn("gap", True), "temperature")
+    chosen = large.probe.query(
+        "task == 'temperature' and head == 'ridge' and primary and weights == 'released'"
+    )
+    values = chosen.set_index("split")["value"]
+    assert marks_at(axes, "*")[0].tolist() == [values["random"], values["blocks"]]
+    cell = ["model", "resolution", "modality"]
+    chosen = large.probe.query(
+        "task == 'temperature' and head == 'ridge' and primary and weights == 'trained'"
+    )
+    means = chosen.groupby([*cell, "split"])["value"].mean().unstack("split")
+    assert f"R², gap {(means['random'] - means['blocks']).median():.2f}" in words(drawn("gap", True))
+
+
+def test_heads_writes_each_coefficient_once_and_hatches_the_rest(large):
+    axes = panel(drawn("heads", True), "linear head, random split")
+    within = large.correlation.query("level == 'within' and split == 'random' and head in @LINEAR")
+    assert len(axes.texts) == len(within) == 5 * len(TASKS)
+    row = within.query("estimator == 'fishers' and task == 'country'").iloc[0]
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    place = (list(TASKS).index("country"), names.index("FisherS"))
+    (text,) = [text.get_text() for text in axes.texts if text.get_position() == place]
+    assert text.rstrip("*").replace("−", "-") == f"{row['value']:.2f}".replace("0.", ".")
+    assert text.endswith("*") == (row["p_adjusted"] < 0.05)
+    assert not panel(drawn("heads", False), "linear head, random split").texts
+
+
+def test_maps_share_one_scale_and_name_k_and_radius():
+    figure = drawn("local_maps", True)
+    scales = {
+        (c.norm.vmin, c.norm.vmax)
+        for axes in figure.axes
+        for c in axes.collections
+        if c.get_array() is not None
+    }
+    both = np.concatenate([one["local_dimension"].values for one in MAPS])
+    # The colour bar holds the third mappable.
+    assert tuple(np.quantile(both, [0.02, 0.98])) in scales
+    shared = [axes.collections[-1].norm for axes in figure.axes[:2]]
+    assert shared[0] is shared[1]
+    radius = float(MAPS[0]["neighbour_radius_km"][0])
+    assert words(figure).count(f"k = 100, median radius {radius:,.0f} km") == 2
+
+
+def test_coast_lines_do_not_cross_the_map():
+    lines = local_maps._coast_lines(coastline())
+    assert all(np.abs(np.diff(line[:, 0])).max() < 1 for line in lines)
+    assert len(lines) == 3
+
+
+def test_equal_earth_keeps_areas():
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+    areas = []
+    for lat in (0, 60):
+        x, y = local_maps._project(corners[:, 0], corners[:, 1] + lat).T
+        areas.append(0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
+    bands = [np.diff(np.sin(np.radians([lat, lat + 1])))[0] for lat in (0, 60)]
+    assert areas[0] / areas[1] == pytest.approx(bands[0] / bands[1], rel=1e-3)
+
+
+def test_loss_leaves_out_steps_without_validation(small):
+    axes = panel(drawn("loss", False), "SatCLIP, rgb")
+    lengths = sorted(len(line.get_xdata()) for line in axes.lines)
+    assert lengths == [2, 11, 11, 21, 21]
+    with pytest.raises(ValueError, match="curves"):
+        loss.draw(small.variants, small.curves.iloc[:0])
+
+
+def test_a_wide_range_of_dimensions_becomes_logarithmic():
+    _, (axes,), _ = style.panels(1, 1, 2.0)
+    assert not style.dimension_axis(axes, "y", [2.0, 7.0])
+    assert axes.get_yscale() == "linear"
+    assert style.dimension_axis(axes, "y", [2.0, 70.0])
+    assert axes.get_yscale() == "log"
+
+
+def test_too_many_families_are_refused():
+    with pytest.raises(ValueError, match="8 families"):
+        style.looks([f"family{number}" for number in range(8)])
+
+
+# Captions
+
+FACTS = {
+    "n": 10000, "k": 20, "k_local": 100, "seeds": 2, "sample": "uniform by area on land", "task_n": 5000,
+    "split": "spatial blocks", "head": "MLP", "draws": 9999, "batch": 512, "folds": 5, "block_degrees": 10,
+    "buffer_km": 100, "level": "within",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("facts", [FACTS, {}], ids=["facts", "bare"])
+@pytest.mark.parametrize("path", sorted(CAPTIONS.glob("*.rst")), ids=lambda path: path.stem)
+def test_captions_are_valid_with_and_without_facts(path, facts):
+    given = SimpleNamespace(
+        params={"caption": facts} if facts else {},
+        wildcards=SimpleNamespace(experiment="default", table="probe"),
+        config={"experiment": "default"},
+    )
+    text = (
+        Environment(trim_blocks=True, lstrip_blocks=True)
+        .from_string(path.read_text())
+        .render(snakemake=given)
+    )
+    assert "{" not in text
+    body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["body"]
+    assert "system-message" not in body
+    if path.stem not in ("workflow", "table"):
+        assert "Not to be concluded" in text
+        assert "default" in text
+    if facts and path.stem in ("resolution", "twins", "modality", "performance", "heads"):
+        assert "about 307 km" in text

@@ -1,0 +1,45 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from earthdim.encodings.space2vec import Grid
+
+LONLAT = torch.tensor([[12.5, 41.9], [-180.0, -90.0], [180.0, 90.0], [0.0, 0.0]], dtype=torch.float64)
+
+
+def test_features_scale_by_scale():
+    grid = Grid(scales=3, min_scale=0.1, max_scale=10)
+    encoded = grid(LONLAT)
+    assert encoded.dtype == torch.float32
+    assert encoded.shape == (4, grid.width) == (4, 12)
+    longitude, latitude = LONLAT.numpy().T
+    expected = []
+    for scale in (0.1, 1.0, 10.0):
+        for degrees in (longitude, latitude):
+            expected += [np.sin(degrees / scale), np.cos(degrees / scale)]
+    np.testing.assert_allclose(encoded, np.stack(expected, axis=1), atol=1e-6)
+
+
+def test_nominal_wavelength_is_two_pi_times_the_smallest_scale():
+    kilometres = 2 * math.pi * 0.1 * 111.195
+    assert Grid(32, 0.1, 360).nominal_wavelength_km == pytest.approx(kilometres, abs=0.01)
+
+
+def test_published_size():
+    grid = Grid(scales=32, min_scale=0.1, max_scale=360)
+    assert grid.width == 128
+    assert not grid.state_dict()
+
+
+@pytest.mark.parametrize("scales", [0, 1, 2.0, True])
+def test_bad_number_of_scales(scales):
+    with pytest.raises(ValueError, match="scales"):
+        Grid(scales, 1, 10)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (2, 1), (1, 1), (1, math.inf), (math.nan, 1)])
+def test_bad_range_of_scales(low, high):
+    with pytest.raises(ValueError, match="min_scale"):
+        Grid(4, low, high)

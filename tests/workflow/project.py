@@ -1,0 +1,95 @@
+"""A project of its own for a test: a copy of the checkout's code and config, run by Snakemake for real."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config", "workflow", "envs")
+
+
+class Project:
+    """A folder with the workflow's code and config, and what its runs made."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path) -> "Project":
+        folder.mkdir(parents=True)
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            else:
+                shutil.copy2(source, folder / part)
+        return cls(folder)
+
+    def copy(self, folder: Path) -> "Project":
+        """The same project and results elsewhere, with their times, so that tests do not disturb each other."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
+    def run(self, *arguments: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess:
+        """Run Snakemake in the folder, with the folder's own package."""
+        environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
+        environment |= {
+            "PYTHONPATH": str(self.folder / "workflow" / "src"),
+            "SNAKEMAKE_PROFILE": "workflow/profiles/local",
+        }
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout[-6000:]}")
+        return done
+
+    def planned(self, *arguments: str) -> set[tuple[str, str]]:
+        """The jobs that a dry run plans: (rule, its wildcards as Snakemake prints them)."""
+        output = self.run("--dry-run", *arguments).stdout
+        jobs = set()
+        for block in re.split(r"\n(?=(?:local)?rule \w+:)", output)[1:]:
+            rule = re.match(r"(?:local)?rule (\w+):", block).group(1)
+            wildcards = re.search(r"^\s+wildcards: (.*)$", block, re.MULTILINE)
+            jobs.add((rule, wildcards.group(1) if wildcards else ""))
+        return jobs
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text in one of the project's files."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} does not hold {old!r}"
+        path.write_text(text.replace(old, new, 1))
+
+    def write(self, file: str, text: str) -> None:
+        """Add a file."""
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def files(self, *below: str, times: bool = False) -> dict[str, str]:
+        """Digest of every file under results (with its time of change if asked), benchmarks and logs left out."""
+        root = self.folder / "results"
+        found = {}
+        for path in sorted(root.rglob("*")):
+            name = str(path.relative_to(root))
+            if path.is_file() and not name.startswith(("logs/", "benchmarks/")) and name.startswith(below or ("",)):
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[name] = f"{digest} {path.stat().st_mtime_ns}" if times else digest
+        return found
+
+
+def rules_of(jobs: set[tuple[str, str]]) -> set[str]:
+    """The rules of planned jobs."""
+    return {rule for rule, _ in jobs}
+
+
+def variants_of(jobs: set[tuple[str, str]], rule: str) -> set[str]:
+    """The variants that a rule's planned jobs are for."""
+    found = (re.search(r"variant=([^,]+)", wildcards) for name, wildcards in jobs if name == rule)
+    return {match.group(1) for match in found if match}

@@ -1,0 +1,87 @@
+"""What a change reruns, and what it leaves alone."""
+
+import pytest
+from project import rules_of, variants_of
+
+pytestmark = pytest.mark.workflow
+
+TINY = ("--config", "experiment=tiny")
+ENCODERS = {"pretrain", "embed", "neighbours", "dimension", "probe"}
+
+
+def test_a_second_run_has_nothing_to_do(project):
+    assert "Nothing to be done" in project.run(*TINY).stdout
+
+
+def test_editing_a_resolution_leaf_retrains_only_its_variants(project):
+    project.edit("config/resolution/l10.yaml", "legendre_polys: 10", "legendre_polys: 11")
+    jobs = project.planned(*TINY)
+    assert variants_of(jobs, "pretrain") == {"satclip_l10_rgb_tiny_s0", "satclip_l10_untrained_s0"}
+    assert not rules_of(jobs) & {"dataset", "points", "features", "labels"}
+
+
+def test_a_comment_in_a_leaf_reruns_nothing(project):
+    project.edit("config/resolution/l10.yaml", "# @package _global_\n", "# @package _global_\n# a new remark\n")
+    assert not rules_of(project.planned(*TINY))
+
+
+def test_editing_the_code_of_an_encoding_retrains_exactly_its_variants(project):
+    file = "workflow/src/earthdim/encodings/space2vec.py"
+    project.edit(file, "def forward(", "def _unused(self):\n        return 1\n\n    def forward(")
+    jobs = project.planned(*TINY)
+    assert variants_of(jobs, "pretrain") == {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
+
+
+def test_editing_a_docstring_reruns_nothing(project):
+    project.edit("workflow/src/earthdim/encodings/space2vec.py", '"""', '"""In other words: ')
+    project.edit("workflow/src/earthdim/pretrain.py", '"""', '"""In other words: ')
+    assert not rules_of(project.planned(*TINY))
+
+
+def test_editing_the_probes_retrains_none(project):
+    project.write(
+        "workflow/src/earthdim/probes.py",
+        (project.folder / "workflow/src/earthdim/probes.py").read_text() + "\n\nCHANGED = True\n",
+    )
+    jobs = project.planned(*TINY)
+    assert "probe" in rules_of(jobs)
+    assert not rules_of(jobs) & {"pretrain", "embed", "neighbours", "dimension", "features"}
+
+
+def test_editing_an_estimator_leaf_reruns_the_dimension_alone(project):
+    project.edit("config/estimator/mom.yaml", "k: 20", "k: 15")
+    assert rules_of(project.planned(*TINY)) & ENCODERS == {"dimension"}
+
+
+def test_another_schema_version_reruns_what_writes_it(project):
+    project.edit("workflow/src/earthdim/artefacts.py", '"probe": ', '"probe": 90')
+    assert rules_of(project.planned(*TINY)) & ENCODERS == {"probe"}
+
+
+def test_adding_a_variant_computes_only_that_one_and_the_tables(project):
+    project.edit("config/experiment/tiny.yaml", "resolution: [l5, l10]", "resolution: [l5, l10, l20]")
+    jobs = project.planned(*TINY)
+    new = {"satclip_l20_rgb_tiny_s0", "satclip_l20_untrained_s0"}
+    assert all(variants_of(jobs, rule) == new for rule in ENCODERS)
+    assert {"tables", "correlate"} <= rules_of(jobs)
+    assert not rules_of(jobs) & {"dataset", "points", "features", "labels"}
+
+
+def test_forcerun_of_a_branch_touches_that_branch_alone(project):
+    jobs = project.planned("branch", "--config", "experiment=tiny", "branch=csp", "--forcerun", "pretrain")
+    csp = {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
+    assert all(variants_of(jobs, rule) == csp for rule in ENCODERS)
+
+
+def test_an_override_never_changes_a_finished_artefact(project):
+    before = project.files(times=True)
+    project.run("--config", "experiment=tiny", "overrides=[sample.n=600,schedule.steps=12]")
+    after = project.files(times=True)
+    assert {name: after.get(name) for name in before} == before
+    new = {name.split("/")[0] for name in after if name not in before}
+    assert any(name.startswith("tiny@") for name in new)
+    variants = {name.split("/")[1] for name in after if name not in before and name.startswith("variants/")}
+    assert any(name.startswith("satclip_l10_rgb_tiny_s0@") for name in variants)
+    # The untrained twins know no schedule: they are shared, and only embedded at the new points.
+    assert "satclip_l10_untrained_s0" in variants
+    assert "Nothing to be done" in project.run(*TINY).stdout

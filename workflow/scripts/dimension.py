@@ -1,0 +1,34 @@
+"""Global and local intrinsic dimension of one embedding."""
+
+from earthdim import artefacts, runtime
+from earthdim.measure import local_map, measure
+from earthdim.neighbours import Graph, prepare
+
+job = snakemake.params.job
+names = f"{snakemake.wildcards.variant} {snakemake.wildcards.points}"
+log = runtime.begin(snakemake.rule, names, snakemake.log[0], job)
+config = job["config"]
+embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings")
+neighbours = artefacts.open_store(snakemake.input.neighbours, "neighbours")
+prepared = prepare(embeddings["embedding"].values)
+graph = Graph(neighbours["distance"].values, neighbours["index"].values)
+rows, pointwise = measure(prepared, graph, config["estimators"])
+name = config["local_estimator"]
+k = config["estimators"][name]["k"]
+local = local_map(prepared, pointwise, artefacts.lonlat(embeddings), name, k)
+store = embeddings[["lon", "lat"]].isel(point=local.kept)
+store["local_dimension"] = ("point", local.value)
+store["neighbour_radius_km"] = ("point", local.radius_km[local.kept])
+store.attrs = {"variant": snakemake.wildcards.variant, "estimator": name, "k": k}
+artefacts.save_store(store, snakemake.output.store, "local_dimension", runtime.provenance(job))
+rows = rows.assign(
+    variant=snakemake.wildcards.variant,
+    points=snakemake.wildcards.points,
+    n=len(embeddings["point"]),
+    replicate=config["replicate"],
+    space="embedding",
+)
+artefacts.write_table(
+    rows.assign(task="", split="", head="", low=None, high=None, interval=""), snakemake.output.table
+)
+log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f}" for row in rows.itertuples()))

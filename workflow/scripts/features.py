@@ -1,0 +1,18 @@
+"""Frozen features of one source at the training locations."""
+
+import xarray as xr
+
+from earthdim import artefacts, runtime
+from earthdim.build import build
+
+job = snakemake.params.job
+log = runtime.begin(snakemake.rule, snakemake.wildcards.features, snakemake.log[0], job)
+source = build(
+    {key: value for key, value in job["config"]["source"].items() if key not in ("about", "dataset")}
+)
+points = artefacts.open_store(snakemake.input.points, "points")
+dataset = artefacts.open_store(snakemake.input.dataset, "dataset")
+values = source.features(dataset, artefacts.lonlat(points))
+features = xr.Dataset({"feature": (("point", "width"), values)}, coords={"point": points["point"]})
+artefacts.save_store(features, snakemake.output.store, "features", runtime.provenance(job))
+log.info("%d x %d", *values.shape)

@@ -1,0 +1,77 @@
+"""End a run: write the report if its parts are there, say what the run cost and where everything is.
+
+Called by the Snakefile when a run succeeded (`--fresh`), and by envs/run after a run with nothing to do; takes
+Snakemake's own arguments and reads `--config` and a few flags from them.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from earthdim import grid
+from earthdim.budget import budget
+
+ROOT = Path(__file__).parents[2]
+RESULTS = Path("results")
+# With one of these, Snakemake ran no job.
+IDLE = {
+    "-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--report", "-h", "--help", "-v", "--version", "--dag",
+    "--rulegraph", "--filegraph", "--summary", "-S", "--detailed-summary", "-D", "--list-rules", "-l", "--touch", "-t",
+    "--delete-all-output", "--delete-temp-output", "--cleanup-metadata", "--cm", "--archive", "--lint-rules",
+}  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", "-C", nargs="*", action="extend", default=[])
+    parser.add_argument("--fresh", action="store_true")
+    known, rest = parser.parse_known_args(arguments)
+    if IDLE & set(rest) or "branch" in rest:
+        return 0
+    config = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in known.config)}
+    experiment = grid.resolve(
+        ROOT / "config",
+        config.get("experiment", "default"),
+        config.get("overrides", []),
+        Path(".snakemake") / "grid",
+    )
+    folder = RESULTS / experiment.name
+    report, tables = folder / "report.html", folder / "tables"
+    if not (tables / "correlation.csv").is_file() or (report.is_file() and not known.fresh):
+        return 0
+    written = write_report(report, known.config)
+    costs = budget(RESULTS / "benchmarks", {experiment.name, *experiment.variants})
+    costs.to_csv(folder / "budget.csv", index=False)
+    print(f"\nWhat {experiment.name} has cost so far, by stage (process seconds, imports included):\n")
+    print(costs.to_string(index=False))
+    print(f"\nTables: {tables}\nReport: {report if written else 'not written, see above'}")
+    return 0
+
+
+def write_report(report: Path, config: list[str]) -> bool:
+    """Let Snakemake write its report to a name of its own, then put it in place."""
+    partial = report.with_name(".report.partial.html")
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--nolock",
+        "--quiet",
+        "all",
+    ]
+    command += ["--report", str(partial), *(["--config", *config] if config else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode or not partial.is_file():
+        print(done.stdout, file=sys.stderr)
+        return False
+    partial.replace(report)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

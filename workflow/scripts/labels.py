@@ -1,0 +1,20 @@
+"""Labels of one task at one point set."""
+
+import xarray as xr
+
+from earthdim import artefacts, runtime
+from earthdim.build import build
+
+BESIDE = ("about", "kind", "dataset", "leaked_by", "leaked_in_part_by")
+
+job = snakemake.params.job
+log = runtime.begin(
+    snakemake.rule, f"{snakemake.wildcards.task} {snakemake.wildcards.points}", snakemake.log[0], job
+)
+leaf = job["config"]["task"]
+task = build({key: value for key, value in leaf.items() if key not in BESIDE})
+points = artefacts.open_store(snakemake.input.points, "points")
+values = task.labels(artefacts.lonlat(points), artefacts.open_store(snakemake.input.dataset, "dataset"))
+labels = xr.Dataset({"label": ("point", values, leaf["about"])}, coords={"point": points["point"]})
+artefacts.save_store(labels, snakemake.output.store, "labels", runtime.provenance(job))
+log.info("%d labels", len(values))

@@ -1,0 +1,21 @@
+"""The exact kNN graph of one embedding."""
+
+import xarray as xr
+
+from earthdim import artefacts, runtime
+from earthdim.neighbours import knn, prepare
+
+job = snakemake.params.job
+log = runtime.begin(
+    snakemake.rule, f"{snakemake.wildcards.variant} {snakemake.wildcards.points}", snakemake.log[0], job
+)
+prepared = prepare(
+    artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])["embedding"].values
+)
+graph = knn(prepared.points, job["config"]["k"])
+store = xr.Dataset(
+    {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
+    coords={"point": ("point", prepared.kept)},
+)
+artefacts.save_store(store, snakemake.output.store, "neighbours", runtime.provenance(job))
+log.info("%d points, %d duplicates dropped", len(prepared.kept), prepared.duplicates_dropped)

@@ -1,0 +1,25 @@
+"""Draw one point set."""
+
+import numpy as np
+import xarray as xr
+from earthdim.datasets.landmask import is_land
+
+from earthdim import artefacts, runtime
+from earthdim.build import target
+
+job = snakemake.params.job
+log = runtime.begin(snakemake.rule, snakemake.wildcards.points, snakemake.log[0], job)
+leaf = job["config"]
+rng = np.random.default_rng([leaf["seed"], leaf["replicate"]])
+lonlat = target(leaf["_target_"])(
+    leaf["n"], rng, is_land(artefacts.open_store(snakemake.input.land, "dataset"))
+)
+points = xr.Dataset(
+    {
+        "lon": ("point", lonlat[:, 0], {"units": "degrees_east", "standard_name": "longitude"}),
+        "lat": ("point", lonlat[:, 1], {"units": "degrees_north", "standard_name": "latitude"}),
+    },
+    coords={"point": ("point", np.arange(len(lonlat)), {"long_name": "place in the draw"})},
+)
+artefacts.save_store(points, snakemake.output.store, "points", runtime.provenance(job))
+log.info("%d points", len(lonlat))

@@ -1,0 +1,1 @@
+"""The intrinsic dimension of Earth representations, measured reproducibly."""

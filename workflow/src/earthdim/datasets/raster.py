@@ -1,0 +1,123 @@
+"""Rasters on regular longitude-latitude grids, looked up at points."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from earthdim.geo import check_lonlat
+
+# Axes stored as float32 are regular only to their rounding; a hundredth of a cell moves no value noticeably.
+REGULARITY = 0.01
+
+
+class Axis(NamedTuple):
+    """A regular axis of cell centres: the first, degrees; the spacing, degrees; the number of cells."""
+
+    start: float
+    step: float
+    size: int
+
+    def position(self, degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return fractional indices: 0 at the first centre, 1 at the second."""
+        return (degrees - self.start) / self.step
+
+
+def axis(raster: xr.DataArray, name: str) -> Axis:
+    """Return the axis `name` of a raster.
+
+    Raises
+    ------
+    ValueError
+        If the raster lacks that coordinate, or it is not ascending at one spacing.
+    """
+    if name not in raster.coords or raster.coords[name].dims != (name,) or raster.sizes[name] < 2:
+        raise ValueError(f"raster {raster.name!r} needs a coordinate {name!r} of at least two cell centres")
+    centres = np.asarray(raster.coords[name].values, dtype=np.float64)
+    step = (centres[-1] - centres[0]) / (centres.size - 1)
+    regular = centres[0] + step * np.arange(centres.size)
+    if not step > 0 or not np.all(np.abs(centres - regular) <= REGULARITY * step):
+        raise ValueError(f"raster {raster.name!r}: the coordinate {name!r} must ascend at one spacing")
+    return Axis(float(centres[0]), float(step), centres.size)
+
+
+def covers_all_longitudes(lon: Axis) -> bool:
+    """Tell whether an axis goes once round the globe, so that its last cell touches its first."""
+    return abs(lon.size * lon.step - 360) < 0.5 * lon.step
+
+
+def sample_raster(
+    raster: xr.DataArray, lonlat: ArrayLike, method: Literal["nearest", "bilinear"] = "nearest"
+) -> NDArray:
+    """Look up a raster at points.
+
+    Parameters
+    ----------
+    raster : DataArray, dims (..., lat, lon)
+        Cell centres at a regular ascending spacing. A raster that goes round the globe wraps over the date line.
+    lonlat : array_like, shape (n, 2)
+        Longitude and latitude, degrees.
+    method : {"nearest", "bilinear"}
+        The cell in which the point lies, or the bilinear mix of the four nearest centres. Beyond the last centre
+        towards a pole or the edge of a regional raster, the last centre's value holds.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        In the raster's own type for "nearest", in floating point for "bilinear".
+
+    Raises
+    ------
+    ValueError
+        If the raster's dims or axes are not as above, a point lies outside its cells, or `method` is unknown.
+    """
+    if raster.dims[-2:] != ("lat", "lon"):
+        raise ValueError(f"raster {raster.name!r} must end in the dims lat, lon, not {raster.dims}")
+    if method not in ("nearest", "bilinear"):
+        raise ValueError(f"method must be 'nearest' or 'bilinear', not {method!r}")
+    lat, lon = axis(raster, "lat"), axis(raster, "lon")
+    longitudes, latitudes = check_lonlat(lonlat).T
+    row, column = lat.position(latitudes), lon.position(longitudes)
+    if covers_all_longitudes(lon):
+        column %= lon.size
+    else:
+        _require_inside(raster, column, lon, "longitudes")
+    _require_inside(raster, row, lat, "latitudes")
+
+    cells = raster.values.reshape(*raster.shape[:-2], lat.size * lon.size)
+    if method == "nearest":
+        return cells[..., _flat(np.floor(row + 0.5), np.floor(column + 0.5), lat, lon)]
+    return _bilinear(cells, row, column, lat, lon)
+
+
+def _require_inside(raster: xr.DataArray, position: NDArray[np.float64], line: Axis, what: str) -> None:
+    # A cell reaches half a spacing beyond its centre; the rest is rounding of stored coordinates.
+    margin = 0.5 + REGULARITY
+    outside = np.count_nonzero((position < -margin) | (position > line.size - 1 + margin))
+    if outside:
+        raise ValueError(f"{outside} of {position.size} {what} lie outside the raster {raster.name!r}")
+
+
+def _flat(row: NDArray, column: NDArray, lat: Axis, lon: Axis) -> NDArray[np.int64]:
+    """Turn whole rows and columns into indices of the flattened grid: clamp at the poles, wrap or clamp in longitude."""
+    rows = np.clip(row, 0, lat.size - 1).astype(np.int64)
+    if covers_all_longitudes(lon):
+        columns = column.astype(np.int64) % lon.size
+    else:
+        columns = np.clip(column, 0, lon.size - 1).astype(np.int64)
+    return rows * lon.size + columns
+
+
+def _bilinear(cells: NDArray, row: NDArray, column: NDArray, lat: Axis, lon: Axis) -> NDArray:
+    dtype = np.result_type(cells.dtype, np.float32)
+    row = np.clip(row, 0, lat.size - 1)
+    if not covers_all_longitudes(lon):
+        column = np.clip(column, 0, lon.size - 1)
+    south, west = np.floor(row), np.floor(column)
+    up, right = (row - south).astype(dtype), (column - west).astype(dtype)
+    low = cells[..., _flat(south, west, lat, lon)] * (1 - right)
+    low += cells[..., _flat(south, west + 1, lat, lon)] * right
+    high = cells[..., _flat(south + 1, west, lat, lon)] * (1 - right)
+    high += cells[..., _flat(south + 1, west + 1, lat, lon)] * right
+    return low * (1 - up) + high * up

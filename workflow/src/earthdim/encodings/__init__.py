@@ -1,0 +1,1 @@
+"""Positional encodings: longitude and latitude to features, one file each."""

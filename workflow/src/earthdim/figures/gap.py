@@ -1,0 +1,78 @@
+"""Performance under random splits against performance under spatial blocks."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from earthdim.figures import cells, marks, style
+
+
+@style.styled()
+def draw(
+    variants: pd.DataFrame,
+    probe: pd.DataFrame,
+    *,
+    heads: Sequence[str],
+    optimistic: str = "random",
+    honest: str = "blocks",
+) -> style.PrintedFigure:
+    """Draw performance under spatial blocks against random splits: a panel a task, a mark a cell.
+
+    Parameters
+    ----------
+    variants, probe : DataFrame
+        variants.csv and probe.csv.
+    heads : sequence of str
+        Heads shown; each task must have exactly one of them.
+    optimistic, honest : str
+        Split rules on the horizontal and on the vertical axis.
+
+    Returns
+    -------
+    PrintedFigure
+
+    Raises
+    ------
+    ValueError
+        If a split is missing, or a task has two of the heads.
+    """
+    by = [*cells.CELL, "task", "metric", "leaked"]
+    both = [cells.scores(probe, variants, split, heads) for split in (optimistic, honest)]
+    joined = both[0].merge(both[1], on=by, suffixes=("_x", "_y"))
+    tasks = list(dict.fromkeys(joined["task"]))
+    looks = style.looks(variants["family"])
+    figure, axes, spare = style.panels(len(tasks), 3, height=2.7, extra=0.8)
+    for panel, task in zip(axes, tasks, strict=True):
+        here = joined[joined["task"] == task]
+        metric = style.title(here["metric"].iloc[0])
+        trained = here[here["weights"] == "trained"]
+        gap = (trained["value_x"] - trained["value_y"]).median()
+        text = f"{metric}, gap {gap:.2f}".replace("-", "−") if len(trained) else metric
+        style.headline(panel, style.title(task), [text])
+        _draw_cells(panel, here, looks)
+    figure.supxlabel(f"performance, {style.title(optimistic)}", fontsize=style.SMALL)
+    figure.supylabel(f"performance, {style.title(honest)}", fontsize=style.SMALL)
+    outside = (joined[["value_x", "value_y"]] < marks.FLOOR).any(axis=None)
+    style.legend(figure, marks.handles(looks, joined, outside), spare)
+    return figure
+
+
+def _draw_cells(panel: Axes, here: pd.DataFrame, looks: dict) -> None:
+    bounds = ["value_x", "low_x", "high_x", "value_y", "low_y", "high_y"]
+    shown = here.assign(**{name: here[name].clip(lower=marks.FLOOR) for name in bounds})
+    for row, raw in zip(shown.itertuples(), here.itertuples(), strict=True):
+        outside = "v" if raw.value_y < marks.FLOOR else "<" if raw.value_x < marks.FLOOR else ""
+        marks.draw_mark(panel, row.value_x, row.value_y, row, looks, outside)
+        if row.weights != "untrained":
+            colour, _ = looks[row.family]
+            panel.hlines(row.value_y, row.low_x, row.high_x, color=colour, linewidth=0.8, alpha=0.6)
+            panel.vlines(row.value_x, row.low_y, row.high_y, color=colour, linewidth=0.8, alpha=0.6)
+    low, high = shown[bounds].min(axis=None), shown[bounds].max(axis=None)
+    margin = max(0.05 * (high - low), 0.01)
+    limits = (low - margin, high + margin)
+    panel.set(xlim=limits, ylim=limits, aspect="equal")
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    panel.plot(limits, limits, color=style.FAINT, linewidth=0.8, zorder=0)

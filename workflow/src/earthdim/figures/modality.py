@@ -1,0 +1,90 @@
+"""Intrinsic dimension against the modalities that a coordinate is paired with."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from earthdim.figures import cells, rows, style
+
+_LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+_UNTRAINED = "untrained twin"
+
+
+@style.styled()
+def draw(
+    variants: pd.DataFrame, dimension: pd.DataFrame, points: str | Sequence[str] | None = None
+) -> style.PrintedFigure:
+    """Draw the intrinsic dimension (ID) of embeddings: rows are modalities, panels estimators.
+
+    Every model and resolution that was trained on two modalities or more is a series (if none was, every one
+    is). The last row is the untrained twin, which knows no modality. Marks are means over seeds, thick lines
+    their range.
+
+    Parameters
+    ----------
+    variants, dimension : DataFrame
+        variants.csv and dimension.csv. Modalities are shown in the order of the variants table.
+    points : str, sequence of str or None
+        The sample of points; see `earthdim.figures.cells.embedding_rows`.
+
+    Returns
+    -------
+    PrintedFigure
+
+    Raises
+    ------
+    ValueError
+        If no trained variant has a modality.
+    """
+    measured = cells.embedding_rows(dimension, variants, points)
+    measured = measured[(measured["weights"] == "untrained") | (measured["modality"] != "")]
+    measured = measured.assign(label=measured["modality"].where(measured["weights"] == "trained", _UNTRAINED))
+    measured = measured[measured["weights"].isin(("trained", "untrained"))]
+    series = _series(measured[measured["weights"] == "trained"])
+    measured = measured.merge(series[["model", "resolution"]])
+    in_order = [name for name in variants["modality"].dropna().unique() if name in set(measured["label"])]
+    labels = [*in_order, *([_UNTRAINED] if _UNTRAINED in set(measured["label"]) else [])]
+    looks = style.looks(variants["family"])
+    found = cells.measures(measured)
+    height = max(rows.ROW, 0.09 * len(series))
+    figure, axes = rows.dot_panels(len(found), labels, [style.INK] * len(labels), height)
+    for panel, (estimator, k, part) in zip(axes, found, strict=True):
+        shown = cells.average(part, by=["model", "resolution", "label"])
+        for index, member in enumerate(series.itertuples()):
+            mine = shown[(shown["model"] == member.model) & (shown["resolution"] == member.resolution)]
+            shift = 0.5 * ((index + 0.5) / len(series) - 0.5)
+            places = mine["label"].map(labels.index) + shift
+            _draw_series(panel, mine.assign(y=places).sort_values("y"), *looks[member.family], member.line)
+        rows.head_panel(panel, estimator, k, shown[["least", "greatest"]].stack())
+    names = [f"{style.title(member.model)} {member.resolution}" for member in series.itertuples()]
+    style.legend(figure, [
+        style.key(name, *looks[member.family], member.line)
+        for name, member in zip(names, series.itertuples(), strict=True)
+    ])  # fmt: skip
+    return figure
+
+
+def _series(trained: pd.DataFrame) -> pd.DataFrame:
+    """List the models and resolutions to show, each with a line style of its own within the family."""
+    if trained.empty:
+        raise ValueError("modality: no trained variant has a modality")
+    counts = cells.order(
+        trained.groupby(["family", "model", "resolution"], sort=False)
+        .agg(modalities=("modality", "nunique"), shortest_wavelength_km=("shortest_wavelength_km", "mean"))
+        .reset_index()
+    )
+    several = counts[counts["modalities"] > 1]
+    series = several if len(several) else counts
+    rank = series.groupby("family").cumcount()
+    return series.assign(line=[_LINES[number % len(_LINES)] for number in rank])
+
+
+def _draw_series(panel: Axes, points: pd.DataFrame, colour: str, marker: str, line: object) -> None:
+    trained = points[points["label"] != _UNTRAINED]
+    panel.plot(trained["value"], trained["y"], color=colour, linestyle=line, linewidth=0.8, alpha=0.7)
+    panel.hlines(points["y"], points["least"], points["greatest"], color=colour, linewidth=2.4, alpha=0.45)
+    filled = np.where(points["label"] == _UNTRAINED, "white", colour)
+    for x, y, face in zip(points["value"], points["y"], filled, strict=True):
+        panel.plot(x, y, marker, color=colour, markerfacecolor=face, zorder=3)

@@ -1,0 +1,124 @@
+"""Intrinsic dimension against downstream performance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from earthdim.figures import cells, marks, style
+
+
+@style.styled()
+def draw(
+    variants: pd.DataFrame,
+    dimension: pd.DataFrame,
+    probe: pd.DataFrame,
+    correlation: pd.DataFrame,
+    *,
+    estimator: str,
+    split: str,
+    heads: Sequence[str],
+    space: str = "embedding",
+    k: float | None = None,
+    points: str | None = None,
+) -> style.PrintedFigure:
+    """Draw performance against intrinsic dimension (ID), a panel for each task, a mark for each cell.
+
+    Parameters
+    ----------
+    variants, dimension, probe, correlation : DataFrame
+        variants.csv, dimension.csv, probe.csv and correlation.csv.
+    estimator : str
+        Of the ID.
+    split : str
+        Split rule of the probes.
+    heads : sequence of str
+        Heads shown; each task must have exactly one of them (ridge for regression, logistic for classes).
+    space : {"embedding", "activation"}
+        ID of the frozen embedding, or of the penultimate activations of the very head, split and task.
+    k : float or None
+        Neighbours of the estimator, where the table holds several.
+    points : str or None
+        The point set of the embedding's ID; None stands for that of the greatest n.
+
+    Returns
+    -------
+    PrintedFigure
+
+    Raises
+    ------
+    ValueError
+        If the tables do not hold what is asked for, or a task has two of the heads.
+    """
+    scores = cells.scores(probe, variants, split, heads)
+    if space == "embedding":
+        rows, by = cells.embedding_rows(dimension, variants, points), cells.CELL
+    else:
+        of_heads = (dimension["split"] == split) & dimension["head"].isin(heads)
+        rows = cells.describe(dimension[of_heads & (dimension["space"] == space)], variants)
+        by = [*cells.CELL, "task"]
+    k, rows = cells.one_measure(rows, estimator, k)
+    dimensions = cells.average(rows, by).drop(columns="shortest_wavelength_km")
+    dimensions = dimensions.rename(columns={"value": "id", "least": "id_least", "greatest": "id_greatest"})
+    joined = scores.merge(dimensions, on=by)
+    about = _coefficients(correlation[correlation["points"].isin(set(rows["points"]))], estimator, k, space)
+    about = about[(about["split"] == split) & about["head"].isin(heads)]
+    if joined.empty:
+        raise ValueError(f"space: no cell has both an ID of its {space} and a performance")
+    tasks = list(dict.fromkeys(joined["task"]))
+    looks = style.looks(variants["family"])
+    figure, axes, spare = style.panels(len(tasks), 3, height=2.35, extra=0.75, sharex=space == "embedding")
+    for panel, task in zip(axes, tasks, strict=True):
+        here = joined[joined["task"] == task]
+        style.headline(panel, style.title(task), _annotation(about[about["task"] == task]))
+        panel.set_ylabel(style.title(here["metric"].iloc[0]))
+        _draw_cells(panel, here, looks)
+        log = style.dimension_axis(panel, "x", joined[["id_least", "id_greatest"]].stack())
+    of = "of the embedding" if space == "embedding" else "of the head's penultimate activations"
+    measure = style.measure_title(estimator, k, log)
+    figure.supxlabel(f"intrinsic dimension {of}, {measure}", fontsize=style.SMALL)
+    style.legend(figure, marks.handles(looks, joined, (joined["value"] < marks.FLOOR).any()), spare)
+    return figure
+
+
+def _draw_cells(panel: Axes, here: pd.DataFrame, looks: dict) -> None:
+    bounds = ["value", "low", "high"]
+    shown = here.assign(below=here["value"] < marks.FLOOR, **here[bounds].clip(lower=marks.FLOOR))
+    for line in cells.sweep(shown):
+        colour, _ = looks[line["family"].iloc[0]]
+        panel.plot(line["id"], line["value"], color=colour, linewidth=0.8, alpha=0.5, zorder=1)
+    for row in shown.itertuples():
+        marks.draw_mark(panel, row.id, row.value, row, looks, "v" if row.below else "")
+        if row.weights != "untrained":
+            colour, _ = looks[row.family]
+            panel.hlines(row.value, row.id_least, row.id_greatest, color=colour, linewidth=0.8, alpha=0.6)
+            panel.vlines(row.id, row.low, row.high, color=colour, linewidth=0.8, alpha=0.6)
+    low, high = shown[["value", "low"]].min(axis=None), shown[["value", "high"]].max(axis=None)
+    margin = max(0.06 * (high - low), 0.01)
+    panel.set_ylim(low - margin, high + margin)
+
+
+def _coefficients(correlation: pd.DataFrame, estimator: str, k: float, space: str) -> pd.DataFrame:
+    """Spearman coefficients of one measure in one space."""
+    same_k = pd.to_numeric(correlation["k"]).fillna(-1) == (-1 if np.isnan(k) else k)
+    same = same_k & (correlation["estimator"] == estimator) & (correlation["space"] == space)
+    return correlation[same & (correlation["coefficient"] == "spearman") & correlation["value"].notna()]
+
+
+def _annotation(about: pd.DataFrame) -> list[str]:
+    """Lines of text with the coefficients of a panel, or one that says that there are none."""
+    levels = {row.level: row for row in about.itertuples()}
+    lines = []
+    for level in ("within", "pooled"):
+        if level in levels:
+            row = levels[level]
+            p = "" if np.isnan(row.p_adjusted) else f", adj. p {row.p_adjusted:.2g}"
+            interval = "" if np.isnan(row.low) or p else f" [{row.low:.2f}, {row.high:.2f}]"
+            lines.append(f"{level} ρ {row.value:.2f}{interval}{p}".replace("-", "−"))
+    if not lines:
+        return ["no coefficient: too few cells"]
+    return [
+        *lines,
+        f"{row.n_cells:.0f} cells, {row.n_families:.0f} {'family' if row.n_families == 1 else 'families'}",
+    ]

@@ -1,0 +1,158 @@
+"""Intrinsic dimension against spatial resolution."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from earthdim.figures import cells, style
+from earthdim.figures.published import published as published_values
+
+
+@style.styled()
+def draw(
+    variants: pd.DataFrame,
+    dimension: pd.DataFrame,
+    published: pd.DataFrame | None = None,
+    points: str | Sequence[str] | None = None,
+) -> style.PrintedFigure:
+    """Draw the intrinsic dimension (ID) of embeddings against the encoder's shortest wavelength.
+
+    One panel for each estimator and k. Each family's trained sweep is a line, its untrained twins a dashed
+    one; released weights are stars and published values open diamonds, both at the encoder's wavelength.
+
+    Parameters
+    ----------
+    variants, dimension : DataFrame
+        variants.csv and dimension.csv.
+    published : DataFrame or None
+        Values to mark, with the columns of `earthdim.figures.published.published`, which stands in for None. Rows
+        without a counterpart among the variants are ignored.
+    points : str, sequence of str or None
+        The sample of points; see `earthdim.figures.cells.embedding_rows`.
+
+    Returns
+    -------
+    PrintedFigure
+
+    Raises
+    ------
+    ValueError
+        If no trained variant has a wavelength.
+    """
+    published = published_values() if published is None else published
+    rows = cells.embedding_rows(dimension, variants, points)
+    found = cells.measures(rows)
+    looks = style.looks(variants["family"])
+    sweeps = cells.sweep(cells.average(rows))
+    if not sweeps:
+        raise ValueError("resolution: no trained variant has a shortest wavelength")
+    columns = 3
+    figure, axes, spare = style.panels(len(found), columns, height=2.0, extra=0.5 + 0.14 * len(sweeps))
+    shown_published = False
+    for panel, (estimator, k, measured) in zip(axes, found, strict=True):
+        averaged = cells.average(measured)
+        marks = _published_marks(published, averaged, estimator, k)
+        shown_published |= not marks.empty
+        _draw_panel(panel, averaged, marks, looks)
+        values = [*averaged["least"], *averaged["greatest"], *marks["value"]]
+        panel.set_title(style.measure_title(estimator, k, style.dimension_axis(panel, "y", values)))
+    _wavelength_axis(axes, rows["shortest_wavelength_km"])
+    for number, panel in enumerate(axes[-columns:]):
+        _name_resolutions(panel, sweeps, looks, with_knob=number == 0)
+    for panel in axes:
+        if panel.get_subplotspec().is_first_col():
+            panel.set_ylabel("intrinsic dimension")
+    weights = set(rows["weights"])
+    style.legend(figure, _handles(looks, weights, shown_published, set(rows["family"])), spare)
+    return figure
+
+
+def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, looks: dict) -> None:
+    for trained in cells.sweep(averaged):
+        colour, marker = looks[trained["family"].iloc[0]]
+        x = trained["shortest_wavelength_km"]
+        panel.plot(x, trained["value"], color=colour, marker=marker, zorder=3)
+        panel.vlines(
+            x, trained["least"], trained["greatest"], color=colour, linewidth=2.4, alpha=0.45, zorder=2
+        )
+    for _, untrained in averaged[averaged["weights"] == "untrained"].groupby("model"):
+        line = cells.order(untrained)
+        colour, _ = looks[line["family"].iloc[0]]
+        panel.plot(
+            line["shortest_wavelength_km"], line["value"], color=colour, linestyle=(0, (3, 2)), linewidth=0.9
+        )
+    for row in averaged[averaged["weights"] == "released"].itertuples():
+        colour, _ = looks[row.family]
+        panel.plot(row.shortest_wavelength_km, row.value, "*", color=colour, markersize=9, zorder=4)
+    for row in marks.itertuples():
+        panel.plot(row.shortest_wavelength_km, row.value, "D", color=looks[row.family][0], markersize=6.5,
+                   markerfacecolor="none", markeredgewidth=1.1, zorder=5)  # fmt: skip
+
+
+def _published_marks(
+    published: pd.DataFrame, averaged: pd.DataFrame, estimator: str, k: float
+) -> pd.DataFrame:
+    """Published values that have a counterpart here: the same model, resolution, estimator and k."""
+    same_k = pd.to_numeric(published["k"]).fillna(-1) == (-1 if pd.isna(k) else k)
+    mine = published[(published["estimator"] == estimator) & same_k][["model", "resolution", "value"]]
+    # A released encoder has one resolution only, which the paper's table does not name.
+    measured = averaged[averaged["weights"].isin(("trained", "released"))].copy()
+    measured["at"] = measured["resolution"].where(measured["weights"] == "trained", "")
+    places = measured.drop_duplicates(["model", "at"])[["model", "at", "family", "shortest_wavelength_km"]]
+    return mine.merge(places, left_on=["model", "resolution"], right_on=["model", "at"])
+
+
+def _wavelength_axis(axes: Sequence[Axes], wavelengths: pd.Series) -> None:
+    low, high = wavelengths.min() / 1.5, wavelengths.max() * 1.5
+    for panel in axes:
+        panel.set_xscale("log")
+        panel.set_xlim(high, low)
+        style.plain_log_ticks(panel.xaxis, low, high, (1,) if high > 30 * low else (1, 2, 5))
+
+
+def _name_resolutions(panel: Axes, sweeps: Sequence[pd.DataFrame], looks: dict, with_knob: bool) -> None:
+    """Write the leaf tokens of each sweep under the panel at their wavelengths, a row for each model."""
+    offset = 17
+    for sweep in sweeps:
+        colour, _ = looks[sweep["family"].iloc[0]]
+        tokens = sweep["resolution"].tolist()
+        knob = _common_letters(tokens)
+        for token, wavelength in zip(tokens, sweep["shortest_wavelength_km"], strict=True):
+            panel.annotate(
+                token.removeprefix(knob), (wavelength, 0), (0, -offset), color=colour, ha="center", va="top",
+                xycoords=panel.get_xaxis_transform(), textcoords="offset points",
+            )  # fmt: skip
+        if with_knob:
+            panel.annotate(knob, (0, 0), (-4, -offset), color=colour, ha="right", va="top",
+                           xycoords="axes fraction", textcoords="offset points")  # fmt: skip
+        offset += 10
+    panel.set_xlabel("shortest wavelength (km)", labelpad=10 * len(sweeps) + 4)
+
+
+def _common_letters(tokens: Sequence[str]) -> str:
+    """Letters that all tokens begin with: what names the knob (`l` of l10 and l40)."""
+    first = tokens[0]
+    length = 0
+    while (
+        length < len(first)
+        and first[length].isalpha()
+        and all(token.startswith(first[: length + 1]) for token in tokens)
+    ):
+        length += 1
+    return first[:length]
+
+
+def _handles(looks: dict, weights: set[str], published: bool, families: set[str]) -> list:
+    handles = [
+        style.key(style.title(family), colour, marker, "-")
+        for family, (colour, marker) in looks.items()
+        if family in families
+    ]
+    if "untrained" in weights:
+        handles.append(style.key("untrained twin", line=(0, (3, 2)), linewidth=0.9))
+    if "released" in weights:
+        handles.append(style.key("released weights", marker="*", markersize=9))
+    if published:
+        handles.append(style.key("published", marker="D", fillstyle="none", markersize=6.5))
+    return handles

@@ -1,0 +1,235 @@
+"""What every figure shares: size on paper, type, colours, markers and the words for tokens."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+WIDTH = 7.1
+"""Width of a figure in inches: the text width of an A4 or letter page, on which it is printed at 100 %."""
+
+DPI = 200
+
+SMALL = 8
+"""Size in points of the smallest type at the printed size."""
+
+# Okabe and Ito's colours (https://jfly.uni-koeln.de/color/); neighbours also differ in lightness.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+INK = "#222222"
+FAINT = "#9A9A9A"
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": SMALL,
+    "axes.titlesize": SMALL + 1,
+    "axes.titlelocation": "left",
+    "axes.labelsize": SMALL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "figure.titlesize": SMALL + 2,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4.5,
+    "hatch.linewidth": 0.4,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "earthdim",
+    "savefig.facecolor": "white",
+}
+
+_TITLES = {
+    "satclip": "SatCLIP",
+    "geoclip": "GeoCLIP",
+    "csp": "CSP",
+    "mle": "MLE",
+    "mom": "MOM",
+    "tle": "TLE",
+    "twonn": "TwoNN",
+    "fishers": "FisherS",
+    "mlp": "MLP",
+    "r2": "R²",
+    "rgb": "RGB",
+    "random": "random split",
+    "blocks": "spatial blocks",
+}
+
+
+class PrintedFigure(Figure):
+    """A figure whose saved bytes depend on what is drawn alone: no date and no random ids in SVG."""
+
+    def savefig(self, fname, **options) -> None:
+        """Save under the style of the project, without a date.
+
+        Parameters
+        ----------
+        fname : path or binary file
+            Where to.
+        **options
+            As for `matplotlib.figure.Figure.savefig`.
+        """
+        metadata = {"Date": None} if options.get("format", str(fname)[-3:]) == "svg" else {}
+        with mpl.rc_context(_RC):
+            super().savefig(fname, **{"dpi": DPI, "metadata": metadata, **options})
+
+
+def styled():
+    """Return a context (or decorator) in which everything is drawn in the style of the project."""
+    return mpl.rc_context(_RC)
+
+
+def title(token: object) -> str:
+    """Return the words for a token: the field's spelling of known names, else the token without hyphens."""
+    return _TITLES.get(str(token), str(token).replace("-", " ").replace("_", " "))
+
+
+def measure_title(estimator: str, k: float, log: bool = False) -> str:
+    """Return the words for an estimator, its k (NaN where it has none) and a logarithmic axis."""
+    neighbours = "" if math.isnan(k) else f", k = {k:.0f}"
+    return f"{title(estimator)}{neighbours}{' (log scale)' if log else ''}"
+
+
+def looks(families: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Give each family a colour and a marker, the same in every figure of one experiment.
+
+    Parameters
+    ----------
+    families : iterable of str
+        The families of all variants, in any order.
+
+    Returns
+    -------
+    dict
+        Family -> (colour, marker).
+
+    Raises
+    ------
+    ValueError
+        If there are more families than colours that a reader can tell apart.
+    """
+    names = sorted(set(families))
+    if len(names) > len(COLOURS):
+        raise ValueError(f"family: {len(names)} families cannot be told apart by {len(COLOURS)} colours")
+    return dict(zip(names, zip(COLOURS, MARKERS, strict=True), strict=False))
+
+
+def panels(
+    count: int, columns: int, height: float, extra: float = 0.6, short_row: str = "first", **options
+) -> tuple[PrintedFigure, list[Axes], list[Axes]]:
+    """Lay out panels in rows, of which the first or the last may be short.
+
+    Parameters
+    ----------
+    count : int
+        Number of panels.
+    columns : int
+        At most this many in a row; fewer panels than columns are as wide as if the row were full.
+    height : float
+        Height of a row in inches.
+    extra : float
+        Height for what stands under or over the panels, in inches.
+    short_row : {"first", "last"}
+        The row that is not full. If the first, all horizontal axes stand at the foot.
+    **options
+        Passed to `Figure.subplots`.
+
+    Returns
+    -------
+    figure : PrintedFigure
+    axes : list of Axes
+        One for each panel, in reading order.
+    spare : list of Axes
+        The empty places at the end of the short row, not drawn; a legend may take one.
+    """
+    rows = math.ceil(count / columns)
+    figure = PrintedFigure(figsize=(WIDTH, rows * height + extra), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.06, w_pad=0.05)
+    places = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
+    row_end = columns if short_row == "first" else rows * columns
+    spare = places[row_end - (rows * columns - count) : row_end]
+    for empty in spare:
+        empty.axis("off")
+    return figure, [place for place in places if place not in spare], spare
+
+
+def headline(panel: Axes, heading: str, lines: Sequence[str]) -> None:
+    """Write a bold title over a panel with lines of text under it; these may be wider than the panel."""
+    panel.set_title(heading, loc="left", fontsize=SMALL, fontweight="bold", pad=5 + 11 * len(lines))
+    panel.annotate(
+        "\n".join(lines), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom",
+        linespacing=1.25, in_layout=False, annotation_clip=False,
+    )  # fmt: skip
+
+
+def legend(figure: Figure, handles: Sequence[Line2D], spare: Sequence[Axes] = (), columns: int = 4) -> None:
+    """Put the legend into the first spare place, else over the panels."""
+    if spare:
+        spare[0].legend(handles=handles, loc="center left", borderaxespad=0)
+    else:
+        figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, len(handles)))
+
+
+def key(label: str, colour: str = INK, marker: str = "", line: object = "none", **options) -> Line2D:
+    """Return a legend entry."""
+    return Line2D([], [], color=colour, marker=marker, linestyle=line, label=label, **options)
+
+
+def dimension_axis(axes: Axes, which: str, values: Sequence[float]) -> bool:
+    """Scale an axis that carries intrinsic dimensions; a range of over fourfold becomes logarithmic.
+
+    Parameters
+    ----------
+    axes : Axes
+        The panel.
+    which : {"x", "y"}
+        The axis.
+    values : sequence of float
+        All values shown on it, positive.
+
+    Returns
+    -------
+    bool
+        Whether it is logarithmic: to be said in words.
+    """
+    low, high = float(np.min(values)), float(np.max(values))
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    set_limits = axes.set_xlim if which == "x" else axes.set_ylim
+    if high > 4 * low:
+        axes.set(**{f"{which}scale": "log"})
+        set_limits(low / 1.25, high * 1.25)
+        plain_log_ticks(axis, low / 1.25, high * 1.25, (1, 2, 5) if high < 40 * low else (1, 3))
+        return True
+    # At least half a dimension: noise must not be blown up to fill the panel.
+    margin = max(0.08 * (high - low), 0.25)
+    set_limits(low - margin, high + margin)
+    axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    return False
+
+
+def plain_log_ticks(axis, low: float, high: float, digits: Sequence[int] = (1,)) -> None:
+    """Put ticks at the given digits of each decade between two values, written as plain numbers."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,68 @@
+"""Trained variants beside their untrained twins."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from earthdim.figures import cells, rows, style
+
+
+@style.styled()
+def draw(
+    variants: pd.DataFrame, dimension: pd.DataFrame, points: str | Sequence[str] | None = None
+) -> style.PrintedFigure:
+    """Draw what training does to the intrinsic dimension (ID): a row a cell, a panel an estimator.
+
+    A filled mark is the trained variant, an open one its untrained twin: the same architecture, resolution
+    and seed before any training. Marks are means over seeds, thick lines the trained variants' range.
+
+    Parameters
+    ----------
+    variants, dimension : DataFrame
+        variants.csv and dimension.csv, with the column twin_value.
+    points : str, sequence of str or None
+        The sample of points; see `earthdim.figures.cells.embedding_rows`.
+
+    Returns
+    -------
+    PrintedFigure
+
+    Raises
+    ------
+    ValueError
+        If no trained variant has a twin.
+    """
+    measured = cells.embedding_rows(dimension, variants, points)
+    measured = measured[(measured["weights"] == "trained") & measured["twin_value"].notna()]
+    if measured.empty:
+        raise ValueError("twin_value: no trained variant has an untrained twin")
+    looks = style.looks(variants["family"])
+    shown = cells.order(cells.average(measured))[cells.CELL].reset_index(drop=True)
+    found = cells.measures(measured)
+    figure, axes = rows.dot_panels(
+        len(found), _labels(shown), [looks[family][0] for family in shown["family"]]
+    )
+    for panel, (estimator, k, part) in zip(axes, found, strict=True):
+        averaged = shown.merge(cells.average(part, columns=("value", "twin_value")), how="left")
+        for y, row in averaged.iterrows():
+            colour, marker = looks[row["family"]]
+            panel.plot([row["twin_value"], row["value"]], [y, y], color=colour, linewidth=0.8, alpha=0.6)
+            panel.hlines(y, row["least"], row["greatest"], color=colour, linewidth=2.4, alpha=0.45)
+            panel.plot(row["value"], y, marker, color=colour, zorder=3)
+            panel.plot(row["twin_value"], y, marker, color=colour, fillstyle="none", markersize=6, zorder=4)
+        rows.head_panel(panel, estimator, k, averaged[["least", "greatest", "twin_value"]].stack())
+    handles = [
+        style.key("trained", marker="o"),
+        style.key("untrained twin", marker="o", fillstyle="none", markersize=6),
+    ]
+    style.legend(figure, handles)
+    return figure
+
+
+def _labels(shown: pd.DataFrame) -> list[str]:
+    """Name each row by model and resolution, and by modality and schedule where its model has several."""
+    labels = shown["model"].map(style.title) + " " + shown["resolution"]
+    for name in ("modality", "schedule"):
+        varies = shown.groupby("model")[name].transform("nunique") > 1
+        labels += (" " + shown[name]).where(varies, "")
+    return labels.tolist()

@@ -1,0 +1,593 @@
+"""Experiment -> variants -> resolved config. The only module that knows Hydra.
+
+Hydra composes the experiment and each leaf once; the leaves of a variant are merged as plain dicts (a test shows that
+merging equals composing), and what was composed is cached under a digest of the config tree. Command-line overrides
+are applied to what was merged; whatever they change gets a name of its own, so that they never overwrite.
+"""
+
+import copy
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from earthdim.artefacts import AXES, write_json
+from earthdim.leaves import ConfigError, check_schema, check_target
+from earthdim.provenance import digest
+
+Plain = dict[str, Any]
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+# The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
+AXES_OF_KIND = {
+    "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
+    "untrained": ("model", "resolution", "weights", "seed"),
+    "released": ("model", "weights"),
+}
+# An axis at its default leaves no token in names.
+AXIS_DEFAULTS = {"weights": "trained"}
+# Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
+MANY = ("estimator", "task", "split", "head", "dataset")
+# Groups of the axes and singles: an override says the key alone: `schedule.steps=100`.
+ALONG = ("model", "modality", "schedule", "weights")
+# What a task's leaf says beside the arguments of its target.
+ESTIMATOR_KEYS = frozenset({"reads", "k", "aggregation"})
+TASK_KEYS = frozenset({"about", "kind", "dataset", "leaked_by", "leaked_in_part_by"})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One encoder of the grid.
+
+    Attributes
+    ----------
+    name : str
+        The tokens of its axes.
+    axes : dict
+        Axis -> leaf or seed; an axis that does not apply is "".
+    config : dict
+        The resolved config: model, weights, seed and, when it is trained, modality and schedule.
+    features : dict
+        Source of the modality -> name of the feature store (trained variants only).
+    branches : tuple of str
+        The experiment's branches that name it.
+    twin : str
+        Name of its untrained twin in the same experiment, or "".
+    """
+
+    name: str
+    axes: Plain
+    config: Plain
+    features: dict[str, str] = field(default_factory=dict)
+    branches: tuple[str, ...] = ()
+    twin: str = ""
+
+    @property
+    def kind(self) -> str:
+        """trained, untrained or released."""
+        return self.config["weights"]["kind"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A resolved experiment: everything that the rules need, as plain values."""
+
+    name: str
+    settings: Plain
+    variants: dict[str, Variant]
+    points: dict[str, Plain]
+    sample_points: tuple[str, ...]
+    task_points: str
+    features: dict[str, Plain]
+    datasets: dict[str, Plain]
+    estimators: dict[str, Plain]
+    tasks: dict[str, Plain]
+    splits: dict[str, Plain]
+    heads: dict[str, Plain]
+    statistics: Plain
+    neighbours: Plain
+    math_threads: int
+
+    def branch(self, name: str) -> list[Variant]:
+        """The variants of one branch.
+
+        Raises
+        ------
+        ConfigError
+            If the experiment has no such branch.
+        """
+        known = sorted(self.settings["branches"])
+        if name not in known:
+            raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
+        return [variant for variant in self.variants.values() if name in variant.branches]
+
+
+def merge(base: Mapping, over: Mapping) -> Plain:
+    """Deep-merge plain mappings as Hydra does: mappings are merged, anything else is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merge(result[key], value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+class LeafStore:
+    """Composed leaves of a config folder, each composed by Hydra once and cached on disk."""
+
+    def __init__(self, folder: Path, cache: Path | None = None):
+        self.folder = Path(folder).resolve()
+        files = sorted(self.folder.rglob("*.yaml"))
+        if not files:
+            raise ConfigError(f"config: there is no YAML file in {folder}")
+        tree = {str(file.relative_to(self.folder)): file.read_text() for file in files}
+        self._cache = cache / f"{digest(tree)}.json" if cache is not None else None
+        self._known: dict[str, Plain] = {}
+        if self._cache is not None and self._cache.is_file():
+            self._known = json.loads(self._cache.read_text())
+        self._new = False
+
+    def options(self, group: str) -> list[str]:
+        """Names of the leaves of a group; a leaf in a subfolder is named folder/leaf."""
+        root = self.folder / group
+        return sorted(str(file.relative_to(root).with_suffix("")) for file in root.rglob("*.yaml"))
+
+    def get(self, group: str, name: str, key: str) -> Plain:
+        """The composed leaf `group/name`, as a plain dict that begins at the config's root.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such leaf; the message names `key`, the place in config that asked for it.
+        """
+        if not isinstance(name, str) or name not in self.options(group):
+            options = ", ".join(self.options(group))
+            raise ConfigError(f"{key}: there is no {group} {name!r}; config/{group} has {options}")
+        return self._compose(f"{group}/{name}")
+
+    def root(self) -> Plain:
+        """What `config.yaml` itself sets, without its defaults list's groups."""
+        composed = self._compose("config")
+        return {key: value for key, value in composed.items() if not (self.folder / key).is_dir()}
+
+    def _compose(self, name: str) -> Plain:
+        if name not in self._known:
+            self._known[name] = compose(self.folder, name)
+            self._new = True
+        return copy.deepcopy(self._known[name])
+
+    def save(self) -> None:
+        """Write the cache if anything was composed."""
+        if self._new and self._cache is not None:
+            write_json(self._known, self._cache)
+            self._new = False
+
+
+def compose(folder: Path, name: str, overrides: Sequence[str] = ()) -> Plain:
+    """Compose one config with Hydra into a plain dict.
+
+    Raises
+    ------
+    ConfigError
+        If Hydra refuses it; the message names the file.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        with initialize_config_dir(str(folder), version_base="1.3"):
+            return OmegaConf.to_container(hydra_compose(name, overrides=list(overrides)), resolve=True)
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        reason = " ".join(str(error).split("Config search path")[0].split())
+        raise ConfigError(f"config/{name}.yaml: {reason}") from error
+
+
+@dataclass
+class Override:
+    """One `key=value` of the command line, in Hydra's grammar."""
+
+    text: str
+    path: tuple[str, ...]
+    value: Any
+    used: bool = False
+
+    def apply(self, value: Plain, path: Sequence[str]) -> Plain:
+        """`value` with the key at `path` replaced, or `value` itself when it has no such key."""
+        node = value
+        for part in path[:-1]:
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if not path or not isinstance(node, Mapping) or path[-1] not in node:
+            return value
+        self.used = True
+        over: Any = self.value
+        for part in reversed(path):
+            over = {part: over}
+        return merge(value, over)
+
+
+def parse_overrides(texts: Iterable[str]) -> list[Override]:
+    """Parse command-line overrides.
+
+    Raises
+    ------
+    ConfigError
+        If one is not `key=value`, or its first key is no group of config.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import OverrideType
+    from hydra.errors import HydraException
+
+    if isinstance(texts, str):
+        texts = [texts]
+    groups = ("experiment", "sample", "task_sample", "statistics", "math_threads", *ALONG, *MANY)
+    result = []
+    for text in texts:
+        try:
+            parsed = OverridesParser.create().parse_override(str(text))
+        except HydraException as error:
+            raise ConfigError(
+                f"overrides: {text!r} is not key=value ({str(error).splitlines()[0]})"
+            ) from error
+        if parsed.type is not OverrideType.CHANGE or parsed.is_sweep_override():
+            raise ConfigError(
+                f"overrides: {text!r}: only key=value is taken; put new keys into a leaf of config/"
+            )
+        path = tuple(parsed.key_or_group.split("."))
+        if path[0] not in groups:
+            raise ConfigError(f"overrides: {text!r}: the first key is none of {', '.join(groups)}")
+        if path == ("experiment",):
+            raise ConfigError(f"overrides: {text!r}: name the experiment by --config {text}")
+        result.append(Override(str(text), path, parsed.value()))
+    return result
+
+
+def resolve(
+    folder: Path, experiment: str, overrides: Iterable[str] = (), cache: Path | None = None
+) -> Experiment:
+    """Resolve an experiment of the config folder into variants, point sets and leaves.
+
+    Parameters
+    ----------
+    folder : path
+        The config folder.
+    experiment : str
+        A leaf of `config/experiment`.
+    overrides : iterable of str
+        `key=value` in Hydra's grammar; see the module's docstring.
+    cache : path, optional
+        Folder for composed leaves.
+
+    Raises
+    ------
+    ConfigError
+        For any mistake in the config or the overrides, naming the key.
+    """
+    store = LeafStore(folder, cache)
+    parsed = parse_overrides(overrides)
+    plain = _Resolver(store, experiment, []).experiment()
+    result = plain
+    if parsed:
+        result = _Resolver(store, experiment, parsed, plain).experiment()
+        for override in parsed:
+            if not override.used:
+                raise ConfigError(
+                    f"overrides: {override.text!r}: nothing in {experiment} has the key {'.'.join(override.path)}"
+                )
+    store.save()
+    return result
+
+
+class _Resolver:
+    """Resolves one experiment; with overrides, against the plain one that says which names are taken."""
+
+    def __init__(
+        self, store: LeafStore, name: str, overrides: list[Override], plain: Experiment | None = None
+    ):
+        self.store, self.name, self.overrides, self.plain = store, name, overrides, plain
+        key = f"experiment.{name}"
+        self.settings = self._over(store.get("experiment", name, "experiment")["experiment"], ("experiment",))
+        check_schema(self.settings, SCHEMAS / "experiment.schema.yaml", key)
+        self.key = key
+
+    def experiment(self) -> Experiment:
+        settings = self.settings
+        root = self.store.root()
+        threads = self._over({"math_threads": root["math_threads"]}, ())["math_threads"]
+        if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+            raise ConfigError(f"math_threads: {threads!r} is not a positive number of threads")
+        points: dict[str, Plain] = {}
+        sample_points = self._points("sample", settings["sample"], points)
+        (task_points, *_) = self._points("task_sample", settings["task_sample"], points)
+        tasks = self._many("task", settings["tasks"], beside=TASK_KEYS)
+        features: dict[str, Plain] = {}
+        datasets: dict[str, Plain] = {}
+        variants = self._variants(threads, features, points)
+        for source in features.values():
+            self._dataset(
+                source["config"]["dataset"], f"modality.sources.{source['source']}.dataset", datasets
+            )
+        for name, task in tasks.items():
+            self._dataset(task["dataset"], f"task.{name}.dataset", datasets)
+        for name in settings["datasets"]:
+            self._dataset(name, f"{self.key}.datasets", datasets)
+        statistics = self._over(
+            self.store.get("statistics", settings["statistics"], f"{self.key}.statistics"), ()
+        )
+        resolved = {
+            "settings": settings,
+            "variants": variants,
+            "points": points,
+            "sample_points": sample_points,
+            "task_points": task_points,
+            "features": features,
+            "datasets": datasets,
+            "estimators": self._estimators(root["neighbours"]["k"]),
+            "tasks": tasks,
+            "splits": self._many("split", settings["splits"]),
+            "heads": self._many(
+                "head", sorted({head for heads in settings["heads"].values() for head in heads})
+            ),
+            "statistics": statistics["statistics"],
+            "neighbours": root["neighbours"],
+            "math_threads": threads,
+        }
+        return Experiment(name=self._experiment_name(resolved), **resolved)
+
+    def _experiment_name(self, resolved: Plain) -> str:
+        if self.plain is None or all(getattr(self.plain, key) == value for key, value in resolved.items()):
+            return self.name
+        parts = {key: value for key, value in resolved.items() if key != "variants"}
+        parts["variants"] = {name: variant.config for name, variant in resolved["variants"].items()}
+        return f"{self.name}@{digest(parts, 8)}"
+
+    def _over(self, value: Plain, at: tuple[str, ...]) -> Plain:
+        """`value`, which stands at the path `at`, with the overrides that reach into it."""
+        for override in self.overrides:
+            if override.path[: len(at)] == at:
+                value = override.apply(value, override.path[len(at) :])
+        return value
+
+    def _suffix(self, config: object, plain: object) -> str:
+        """`@` and eight digits when overrides made `config` differ from its leaves."""
+        return "" if config == plain else f"@{digest(config, 8)}"
+
+    def _leaf(self, group: str, name: str, key: str) -> tuple[Plain, Plain]:
+        """A leaf of a group of many: as overridden, and as it stands in config."""
+        plain = self.store.get(group, name, key)[group]
+        return self._over(plain, (group, name)), plain
+
+    def _many(
+        self, group: str, names: Sequence[str], beside: frozenset[str] = frozenset()
+    ) -> dict[str, Plain]:
+        result = {}
+        for name in names:
+            leaf, _ = self._leaf(group, name, f"{self.key}.{group}s")
+            check_schema(leaf, SCHEMAS / f"{group}.schema.yaml", f"{group}.{name}")
+            check_target(leaf, f"{group}.{name}", beside)
+            result[name] = leaf
+        return result
+
+    def _estimators(self, depth: int) -> dict[str, Plain]:
+        """The estimators that the experiment names, none of which looks further than the graphs go."""
+        named = [*self.settings["estimators"], self.settings["local_estimator"]]
+        leaves = self._many("estimator", [*named, self.settings["activation_estimator"]], ESTIMATOR_KEYS)
+        for name, leaf in leaves.items():
+            if leaf["reads"] != "points" and leaf["k"] > depth:
+                raise ConfigError(f"estimator.{name}.k: {leaf['k']} is above neighbours.k = {depth} of config.yaml")
+        return leaves
+
+    def _points(self, role: str, name: str, points: dict[str, Plain]) -> tuple[str, ...]:
+        plain = self.store.get("sample", name, f"{self.key}.{role}")["sample"]
+        leaf = self._over(plain, (role,))
+        check_schema(leaf, SCHEMAS / "sample.schema.yaml", role)
+        check_target(leaf, role, frozenset({"kind", "n", "replicates", "seed"}))
+        names = []
+        for replicate in range(leaf["replicates"]):
+            base = {key: value for key, value in leaf.items() if key != "replicates"}
+            untouched = {key: value for key, value in plain.items() if key != "replicates"}
+            point_set = f"{leaf['kind']}-{leaf['n']}-r{replicate}{self._suffix(base, untouched)}"
+            self._claim(points, point_set, {**base, "replicate": replicate}, role)
+            names.append(point_set)
+        return tuple(names)
+
+    def _claim(self, names: dict[str, Plain], name: str, config: Plain, key: str) -> None:
+        """Take a name for a config; two configs never share one."""
+        if names.setdefault(name, config) != config:
+            raise ConfigError(f"{key}: the name {name!r} would stand for two different configs")
+
+    def _dataset(self, name: str, key: str, datasets: dict[str, Plain]) -> str:
+        leaf, plain = self._leaf("dataset", name, key)
+        check_schema(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
+        check_target(leaf, f"dataset.{name}", frozenset({"about", "requires"}))
+        if leaf != plain:
+            raise ConfigError(
+                f"overrides: dataset.{name}: data sets are shared by all; add a leaf in config/dataset instead"
+            )
+        for required in leaf.get("requires", []):
+            self._dataset(required, f"dataset.{name}.requires", datasets)
+        datasets.setdefault(name, leaf)
+        return name
+
+    def _variants(
+        self, threads: int, features: dict[str, Plain], points: dict[str, Plain]
+    ) -> dict[str, Variant]:
+        made: dict[str, Variant] = {}
+        for branch, axes in self.settings["branches"].items():
+            for cell in self._cells(branch, axes):
+                variant = self._variant(cell, branch, threads, features, points)
+                known = made.get(variant.name, variant)
+                if known.config != variant.config:
+                    raise ConfigError(
+                        f"{self.key}.branches.{branch}: the name {variant.name!r} would stand for two different configs"
+                    )
+                branches = known.branches if branch in known.branches else (*known.branches, branch)
+                made[variant.name] = _with(known, branches=branches)
+        return {name: _with(variant, twin=_twin_of(variant, made)) for name, variant in made.items()}
+
+    def _cells(self, branch: str, axes: Mapping[str, list]) -> Iterator[Plain]:
+        key = f"{self.key}.branches.{branch}"
+        values = {
+            axis: list(axes.get(axis, [AXIS_DEFAULTS[axis]] if axis in AXIS_DEFAULTS else [""]))
+            for axis in AXES
+        }
+        for combination in itertools.product(*values.values()):
+            cell = dict(zip(AXES, combination, strict=True))
+            kind = self.store.get("weights", cell["weights"], f"{key}.weights")["weights"]["kind"]
+            if kind not in AXES_OF_KIND:
+                raise ConfigError(
+                    f"weights.{cell['weights']}.kind: {kind!r} is none of {', '.join(AXES_OF_KIND)}"
+                )
+            for axis in AXES_OF_KIND[kind]:
+                if cell[axis] == "":
+                    raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
+            yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
+
+    def _variant(
+        self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
+    ) -> Variant:
+        key = f"{self.key}.branches.{branch}"
+        plain = self._merged(cell, key)
+        config = plain
+        for override in self.overrides:
+            if override.path[0] in ALONG:
+                config = override.apply(config, override.path)
+        config = {**config, "math_threads": threads, "seed": cell["seed"]}
+        plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
+        self._check_variant(config, cell, key)
+        used = {}
+        if config["weights"]["kind"] == "trained":
+            used = self._features(config, plain, features, points)
+        tokens = [
+            f"s{value}" if axis == "seed" else str(value).rpartition("/")[2]
+            for axis, value in cell.items()
+            if value not in ("", AXIS_DEFAULTS.get(axis))
+        ]
+        name = "_".join(tokens) + self._suffix(config, plain)
+        axes = {**cell, "weights": config["weights"]["kind"]}
+        return Variant(name=name, axes=axes, config=config, features=used, branches=(branch,))
+
+    def _merged(self, cell: Plain, key: str) -> Plain:
+        """The leaves of a cell's axes, merged in the order of config.yaml's defaults list."""
+        merged: Plain = {}
+        for axis in ("model", "resolution", "modality", "schedule", "weights"):
+            if cell[axis] != "":
+                merged = merge(merged, self.store.get(axis, cell[axis], f"{key}.{axis}"))
+        return merged
+
+    def _check_variant(self, config: Plain, cell: Plain, key: str) -> None:
+        model = config["model"]
+        fits = config.get("resolution", {}).get("encoding", model["encoding"]["_target_"])
+        if fits != model["encoding"]["_target_"]:
+            raise ConfigError(
+                f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
+            )
+        if config["weights"]["kind"] == "released":
+            if config["weights"]["model"] != cell["model"]:
+                raise ConfigError(
+                    f"{key}.weights: {cell['weights']!r} belong to {config['weights']['model']}, not to {cell['model']}"
+                )
+            return
+        check_schema(model, SCHEMAS / "model.schema.yaml", "model")
+        for part, beside in (("encoding", ()), ("network", ()), ("objective", ())):
+            check_target(model[part], f"model.{part}", frozenset(beside))
+        if "schedule" in config:
+            check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
+            check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
+
+    def _features(
+        self, config: Plain, plain: Plain, features: dict[str, Plain], points: dict[str, Plain]
+    ) -> dict[str, str]:
+        """Name the feature store of each source at the schedule's locations."""
+        schedule = config["schedule"]
+        total = schedule["locations"] + schedule["validation"]
+        drawn, untouched = (
+            {key: leaf["schedule"][key] for key in ("locations", "validation", "seed")}
+            for leaf in (config, plain)
+        )
+        point_set = f"train-land-{total}-r0{self._suffix(drawn, untouched)}"
+        draw = {
+            "_target_": "earthdim.samples.land",
+            "kind": "train-land",
+            "n": total,
+            "seed": schedule["seed"],
+            "replicate": 0,
+        }
+        self._claim(points, point_set, draw, "schedule.locations")
+        names = {}
+        for source, leaf in config["modality"]["sources"].items():
+            check_target(leaf, f"modality.sources.{source}", frozenset({"about"}))
+            changed = self._suffix([leaf, drawn], [plain["modality"]["sources"].get(source), untouched])
+            name = f"{source}-{total}{changed}"
+            self._claim(
+                features,
+                name,
+                {"source": source, "points": point_set, "config": leaf},
+                f"modality.sources.{source}",
+            )
+            names[source] = name
+        return names
+
+
+def _with(variant: Variant, **changes: Any) -> Variant:
+    return Variant(**{**vars(variant), **changes})
+
+
+def _twin_of(variant: Variant, variants: Mapping[str, Variant]) -> str:
+    """The untrained variant with the same encoder and seed."""
+    if variant.kind != "trained":
+        return ""
+    for other in variants.values():
+        same = all(
+            other.config.get(part) == variant.config[part] for part in ("model", "seed", "math_threads")
+        )
+        if other.kind == "untrained" and same:
+            return other.name
+    return ""
+
+
+def facts(variant: Variant) -> Plain:
+    """What the tables say of a variant, as plain values."""
+    return {
+        "variant": variant.name,
+        **variant.axes,
+        "branches": list(variant.branches),
+        "twin": variant.twin,
+        "family": variant.config["model"]["family"],
+        "sources": sorted(variant.features),
+    }
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A regular expression that matches these names only; nothing at all when there are none."""
+    return "|".join(sorted(map(re.escape, names))) or "(?!)"
+
+
+def check_keys(config: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Refuse a `--config` key that means nothing here.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first unknown key.
+    """
+    for key in config:
+        if key not in known:
+            raise ConfigError(f"--config {key}: there is no such key; there are {', '.join(known)}")
+
+
+def one_a_cell(experiment: Experiment) -> list[str]:
+    """Names of the first seed of every trained cell, then of the released variants."""
+    first: dict[tuple, str] = {}
+    for variant in experiment.variants.values():
+        if variant.kind != "untrained":
+            cell = tuple(value for axis, value in variant.axes.items() if axis != "seed")
+            first.setdefault((variant.kind == "released", *cell), variant.name)
+    return list(first.values())

@@ -1,0 +1,1 @@
+"""Heads that read labels off frozen embeddings, one file each."""

@@ -1,0 +1,112 @@
+"""Config leaves before any work: strict schemas, targets that exist, arguments that fit. Nothing is imported or run."""
+
+import ast
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from earthdim.build import PACKAGES
+from earthdim.provenance import module_file
+
+
+class ConfigError(ValueError):
+    """A mistake in the config or on the command line, told in one sentence that names the key."""
+
+
+@cache
+def _validator(schema_file: Path):
+    import jsonschema
+    import yaml
+
+    return jsonschema.Draft202012Validator(yaml.safe_load(schema_file.read_text()))
+
+
+def check_schema(value: Any, schema_file: Path, key: str) -> None:
+    """Hold a plain value against a JSON schema written in YAML.
+
+    Parameters
+    ----------
+    value : object
+        Plain types only.
+    schema_file : path
+        Its schema.
+    key : str
+        What the value is called in config; errors name the key below it.
+
+    Raises
+    ------
+    ConfigError
+        For the first mistake, with its key and value.
+    """
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator(schema_file).iter_errors(value))
+    if error is not None:
+        where = ".".join([key, *(str(part) for part in error.absolute_path)])
+        raise ConfigError(f"{where}: {error.message}")
+
+
+@cache
+def _definition(module: Path, name: str) -> ast.AST | None:
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return node
+    return None
+
+
+def _arguments(node: ast.AST) -> set[str] | None:
+    """The keyword arguments that a definition takes, or None when the text alone does not tell."""
+    if isinstance(node, ast.ClassDef):
+        own = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
+        if not own:
+            return None
+        node = own[0]
+    arguments = node.args
+    if arguments.kwarg is not None:
+        return None
+    return {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)} - {"self"}
+
+
+def _find(path: str) -> ast.AST | None:
+    """The definition of a target, found in source text: importing torch or scikit-dimension costs seconds."""
+    module, _, name = path.rpartition(".")
+    if path.startswith("earthdim."):
+        file = module_file(module)
+        return _definition(file, name) if file is not None else None
+    root, *below = module.split(".")
+    folder = Path(find_spec(root).origin).parent.joinpath(*below)
+    found = (_definition(file, name) for file in sorted(folder.glob("*.py")))
+    return next((definition for definition in found if definition is not None), None)
+
+
+def check_target(leaf: Mapping[str, Any], key: str, beside: frozenset[str] = frozenset()) -> None:
+    """Check that a leaf's `_target_` exists and takes the leaf's other keys, reading source text only.
+
+    Parameters
+    ----------
+    leaf : mapping
+        A leaf with `_target_`.
+    key : str
+        What the leaf is called in config.
+    beside : frozenset of str
+        Keys that the caller keeps to itself and does not pass on.
+
+    Raises
+    ------
+    ConfigError
+        If the target is unknown, or a key is none of its arguments.
+    """
+    path = leaf.get("_target_")
+    if not isinstance(path, str) or not path.startswith(tuple(f"{package}." for package in PACKAGES)):
+        raise ConfigError(f"{key}._target_: {path!r} is not inside one of {', '.join(PACKAGES)}")
+    definition = _find(path)
+    if definition is None:
+        raise ConfigError(f"{key}._target_: {path!r} does not exist")
+    taken = _arguments(definition)
+    unknown = sorted(set(leaf) - {"_target_"} - beside - (taken if taken is not None else set(leaf)))
+    if unknown:
+        raise ConfigError(
+            f"{key}.{unknown[0]}: {path} takes no such argument; it takes {', '.join(sorted(taken))}"
+        )

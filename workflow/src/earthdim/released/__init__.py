@@ -1,0 +1,1 @@
+"""Published checkpoints as location encoders, one file a model."""

@@ -1,0 +1,37 @@
+"""Corrections of p values for the number of tests."""
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Adjust p values to hold the chance of any false rejection among them.
+
+    Parameters
+    ----------
+    p : ndarray, shape (m,)
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6, 1979.
+    """
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted
+
+
+def benjamini_yekutieli(p: np.ndarray) -> np.ndarray:
+    """Adjust p values to hold the rate of false discoveries, however the tests depend on each other.
+
+    Parameters
+    ----------
+    p : ndarray, shape (m,)
+
+    References
+    ----------
+    Y. Benjamini, D. Yekutieli, "The control of the false discovery rate in multiple
+    testing under dependency", Ann. Stat. 29, 2001.
+    """
+    return false_discovery_control(p, method="by") if len(p) else p.copy()

@@ -1,0 +1,83 @@
+"""An experiment's tables from the rows of its variants."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from earthdim.artefacts import AXES
+
+
+def leaked(sources: Sequence[str], task: Mapping[str, Sequence[str]]) -> str:
+    """Whether what a variant was trained on holds a task's own variable: yes, in part, or no.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        The sources of the variant's modality; empty when it saw none of ours.
+    task : mapping
+        `leaked_by` and `leaked_in_part_by`, lists of sources.
+    """
+    if set(sources) & set(task["leaked_by"]):
+        return "yes"
+    return "in part" if set(sources) & set(task["leaked_in_part_by"]) else "no"
+
+
+def variants_table(
+    facts: Sequence[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """One row a variant.
+
+    Parameters
+    ----------
+    facts : sequence of mapping
+        Of each variant: its name, axes, branches, twin, family and sources (see `earthdim.grid.facts`).
+    summaries : sequence of mapping
+        Of each variant: what pre-training recorded, in the same order.
+    """
+    rows = []
+    for fact, summary in zip(facts, summaries, strict=True):
+        row = {key: value for key, value in fact.items() if key != "sources"}
+        rows.append({**row, "branches": ";".join(fact["branches"]), **summary})
+    return pd.DataFrame(rows)
+
+
+def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All rows on dimension, each beside the value of its variant's untrained twin.
+
+    Parameters
+    ----------
+    facts : sequence of mapping
+        As in `variants_table`.
+    rows : sequence of DataFrame
+        What was measured, with the columns variant, points, replicate and space; rows on activations name their
+        task, split and head too.
+    """
+    table = _with_axes(facts, rows)
+    key = ["points", "replicate", "space", "task", "split", "head", "estimator"]
+    twins = table["variant"].map({fact["variant"]: fact["twin"] for fact in facts})
+    values = table.set_index(["variant", *key])["value"]
+    wanted = pd.MultiIndex.from_frame(table.assign(variant=twins)[["variant", *key]])
+    return table.assign(twin_value=values.reindex(wanted).to_numpy())
+
+
+def probe_table(
+    facts: Sequence[Mapping[str, Any]],
+    rows: Sequence[pd.DataFrame],
+    tasks: Mapping[str, Mapping[str, Sequence[str]]],
+) -> pd.DataFrame:
+    """All scores, each marked where the variant's modality leaks the task's variable."""
+    table = _with_axes(facts, rows)
+    sources = {fact["variant"]: fact["sources"] for fact in facts}
+    marks = [leaked(sources[row.variant], tasks[row.task]) for row in table.itertuples()]
+    return table.assign(leaked=marks)
+
+
+def _with_axes(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One table of all rows; the axes come from the grid, never from a name."""
+    axes = pd.DataFrame(facts)[["variant", *AXES]]
+    table = pd.concat([part for part in rows if len(part)], ignore_index=True)
+    for column in ("task", "split", "head", "interval"):
+        if column in table:
+            table[column] = table[column].fillna("")
+    return table.merge(axes, on="variant", how="left", validate="many_to_one")

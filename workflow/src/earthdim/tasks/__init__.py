@@ -1,0 +1,1 @@
+"""Downstream tasks: a label at any coordinate, from real data."""

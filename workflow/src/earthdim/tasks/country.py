@@ -1,0 +1,30 @@
+"""The country that a point lies in."""
+
+import numpy as np
+import xarray as xr
+
+from earthdim.datasets.timezones import zone_at
+
+
+class Country:
+    """A classification task: country, or continent, by the borders of time zones.
+
+    Parameters
+    ----------
+    level : {"country", "continent"}
+        What the classes are.
+    """
+
+    def __init__(self, level: str = "country"):
+        if level not in ("country", "continent"):
+            raise ValueError(f"level: {level!r} is neither country nor continent")
+        self.level = level
+
+    def class_names(self, dataset: xr.Dataset) -> list[str]:
+        """Names of the classes, by code."""
+        return dataset[self.level].attrs["flag_meanings"].split()
+
+    def labels(self, lonlat: np.ndarray, dataset: xr.Dataset) -> np.ndarray:
+        """Codes at (n, 2) longitudes and latitudes, degrees: int64 (n,), -1 outside every land zone."""
+        code_of = dict(zip(dataset.attrs["zones"].split(), dataset[self.level].values.tolist(), strict=True))
+        return np.array([code_of.get(zone, -1) for zone in zone_at(lonlat)], dtype=np.int64)
