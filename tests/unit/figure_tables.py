@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import xarray as xr
+
 from earthdim.artefacts import COLUMNS
 
 RESOLUTIONS = {

@@ -12,7 +12,6 @@ from earthdim.pretrain import (
     learning_rate_factor,
     pretrain,
     standardise,
-    training_locations,
 )
 
 MODEL = {
@@ -56,7 +55,7 @@ def encoder(dropout=0.0):
 @pytest.fixture
 def data():
     """Locations and features that follow from them, with the rows held out."""
-    lonlat, validation_rows = training_locations(SCHEDULE, lambda lonlat: lonlat[:, 0] > 0)
+    lonlat, validation_rows = samples.sphere(464, np.random.default_rng(0)), np.arange(400, 464)
     features = {"a": np.sin(lonlat @ np.random.default_rng(1).normal(size=(2, 6)) / 40).astype(np.float32)}
     return lonlat, validation_rows, features
 
@@ -170,17 +169,6 @@ def test_sources_weigh_the_same():
     np.testing.assert_allclose(observations[rows].mean(0), 0, atol=1e-4)
     single = standardise({"wide": wide}, rows)
     np.testing.assert_allclose(single[rows].var(0), 1, rtol=1e-4)
-
-
-def test_locations_are_those_of_the_sampler_with_the_last_held_out():
-    def is_land(lonlat):
-        return lonlat[:, 1] > 0
-
-    lonlat, held_out = training_locations(SCHEDULE, is_land)
-    np.testing.assert_array_equal(lonlat, samples.land(464, np.random.default_rng(0), is_land))
-    np.testing.assert_array_equal(held_out, np.arange(400, 464))
-    longer, _ = training_locations(SCHEDULE | {"locations": 600}, is_land)
-    np.testing.assert_array_equal(longer[:400], lonlat[:400])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-LAND = "<results>/data/datasets/land-mask.zarr"
+LAND = f"<results>/data/datasets/{grid.LAND_DATASET}.zarr"
 
 
 wildcard_constraints:
@@ -63,8 +63,9 @@ def points_job(wildcards):
 
 
 def features_job(wildcards):
-    source = EXPERIMENT.features[wildcards.features]["config"]
-    return job("features.py", {"source": source}, ["features"], ("numpy", "torch"))
+    feature = EXPERIMENT.features[wildcards.features]
+    config = {"name": feature["source"], "source": feature["config"]}
+    return job("features.py", config, ["features"], ("numpy", "torch"))
 
 
 def feature_inputs(wildcards):
@@ -130,6 +131,7 @@ def probe_job(wildcards):
         "tasks": {name: task["kind"] for name, task in EXPERIMENT.tasks.items()},
         "activation_estimator": {estimator: EXPERIMENT.estimators[estimator]},
         "seed": variant.config["seed"] or 0,
+        "replicate": EXPERIMENT.points[EXPERIMENT.task_points]["replicate"],
     }
     return job("probe.py", config, ["probe"], ("numpy", "scikit-dimension", "scikit-learn", "torch"))
 
@@ -182,6 +184,27 @@ def figure_job(name, **options):
     """The parameter of a figure's rule; a function, because the experiment's digest of code is only then needed."""
     config = {"_target_": f"earthdim.figures.{name}.draw", "options": options}
     return lambda wildcards: job("figure.py", config, [], ("matplotlib", "pandas"))
+
+
+def caption(**more):
+    """Facts for a figure's caption."""
+    local = EXPERIMENT.estimators[EXPERIMENT.settings["local_estimator"]]
+    blocks = EXPERIMENT.splits.get("blocks", {})
+    facts = {
+        "n": EXPERIMENT.points[EXPERIMENT.sample_points[0]]["n"],
+        "task_n": EXPERIMENT.points[EXPERIMENT.task_points]["n"],
+        "sample": EXPERIMENT.sample_points[0],
+        "k": local["k"],
+        "k_local": local["k"],
+        "seeds": len(
+            {variant.axes["seed"] for variant in EXPERIMENT.variants.values() if variant.kind == "trained"}
+        ),
+        "draws": EXPERIMENT.statistics["draws"],
+        "folds": blocks.get("folds"),
+        "block_degrees": blocks.get("degrees"),
+        "buffer_km": blocks.get("buffer_km"),
+    }
+    return {**facts, **more}
 
 
 def figures(wildcards):

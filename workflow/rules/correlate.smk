@@ -8,19 +8,19 @@ rule tables:
     output:
         variants=report(
             "<results>/{experiment}/tables/variants.csv",
-            caption="../report/tables.rst",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "variants"},
         ),
         dimension=report(
             "<results>/{experiment}/tables/dimension.csv",
-            caption="../report/tables.rst",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "dimension"},
         ),
         probe=report(
             "<results>/{experiment}/tables/probe.csv",
-            caption="../report/tables.rst",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "probe"},
         ),
@@ -65,19 +65,19 @@ rule correlate:
     output:
         correlation=report(
             "<results>/{experiment}/tables/correlation.csv",
-            caption="../report/tables.rst",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "correlation"},
         ),
         families=report(
             "<results>/{experiment}/tables/correlation_families.csv",
-            caption="../report/tables.rst",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "correlation_families"},
         ),
         summary=report(
             "<results>/{experiment}/tables/correlation_summary.csv",
-            caption="../report/tables.rst",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "correlation_summary"},
         ),

@@ -22,6 +22,7 @@ rule figure_resolution:
         "../../envs/environment.yaml"
     params:
         job=figure_job("resolution"),
+        caption=caption(),
     script:
         "../scripts/figure.py"
 
@@ -47,6 +48,7 @@ rule figure_modality:
         "../../envs/environment.yaml"
     params:
         job=figure_job("modality"),
+        caption=caption(),
     script:
         "../scripts/figure.py"
 
@@ -72,6 +74,7 @@ rule figure_twins:
         "../../envs/environment.yaml"
     params:
         job=figure_job("twins"),
+        caption=caption(),
     script:
         "../scripts/figure.py"
 
@@ -99,6 +102,7 @@ rule figure_performance:
         "../../envs/environment.yaml"
     params:
         job=figure_job("performance", estimator="fishers", split="blocks", heads=["mlp"]),
+        caption=caption(split="blocks", head="mlp"),
     script:
         "../scripts/figure.py"
 
@@ -126,6 +130,7 @@ rule figure_activation:
         "../../envs/environment.yaml"
     params:
         job=figure_job("performance", estimator="twonn", split="blocks", heads=["mlp"], space="activation"),
+        caption=caption(split="blocks", head="mlp"),
     script:
         "../scripts/figure.py"
 
@@ -155,6 +160,7 @@ rule figure_heads:
             heads={"linear": ["ridge", "logistic"], "MLP": ["mlp"]},
             splits=["random", "blocks"],
         ),
+        caption=caption(level="within"),
     script:
         "../scripts/figure.py"
 
@@ -180,6 +186,7 @@ rule figure_gap:
         "../../envs/environment.yaml"
     params:
         job=figure_job("gap", heads=["mlp"]),
+        caption=caption(head="mlp"),
     script:
         "../scripts/figure.py"
 
@@ -205,6 +212,7 @@ rule figure_loss:
         "../../envs/environment.yaml"
     params:
         job=figure_job("loss"),
+        caption=caption(),
     script:
         "../scripts/figure.py"
 
@@ -229,5 +237,6 @@ rule figure_local_maps:
         "../../envs/environment.yaml"
     params:
         job=figure_job("local_maps"),
+        caption=caption(),
     script:
         "../scripts/figure.py"

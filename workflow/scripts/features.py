@@ -7,12 +7,11 @@ from earthdim.build import build
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.features, snakemake.log[0], job)
-source = build(
-    {key: value for key, value in job["config"]["source"].items() if key not in ("about", "dataset")}
-)
+source = build(job["config"]["source"])
 points = artefacts.open_store(snakemake.input.points, "points")
 dataset = artefacts.open_store(snakemake.input.dataset, "dataset")
 values = source.features(dataset, artefacts.lonlat(points))
 features = xr.Dataset({"feature": (("point", "width"), values)}, coords={"point": points["point"]})
+features.attrs["source"] = job["config"]["name"]
 artefacts.save_store(features, snakemake.output.store, "features", runtime.provenance(job))
 log.info("%d x %d", *values.shape)

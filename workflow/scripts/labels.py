@@ -16,5 +16,6 @@ task = build({key: value for key, value in leaf.items() if key not in BESIDE})
 points = artefacts.open_store(snakemake.input.points, "points")
 values = task.labels(artefacts.lonlat(points), artefacts.open_store(snakemake.input.dataset, "dataset"))
 labels = xr.Dataset({"label": ("point", values, leaf["about"])}, coords={"point": points["point"]})
+labels.attrs = {"task": snakemake.wildcards.task, "kind": leaf["kind"]}
 artefacts.save_store(labels, snakemake.output.store, "labels", runtime.provenance(job))
 log.info("%d labels", len(values))

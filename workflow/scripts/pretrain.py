@@ -6,10 +6,8 @@ from earthdim.variants import make
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.variant, snakemake.log[0], job)
 config = job["config"]
-features = {
-    source: artefacts.open_store(path, "features")["feature"].values
-    for source, path in zip(config["features"], snakemake.input.features, strict=True)
-}
+stores = [artefacts.open_store(path, "features") for path in snakemake.input.features]
+features = {store.attrs["source"]: store["feature"].values for store in stores}
 lonlat = [artefacts.lonlat(artefacts.open_store(path, "points")) for path in snakemake.input.points]
 made = make(config, features, *lonlat, log=log.info)
 artefacts.write_yaml(config, snakemake.output.config)

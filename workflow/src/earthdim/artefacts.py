@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,6 +158,14 @@ def save_store(dataset, path: Path, kind: str, provenance: Mapping) -> None:
     write_json(manifest, manifest_path(path))
 
 
+@contextmanager
+def _quiet():
+    """Silence the warning about the engine's time stamp, which lies inside every directory that it tracks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Object at .snakemake_timestamp")
+        yield
+
+
 def _complete(store: Path, digests: Mapping[str, str]) -> None:
     """Set the marks that readers ask for, last of all."""
     import zarr
@@ -201,7 +210,7 @@ def open_store(path: Path, kind: str, names: Iterable[str] | None = None):
     path = Path(path)
     if not path.is_dir():
         raise ArtefactError(f"{path}: there is no such store")
-    with xr.open_zarr(path, consolidated=False) as lazy:
+    with _quiet(), xr.open_zarr(path, consolidated=False) as lazy:
         attributes = dict(lazy.attrs)
         if attributes.get("complete") is not True:
             raise ArtefactError(f"{path}: the store is not complete; delete it and run again")

@@ -70,8 +70,8 @@ def lonlat_of(vectors: ArrayLike) -> NDArray[np.float64]:
 def great_circle_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """Return the great-circle distance, km, shape (n,), between the rows of `a` and `b`, shape (n, 2).
 
-    Either may have a single row, which is then compared with every row of the other. The arctangent of cross and
-    dot product is exact for near and for antipodal points alike.
+    Either may have a single row, which is then compared with every row of the other. The arctangent of cross
+    and dot product is exact for near and for antipodal points alike.
     """
     u, v = unit_vectors(a), unit_vectors(b)
     cross = np.linalg.norm(np.cross(u, v), axis=1)
@@ -81,8 +81,9 @@ def great_circle_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 def offset_km(lonlat: ArrayLike, east_km: ArrayLike, north_km: ArrayLike) -> NDArray[np.float64]:
     """Step from every point along its local east and north.
 
-    The step is the exponential map: a great circle leaves the point in the direction of the offset and runs for its
-    length, so that a grid of offsets covers the same ground at every latitude, across the date line and the poles.
+    The step is the exponential map: a great circle leaves the point in the direction of the offset and runs for
+    its length, so that a grid of offsets covers the same ground at every latitude, across the date line and the
+    poles.
 
     Parameters
     ----------
@@ -125,9 +126,9 @@ def offset_km(lonlat: ArrayLike, east_km: ArrayLike, north_km: ArrayLike) -> NDA
 def equal_area_blocks(lonlat: ArrayLike, degrees: float) -> NDArray[np.int64]:
     """Number the equal-area cell of the sphere in which every point lies.
 
-    The sphere is cut into latitude bands of about equal height and every band into cells of about `degrees` on the
-    ground; the band edges are then placed so that all cells have exactly the same area. Cells are near-square away
-    from the poles, unlike those of a cylindrical equal-area grid.
+    The sphere is cut into latitude bands of about equal height and every band into cells of about `degrees` on
+    the ground; the band edges are then placed so that all cells have exactly the same area. Cells are near-square
+    away from the poles, unlike those of a cylindrical equal-area grid.
 
     Parameters
     ----------
@@ -177,6 +178,6 @@ def neighbour_radius_km(lonlat: ArrayLike, k: int) -> NDArray[np.float64]:
     vectors = unit_vectors(lonlat)
     if not 1 <= k < len(vectors):
         raise ValueError(f"k must lie in [1, {len(vectors) - 1}], not {k}")
-    # The first neighbour is the point itself, or a copy of it, at the same distance 0. Chords order as arcs do.
+    # The first neighbour is the point itself, or a copy of it, at distance 0. Chords order as arcs do.
     chord = cKDTree(vectors).query(vectors, k=[k + 1])[0][:, 0]
     return 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2, 1))

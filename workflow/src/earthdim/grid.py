@@ -33,6 +33,8 @@ AXIS_DEFAULTS = {"weights": "trained"}
 MANY = ("estimator", "task", "split", "head", "dataset")
 # Groups of the axes and singles: an override says the key alone: `schedule.steps=100`.
 ALONG = ("model", "modality", "schedule", "weights")
+# What every draw of points needs.
+LAND_DATASET = "land-mask"
 # What a task's leaf says beside the arguments of its target.
 ESTIMATOR_KEYS = frozenset({"reads", "k", "aggregation"})
 TASK_KEYS = frozenset({"about", "kind", "dataset", "leaked_by", "leaked_in_part_by"})
@@ -316,7 +318,7 @@ class _Resolver:
             )
         for name, task in tasks.items():
             self._dataset(task["dataset"], f"task.{name}.dataset", datasets)
-        for name in settings["datasets"]:
+        for name in (LAND_DATASET, *settings["datasets"]):
             self._dataset(name, f"{self.key}.datasets", datasets)
         statistics = self._over(
             self.store.get("statistics", settings["statistics"], f"{self.key}.statistics"), ()

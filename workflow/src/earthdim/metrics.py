@@ -40,10 +40,12 @@ class Score:
 
 
 class BlockBootstrap:
-    """Percentile intervals from draws of whole equal-area blocks, with replacement.
+    """Intervals from draws of whole equal-area blocks, with replacement.
 
     Labels close to each other are alike, and so are the errors of a head on them: single points are no independent
-    draws, blocks wider than the range of the likeness nearly are.
+    draws, blocks wider than the range of the likeness nearly are. An interval runs between quantiles of the draws,
+    shifted by the draws' own bias: a draw that misses most of a class scores it on its fringe, and plain quantiles of
+    balanced accuracy over many classes can lie beside the value.
 
     Parameters
     ----------
@@ -106,8 +108,9 @@ class BlockBootstrap:
                 raise ValueError(
                     f"degrees: {number} blocks of {self.degrees} degrees are too few to draw intervals from"
                 )
-            low, high = np.quantile(values, [tail, 1 - tail])
-            found[name] = float(statistic(whole)[0]), float(low), float(high)
+            value = float(statistic(whole)[0])
+            low, high = value + np.quantile(values, [tail, 1 - tail]) - values.mean()
+            found[name] = value, float(low), float(high)
         return found
 
 
@@ -179,7 +182,14 @@ def balanced_accuracy(y: NDArray, predicted: NDArray) -> float:
     ----------
     y, predicted : ndarray of int64, shape (n,)
         Class codes from 0.
+
+    Raises
+    ------
+    ValueError
+        If there is no point.
     """
+    if len(y) == 0:
+        raise ValueError("balanced accuracy: no point has a class that was trained on")
     of_class = np.bincount(y)
     hit = np.bincount(y[y == predicted], minlength=len(of_class))
     return float(_mean_recall(of_class[None], hit[None])[0])

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from earthdim.build import build
 from earthdim.encoders import LocationEncoder
 from earthdim.objectives import retrieval_top1
-from earthdim.samples import land
 
 
 @dataclass(frozen=True)
@@ -39,30 +38,6 @@ class Result:
     val_loss: float
     val_top1: float
     curve: pd.DataFrame
-
-
-def training_locations(
-    schedule: Mapping, is_land: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a schedule's locations on land, shared by every variant that it trains.
-
-    Parameters
-    ----------
-    schedule : mapping
-        A leaf of config/schedule.
-    is_land : callable
-        Tells which of (n, 2) longitudes and latitudes lie on land.
-
-    Returns
-    -------
-    lonlat : ndarray (locations + validation, 2)
-        Longitude and latitude, degrees.
-    validation_rows : int ndarray (validation,)
-        The rows held out, the last ones: schedules of one seed share their first training locations.
-    """
-    total = schedule["locations"] + schedule["validation"]
-    lonlat = land(total, np.random.default_rng(schedule["seed"]), is_land)
-    return lonlat, np.arange(schedule["locations"], total)
 
 
 def standardise(features: Mapping[str, np.ndarray], training_rows: np.ndarray) -> np.ndarray:

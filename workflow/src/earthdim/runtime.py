@@ -52,6 +52,7 @@ def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
     for handler in (logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="w")):
         handler.setFormatter(logging.Formatter(f"[{rule} {name}] %(message)s"))
         logger.addHandler(handler)
+    sys.excepthook = lambda *error: logger.error("failed", exc_info=error)
     return logger
 
 

@@ -1,7 +1,7 @@
 """Coordinate sets drawn by area: the only sampler of each kind.
 
-Every sampler is called as ``sampler(n, rng, is_land)``. Proposals come in chunks of a fixed size, so that the first m
-points of a draw are the draw of size m from the same seed.
+Every sampler is called as ``sampler(n, rng, is_land)``. The first m points of a draw are the draw of size m from
+the same seed: proposals are drawn row by row, in chunks of a fixed size where some are rejected.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 CHUNK = 4096
 BARREN_CHUNKS = 256
-"""Chunks in a row without a point on land (a million proposals) after which `is_land` is taken to be empty."""
+"""Chunks in a row without land (a million proposals) after which `is_land` is taken to be empty."""
 
 IsLand = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 

@@ -148,11 +148,20 @@ class SpatialBlocks(Split):
     """
 
     def __init__(
-        self, *, folds: int, inner_folds: int, degrees: float, buffer_km: float, smallest_class: int, seed: int
+        self,
+        *,
+        folds: int,
+        inner_folds: int,
+        degrees: float,
+        buffer_km: float,
+        smallest_class: int,
+        seed: int,
     ):
         super().__init__(folds=folds, inner_folds=inner_folds, smallest_class=smallest_class, seed=seed)
         if not 0 <= buffer_km < np.pi * EARTH_RADIUS_KM:
-            raise ValueError(f"buffer_km must be at least 0 and below half the Earth's girth, not {buffer_km}")
+            raise ValueError(
+                f"buffer_km must be at least 0 and below half the Earth's girth, not {buffer_km}"
+            )
         self.degrees, self.buffer_km = degrees, buffer_km
 
     def _cut(self, lonlat: NDArray, number: int, rng: np.random.Generator) -> list[Pair]:

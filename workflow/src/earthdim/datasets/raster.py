@@ -55,12 +55,13 @@ def sample_raster(
     Parameters
     ----------
     raster : DataArray, dims (..., lat, lon)
-        Cell centres at a regular ascending spacing. A raster that goes round the globe wraps over the date line.
+        Cell centres at a regular ascending spacing. A raster that goes round the globe wraps over the date
+        line.
     lonlat : array_like, shape (n, 2)
         Longitude and latitude, degrees.
     method : {"nearest", "bilinear"}
-        The cell in which the point lies, or the bilinear mix of the four nearest centres. Beyond the last centre
-        towards a pole or the edge of a regional raster, the last centre's value holds.
+        The cell in which the point lies, or the bilinear mix of the four nearest centres. Beyond the last
+        centre towards a pole or the edge of a regional raster, the last centre's value holds.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def _require_inside(raster: xr.DataArray, position: NDArray[np.float64], line: A
 
 
 def _flat(row: NDArray, column: NDArray, lat: Axis, lon: Axis) -> NDArray[np.int64]:
-    """Turn whole rows and columns into indices of the flattened grid: clamp at the poles, wrap or clamp in longitude."""
+    """Indices into the flattened grid of whole rows (clamped) and columns (wrapped, or clamped)."""
     rows = np.clip(row, 0, lat.size - 1).astype(np.int64)
     if covers_all_longitudes(lon):
         columns = column.astype(np.int64) % lon.size

@@ -5,6 +5,7 @@ import xarray as xr
 
 from earthdim.datasets.geonames import continents
 from earthdim.datasets.packaged import package_file
+from earthdim.geo import check_lonlat
 
 
 def countries() -> xr.Dataset:
@@ -16,8 +17,9 @@ def countries() -> xr.Dataset:
     Returns
     -------
     Dataset
-        Over the dimension zone: `country` and `continent`, int64 codes whose meanings stand in `flag_meanings` (ISO 3166
-        two-letter codes; GeoNames' continents). The zones' names are the attribute `zones`, in the same order.
+        Over the dimension zone: `country` and `continent`, int64 codes whose meanings stand in `flag_meanings`
+        (ISO 3166 two-letter codes; GeoNames' continents). The zones' names are the attribute `zones`, in the same
+        order.
     """
     from timezonefinder import TimezoneFinder
 
@@ -52,6 +54,6 @@ def zone_at(lonlat: np.ndarray) -> list[str]:
     """Name of the time zone on land at each of (n, 2) longitudes and latitudes, degrees; "" at sea."""
     from timezonefinder import TimezoneFinder
 
+    lon, lat = np.ascontiguousarray(check_lonlat(lonlat).T)
     with TimezoneFinder() as finder:
-        found = (finder.timezone_at_land(lng=lon, lat=lat) for lon, lat in np.asarray(lonlat, float))
-        return [zone or "" for zone in found]
+        return [zone or "" for zone in finder.timezone_names_at_land(lngs=lon, lats=lat)]

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator
 from pyproj import Proj
 
 from earthdim.figures import style
@@ -82,17 +83,19 @@ def _draw_globe(panel: Axes, lines: Sequence[np.ndarray]) -> None:
     side = np.linspace(-90, 90, 91)
     outline = np.concatenate([_project(np.full(91, 180.0), side), _project(np.full(91, -180.0), side[::-1])])
     panel.fill(*outline.T, facecolor="#F4F6F8", edgecolor=style.FAINT, linewidth=0.6, zorder=0)
-    panel.add_collection(LineCollection(lines, colors=style.INK, linewidths=0.3, alpha=0.6, zorder=3))
+    panel.add_collection(
+        LineCollection(lines, colors=style.INK, linewidths=0.3, alpha=0.6, zorder=3, rasterized=True)
+    )
     panel.set(aspect="equal", xlim=(-2.76, 2.76), ylim=(-1.36, 1.36))
     panel.axis("off")
 
 
 def _draw_points(panel: Axes, one: xr.Dataset, norm: mpl.colors.Normalize, width: float) -> None:
     places = _project(one["lon"].values, one["lat"].values)
-    # As wide as the points lie apart, so that the land is covered without one point hiding the next.
+    # A little wider than the points lie apart, so that the land is covered and few points hide others.
     apart = np.median(one["neighbour_radius_km"]) * np.sqrt(np.pi / int(one.attrs["k"])) / EARTH_RADIUS_KM
     points_per_radius = 72 * 0.9 * width / 5.5
-    size = np.clip(1.1 * apart * points_per_radius, 0.6, 5.0) ** 2
+    size = np.clip(1.4 * apart * points_per_radius, 0.6, 5.0) ** 2
     panel.scatter(*places.T, c=one["local_dimension"].values, s=size, marker="o", linewidths=0, norm=norm,
                   cmap="viridis", rasterized=True, zorder=2)  # fmt: skip
 
@@ -103,7 +106,11 @@ def _colour_bar(figure, axes: Sequence[Axes], norm: mpl.colors.Normalize, everyt
     colours = mpl.cm.ScalarMappable(norm, "viridis")
     bar = figure.colorbar(colours, ax=axes, location="bottom", shrink=0.6, aspect=45, pad=0.03,
                           extend=extend[bool(below), bool(above)])  # fmt: skip
-    wide = norm.vmax > 4 * norm.vmin
-    digits = (1, 2, 3, 5, 7) if wide else np.arange(1, 10, 0.5 if norm.vmax > 1.5 * norm.vmin else 0.1)
-    style.plain_log_ticks(bar.ax.xaxis, norm.vmin, norm.vmax, digits)
+    if norm.vmax > 4 * norm.vmin:
+        style.plain_log_ticks(bar.ax.xaxis, norm.vmin, norm.vmax, (1, 2, 3, 5, 7))
+    else:
+        ticks = MaxNLocator(5).tick_values(norm.vmin, norm.vmax)
+        bar.set_ticks([tick for tick in ticks if norm.vmin <= tick <= norm.vmax])
+        bar.ax.xaxis.set_major_formatter("{x:g}")
+        bar.minorticks_off()
     bar.set_label("local intrinsic dimension (maximum likelihood, logarithmic scale)")

@@ -20,7 +20,7 @@ class Logistic(Head):
 
     Minimises mean cross-entropy + penalty / 2 |W|^2 over standardised features; scikit-learn's ``C`` is 1 over the
     penalty times the number of training points. The penalty is the one with the best balanced accuracy on the first
-    inner fold, the stronger of equals. Each fit starts from the one before, and those that only rank penalties end sooner.
+    inner fold, the stronger of equals. Each fit starts from the one before; those that only rank penalties end sooner.
 
     Parameters
     ----------
@@ -46,7 +46,9 @@ class Logistic(Head):
 
     kinds: ClassVar[tuple[str, ...]] = ("classification",)
 
-    def __init__(self, *, penalties: list[float], tolerance: float, ranking_tolerance: float, iterations: int):
+    def __init__(
+        self, *, penalties: list[float], tolerance: float, ranking_tolerance: float, iterations: int
+    ):
         self.penalties = check_penalties(penalties)
         check_positive(tolerance=tolerance, ranking_tolerance=ranking_tolerance, iterations=iterations)
         self.tolerance, self.ranking_tolerance, self.iterations = tolerance, ranking_tolerance, iterations

@@ -75,8 +75,8 @@ class RasterClass:
     without : sequence of str
         Flags that are no class, such as the sea.
     reach_cells : int
-        A point whose own cell has no class takes that of the nearest cell with one, if it lies within so many cells (two
-        rasters never agree on a coast to the pixel); beyond, it has no label.
+        A point whose own cell has no class takes that of the nearest cell with one, if it lies within so many cells
+        (two rasters never agree on a coast to the pixel); beyond, it has no label.
     """
 
     def __init__(self, variable: str, without: Sequence[str] = (), reach_cells: int = 3):

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earthdim import geo
+
+places = st.tuples(st.floats(-180, 180), st.floats(-90, 90))
+
+
+@pytest.mark.parametrize(
+    ("lonlat", "words"),
+    [
+        ([[0, 0, 0]], "shape"),
+        ([0, 0], "shape"),
+        ([[181, 0]], "longitude"),
+        ([[np.nan, 0]], "longitude"),
+        ([[0, 91]], "latitude"),
+        ([[0, np.inf]], "latitude"),
+    ],
+)
+def test_bad_coordinates_are_named(lonlat, words):
+    with pytest.raises(ValueError, match=words):
+        geo.check_lonlat(lonlat)
+
+
+def test_axes_of_the_unit_vectors():
+    vectors = geo.unit_vectors([[0, 0], [90, 0], [0, 90], [180, 0]])
+    np.testing.assert_allclose(vectors, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0]], atol=1e-15)
+
+
+@given(places)
+def test_vectors_lead_back_to_the_coordinates(place):
+    back = geo.lonlat_of(3.5 * geo.unit_vectors([place]))
+    assert geo.great_circle_km([place], back)[0] < 1e-6
+
+
+@pytest.mark.parametrize("vectors", [[[0.0, 0.0, 0.0]], [1.0, 2.0], 3.0])
+def test_vectors_without_a_direction_are_refused(vectors):
+    with pytest.raises(ValueError, match="vector"):
+        geo.lonlat_of(vectors)
+
+
+def test_known_distances():
+    circumference = 2 * np.pi * geo.EARTH_RADIUS_KM
+    quarter = geo.great_circle_km([[0, 0], [0, 0], [30, 90]], [[90, 0], [0, -90], [77, 0]])
+    np.testing.assert_allclose(quarter, circumference / 4)
+    assert geo.great_circle_km([[0, 0]], [[180, 0]])[0] == pytest.approx(circumference / 2)
+    # London to New York on the sphere
+    assert geo.great_circle_km([[-0.1278, 51.5074]], [[-74.006, 40.7128]])[0] == pytest.approx(5570, abs=2)
+
+
+def test_small_distances_keep_their_digits():
+    assert geo.great_circle_km([[10, 0]], [[10 + 1e-9, 0]])[0] == pytest.approx(1.1119e-7, rel=1e-4)
+
+
+@settings(max_examples=50)
+@given(places, st.floats(-3000, 3000), st.floats(-3000, 3000))
+def test_a_step_is_as_long_as_asked(place, east, north):
+    arrival = geo.offset_km([place], [east], [north])[0]
+    assert geo.great_circle_km([place], arrival)[0] == pytest.approx(np.hypot(east, north), abs=1e-6)
+
+
+def test_steps_go_where_they_say():
+    degree = np.pi / 180 * geo.EARTH_RADIUS_KM
+    arrival = geo.offset_km([[179.5, 0], [30, 89.5], [-40, -89.5]], [0, degree, 0], [degree, 0, -degree])
+    np.testing.assert_allclose(arrival[0], [[179.5, 1], [-179.5, 0], [179.5, -1]], atol=1e-12)
+    # Half a degree from a pole, one degree towards it leads half a degree down the other side.
+    np.testing.assert_allclose(arrival[1, 0], [-150, 89.5], atol=1e-9)
+    np.testing.assert_allclose(arrival[2, 2], [140, -89.5], atol=1e-9)
+
+
+def test_at_a_pole_north_is_that_of_the_given_longitude():
+    degree = np.pi / 180 * geo.EARTH_RADIUS_KM
+    arrival = geo.offset_km([[20, 90], [20, -90]], [0, degree], [-degree, 0])
+    np.testing.assert_allclose(arrival[0], [[20, 89], [110, 89]], atol=1e-9)
+    np.testing.assert_allclose(arrival[1, 1], [110, -89], atol=1e-9)
+
+
+@pytest.mark.parametrize(("east", "north"), [([0, 1], [0]), ([[0]], [[0]]), ([np.nan], [0])])
+def test_bad_offsets_are_refused(east, north):
+    with pytest.raises(ValueError, match="east_km and north_km"):
+        geo.offset_km([[0, 0]], east, north)
+
+
+@pytest.mark.parametrize("degrees", [10, 15, 23, 90])
+def test_blocks_have_one_area(degrees):
+    # A regular grid in longitude and sine of latitude holds as many points as area.
+    lon = (np.arange(1440) + 0.5) / 4 - 180
+    lat = np.degrees(np.arcsin((np.arange(2000) + 0.5) / 1000 - 1))
+    lonlat = np.stack(np.meshgrid(lon, lat), axis=-1).reshape(-1, 2)
+    count = np.bincount(geo.equal_area_blocks(lonlat, degrees))
+    assert count.min() > 0.9 * count.mean()
+    assert count.max() < 1.1 * count.mean()
+    assert len(count) == pytest.approx(4 * np.pi / np.radians(degrees) ** 2, rel=0.25)
+
+
+def test_blocks_are_compact():
+    rng = np.random.default_rng(0)
+    lonlat = np.stack([rng.uniform(-180, 180, 20_000), rng.uniform(-70, 70, 20_000)], axis=1)
+    blocks = geo.equal_area_blocks(lonlat, 15)
+    for block in np.unique(blocks):
+        inside = lonlat[blocks == block]
+        assert geo.great_circle_km(inside[:1], inside).max() < 2.2 * 1668  # a diagonal and a half
+
+
+def test_the_date_line_and_the_poles_belong_to_one_block():
+    east, west = geo.equal_area_blocks([[180, 10], [-180, 10]], 15)
+    assert east == west
+    blocks = geo.equal_area_blocks([[0, -90], [0, 90], [179.999, 89.999]], 15)
+    assert blocks.min() == geo.equal_area_blocks([[0, -89.99]], 15)[0]
+    assert blocks[1] == geo.equal_area_blocks([[0, 89.99]], 15)[0]
+
+
+@pytest.mark.parametrize("degrees", [0, -5, 91, np.nan])
+def test_bad_block_sizes_are_refused(degrees):
+    with pytest.raises(ValueError, match="degrees"):
+        geo.equal_area_blocks([[0, 0]], degrees)
+
+
+def test_neighbour_radius_is_that_of_all_distances():
+    rng = np.random.default_rng(1)
+    lonlat = np.stack([rng.uniform(-180, 180, 200), np.degrees(np.arcsin(rng.uniform(-1, 1, 200)))], axis=1)
+    distance = np.stack([geo.great_circle_km(point[None], lonlat) for point in lonlat])
+    for k in (1, 20, 199):
+        np.testing.assert_allclose(geo.neighbour_radius_km(lonlat, k), np.sort(distance)[:, k], rtol=1e-9)
+
+
+def test_a_copy_is_a_neighbour_at_distance_zero():
+    radius = geo.neighbour_radius_km([[10, 10], [10, 10], [11, 10]], 1)
+    np.testing.assert_allclose(radius, [0, 0, geo.great_circle_km([[10, 10]], [[11, 10]])[0]])
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_neighbours_beyond_the_points_are_refused(k):
+    with pytest.raises(ValueError, match="k must lie"):
+        geo.neighbour_radius_km([[0, 0], [1, 0], [2, 0]], k)

@@ -1,0 +1,30 @@
+"""Probe one variant: all tasks, splits and heads, and the dimension of the heads' activations."""
+
+from earthdim import artefacts, runtime
+from earthdim.build import build
+from earthdim.measure import measure_activations
+from earthdim.probes import probe
+
+job = snakemake.params.job
+log = runtime.begin(snakemake.rule, snakemake.wildcards.variant, snakemake.log[0], job)
+config = job["config"]
+embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings")
+stores = [artefacts.open_store(path, "labels") for path in snakemake.input.labels]
+labels = {store.attrs["task"]: (store.attrs["kind"], store["label"].values) for store in stores}
+result = probe(
+    embeddings["embedding"].values,
+    artefacts.lonlat(embeddings),
+    labels,
+    {name: build(leaf) for name, leaf in config["splits"].items()},
+    {name: build(leaf) for name, leaf in config["heads"].items()},
+    config["seed"],
+)
+((name, estimator),) = config["activation_estimator"].items()
+activation = measure_activations(result.activations, name, estimator)
+where = {"variant": snakemake.wildcards.variant, "points": embeddings.attrs["points"]}
+artefacts.write_table(result.rows.assign(**where), snakemake.output.probe)
+artefacts.write_table(
+    activation.assign(**where, space="activation", replicate=config["replicate"]), snakemake.output.activation
+)
+for row in result.rows[result.rows["primary"]].itertuples():
+    log.info("%s, %s, %s: %s %.3f", row.task, row.split, row.head, row.metric, row.value)
