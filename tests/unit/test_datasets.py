@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from earthdim.datasets import basemap, geonames, itu, koeppen, timezones
+from earthdim.datasets import basemap, geonames, timezones
 from earthdim.datasets.packaged import package_file
 from earthdim.datasets.raster import axis, covers_all_longitudes, sample_raster
 from earthdim.geo import great_circle_km
@@ -12,27 +12,24 @@ QUITO, EVEREST, DEAD_SEA, LONDON = (-78.5, -0.2), (86.925, 27.988), (35.45, 31.4
 SAHARA, SINGAPORE, ANTARCTICA, ATLANTIC = (5, 25), (103.82, 1.35), (0, -80), (-30, 0)
 
 
-@pytest.fixture(scope="module")
-def zones():
-    return koeppen.climate_zones()
-
-
 def at(dataset, name, *places, method="bilinear"):
     return sample_raster(dataset[name], places, method)
 
 
 @pytest.mark.parametrize(
-    ("read", "name", "shape"),
+    ("name", "variable", "shape"),
     [
-        (basemap.blue_marble, "rgb", (3, 2700, 5400)),
-        (itu.elevation, "elevation", (2160, 4320)),
-        (itu.temperature, "temperature", (12, 241, 480)),
-        (itu.rainfall, "rainfall", (12, 720, 1440)),
-        (itu.climate, "climate", (24, 360, 720)),
+        ("blue-marble", "rgb", (3, 2700, 5400)),
+        ("shaded-relief", "rgb", (3, 5400, 10800)),
+        ("elevation", "elevation", (2160, 4320)),
+        ("temperature", "temperature", (12, 241, 480)),
+        ("rainfall", "rainfall", (12, 720, 1440)),
+        ("climate", "climate", (24, 360, 720)),
+        ("climate-zones", "zone", (2160, 4320)),
     ],
 )
-def test_rasters_go_round_the_globe_and_carry_units(read, name, shape):
-    raster = read()[name]
+def test_rasters_go_round_the_globe_and_carry_units(packaged, name, variable, shape):
+    raster = packaged(name)[variable]
     assert raster.shape == shape
     assert raster.dims[-2:] == ("lat", "lon")
     assert covers_all_longitudes(axis(raster, "lon"))
@@ -45,15 +42,17 @@ def test_rasters_go_round_the_globe_and_carry_units(read, name, shape):
     assert raster["lon"].attrs["units"] == "degrees_east"
 
 
-def test_colours_stand_where_they_belong():
-    red, green, blue = at(basemap.blue_marble(), "rgb", SAHARA, (-60, -3), ATLANTIC, method="nearest").astype(int)
+def test_colours_stand_where_they_belong(packaged):
+    red, green, blue = at(
+        packaged("blue-marble"), "rgb", SAHARA, (-60, -3), ATLANTIC, method="nearest"
+    ).astype(int)
     assert red[0] > blue[0] + 40  # sand
     assert green[1] > max(red[1], blue[1])  # rain forest
     assert blue[2] > red[2]  # sea
 
 
-def test_heights():
-    heights = at(itu.elevation(), "elevation", EVEREST, QUITO, DEAD_SEA, LONDON, ANTARCTICA, ATLANTIC)
+def test_heights(packaged):
+    heights = at(packaged("elevation"), "elevation", EVEREST, QUITO, DEAD_SEA, LONDON, ANTARCTICA, ATLANTIC)
     assert 5500 < heights[0] < 6600  # a cell of nine kilometres, not the summit
     assert 2500 < heights[1] < 3300
     assert heights[2] < -300
@@ -62,8 +61,8 @@ def test_heights():
     assert heights[5] == 0
 
 
-def test_temperatures_follow_the_seasons():
-    kelvin = at(itu.temperature(), "temperature", LONDON, (151.2, -33.87), SINGAPORE, (133.4, 67.55))
+def test_temperatures_follow_the_seasons(packaged):
+    kelvin = at(packaged("temperature"), "temperature", LONDON, (151.2, -33.87), SINGAPORE, (133.4, 67.55))
     january, july = kelvin[0] - 273.15, kelvin[6] - 273.15
     np.testing.assert_allclose(january[[0, 2]], [5, 26], atol=2)
     np.testing.assert_allclose(july[[0, 2]], [17, 27], atol=2)
@@ -72,8 +71,8 @@ def test_temperatures_follow_the_seasons():
     np.testing.assert_allclose(kelvin.mean(0)[0] - 273.15, 10.5, atol=1)
 
 
-def test_rain_falls_where_and_when_it_does():
-    month = at(itu.rainfall(), "rainfall", SAHARA, SINGAPORE, (72.88, 19.08), LONDON)
+def test_rain_falls_where_and_when_it_does(packaged):
+    month = at(packaged("rainfall"), "rainfall", SAHARA, SINGAPORE, (72.88, 19.08), LONDON)
     year = month.sum(0)
     assert year[0] < 200
     assert 1800 < year[1] < 3000
@@ -81,29 +80,32 @@ def test_rain_falls_where_and_when_it_does():
     assert month[6, 2] > 20 * month[1, 2]  # Mumbai: monsoon in July, none in February
 
 
-def test_climate_is_temperature_and_the_logarithm_of_rainfall():
-    climate = itu.climate()
+def test_climate_is_temperature_and_the_logarithm_of_rainfall(packaged):
+    climate = packaged("climate")
     centre = [(10.25, 50.25), (-60.25, -10.25)]
     bands = at(climate, "climate", *centre)
-    np.testing.assert_allclose(bands[:12], at(itu.temperature(), "temperature", *centre), rtol=1e-5)
-    np.testing.assert_allclose(bands[12:], np.log1p(at(itu.rainfall(), "rainfall", *centre)), rtol=1e-4)
+    np.testing.assert_allclose(bands[:12], at(packaged("temperature"), "temperature", *centre), rtol=1e-5)
+    np.testing.assert_allclose(bands[12:], np.log1p(at(packaged("rainfall"), "rainfall", *centre)), rtol=1e-4)
 
 
-def test_climate_zones_of_known_places(zones):
+def test_climate_zones_of_known_places(packaged):
+    zones = packaged("climate-zones")
     names = dict(zip(zones.zone.attrs["flag_values"], zones.zone.attrs["flag_meanings"].split(), strict=True))
     places = [LONDON, SAHARA, SINGAPORE, ANTARCTICA, (133.4, 67.55), (24.75, 59.43), (77.2, 28.6), ATLANTIC]
     found = [names[int(flag)] for flag in at(zones, "zone", *places, method="nearest")]
     assert found == ["Cfb", "BWh", "Af", "EF", "Dfd", "Dfb", "BSh", "Ocean"]
 
 
-def test_the_key_of_the_climate_map_is_gone(zones):
+def test_the_key_of_the_climate_map_is_gone(packaged):
+    zones = packaged("climate-zones")
     ocean = zones.zone.attrs["flag_values"][zones.zone.attrs["flag_meanings"].split().index("Ocean")]
     assert (zones.zone.values[-1] == ocean).all()
     assert set(np.unique(zones.zone.values)) == set(zones.zone.attrs["flag_values"])
 
 
-def test_coast_lines_are_shores_only():
-    coast = basemap.coastline("c")
+@pytest.mark.parametrize("resolution", basemap.RESOLUTIONS)
+def test_coast_lines_are_shores_only(resolution):
+    coast = basemap.coastline(resolution)
     lon, lat, part = (coast[name].values for name in ("lon", "lat", "part"))
     within = np.diff(part) == 0
     assert np.abs(np.diff(lon))[within].max() < 20  # none crosses the map
@@ -112,6 +114,14 @@ def test_coast_lines_are_shores_only():
     assert lat.min() > -80  # no edge round the pole
     along_cut = within & (lon[1:] == lon[:-1]) & np.isin(lon[1:], [-180, 180])
     assert not along_cut.any()
+    sizes = np.unique(part, return_counts=True)[1]
+    assert sizes.min() > 1
+    # A closed shore ends where it begins; a cut one begins and ends at its cut.
+    ends = np.flatnonzero(np.diff(part, append=-1) != 0)
+    begins = np.concatenate([[0], ends[:-1] + 1])
+    closed = (lon[begins] == lon[ends]) & (lat[begins] == lat[ends])
+    assert np.isin(np.abs(lon[np.r_[begins[~closed], ends[~closed]]]), [0, 180]).all()
+    assert 5 <= (~closed).sum() <= 12  # Asia, Wrangel, Fiji and Antarctica
     # Land's End is within the coarse lines' rounding of a shore.
     assert great_circle_km([[-5.72, 50.07]], np.stack([lon, lat], axis=1)).min() < 30
 
@@ -119,6 +129,11 @@ def test_coast_lines_are_shores_only():
 def test_an_unknown_coast_resolution_is_refused():
     with pytest.raises(ValueError, match="resolution"):
         basemap.coastline("x")
+
+
+def test_an_unknown_file_of_cities_is_refused():
+    with pytest.raises(ValueError, match="smallest: 1 is none of 500"):
+        geonames.cities(1)
 
 
 def test_cities_stand_where_they_belong():
@@ -130,8 +145,8 @@ def test_cities_stand_where_they_belong():
     assert len(np.unique(cities["city"])) == cities.sizes["city"]
 
 
-def test_zones_of_land_have_a_country_and_a_continent():
-    table = timezones.countries()
+def test_zones_of_land_have_a_country_and_a_continent(packaged):
+    table = packaged("countries")
     row = table.attrs["zones"].split().index("Europe/Berlin")
     for name, expected in (("country", "DE"), ("continent", "EU")):
         assert table[name].attrs["flag_meanings"].split()[int(table[name][row])] == expected

@@ -67,7 +67,7 @@ def test_an_interval_is_that_of_a_plain_loop_over_resampled_blocks():
     y, predicted = labels()
     kinds = np.unique(BLOCK)
     rng = np.random.default_rng(1)
-    members = [np.flatnonzero(BLOCK == kind) for kind in kinds]
+    members = [np.flatnonzero(kind == BLOCK) for kind in kinds]
     drawn = []
     for _ in range(2000):
         rows = np.concatenate([members[one] for one in rng.integers(0, len(kinds), len(kinds))])
@@ -94,7 +94,9 @@ def test_intervals_cover_a_mean_error_whose_blocks_are_drawn_at_random():
 
 def test_the_value_lies_in_its_interval_even_with_many_rare_local_classes():
     rng = np.random.default_rng(0)
-    _, y = np.unique(BlockBootstrap(degrees=12, draws=1, level=0.9, seed=0).blocks(POINTS), return_inverse=True)
+    _, y = np.unique(
+        BlockBootstrap(degrees=12, draws=1, level=0.9, seed=0).blocks(POINTS), return_inverse=True
+    )
     predicted = np.where(rng.random(800) < 0.8, y, 0)
     score = classification_scores(y, predicted, np.ones(800, dtype=bool), BLOCK, BOOTSTRAP)[0]
     assert score.low < score.value < score.high
@@ -112,7 +114,7 @@ def test_a_wider_level_gives_a_wider_interval_and_a_seed_repeats_it():
 
 def test_too_few_blocks_are_an_error():
     y, predicted = labels()
-    with pytest.raises(ValueError, match="^degrees: 1 blocks"):
+    with pytest.raises(ValueError, match=r"^degrees: 1 blocks"):
         regression_scores(y, predicted, np.zeros(800, dtype=int), BOOTSTRAP)
 
 

@@ -104,14 +104,34 @@ def test_the_best_state_is_kept(data):
     assert torch.equal(trained.network[0].weight, weights[row])
 
 
-def test_same_seed_same_bytes_and_no_global_random_state(data):
+def test_same_seed_same_bytes_whatever_the_global_random_state(data):
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    first, second, other = (train(data, seed=seed, trained=encoder(0.3)) for seed in (0, 0, 1))
+    first = train(data, trained=encoder(0.3))
     assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(8)
+    second, other = (train(data, seed=seed, trained=encoder(0.3)) for seed in (0, 1))
     assert first.curve.equals(second.curve)
     assert all(torch.equal(first.state[name], second.state[name]) for name in first.state)
     assert not first.curve.equals(other.curve)
+
+
+def test_the_curve_gives_the_mean_training_loss_since_the_evaluation_before(data):
+    coarse, fine = (train(data, schedule=SCHEDULE | {"evaluate_every": n}).curve for n in (20, 1))
+    means = fine["train_loss"].to_numpy().reshape(3, 20).mean(1)
+    np.testing.assert_allclose(coarse["train_loss"], means, rtol=1e-12)
+    np.testing.assert_array_equal(coarse["val_loss"], fine["val_loss"][19::20])
+
+
+def test_dropout_works_in_training_alone(data):
+    """Whatever is differentiated is in training mode, whatever is only evaluated is not."""
+    trained, modes = encoder(0.3), set()
+    trained.network.register_forward_hook(
+        lambda module, *_: modes.add((module.training, torch.is_grad_enabled()))
+    )
+    train(data, trained=trained)
+    assert modes == {(True, True), (False, False)}
+    assert not trained.training
 
 
 def test_held_out_rows_teach_nothing(data):
@@ -125,9 +145,16 @@ def test_held_out_rows_teach_nothing(data):
     assert two.val_loss > one.val_loss + 0.5
 
 
-def test_a_loss_that_is_not_finite_is_raised(data):
-    with pytest.raises(FloatingPointError, match="at step"):
+def test_a_loss_that_is_not_finite_is_raised_at_its_step(data):
+    with pytest.raises(FloatingPointError, match="nan at step 2;"):
         train(data, model=MODEL | {"optimiser": {"lr": 1e30, "weight_decay": 0.0}})
+
+
+def test_a_validation_loss_that_is_not_finite_is_raised(data):
+    broken = encoder()
+    broken.network.register_forward_hook(lambda module, _, z: z if module.training else z * torch.nan)
+    with pytest.raises(FloatingPointError, match="nan at step 20;"):
+        train(data, trained=broken)
 
 
 def test_batches_run_through_every_row_once_an_epoch():

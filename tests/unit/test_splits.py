@@ -89,9 +89,9 @@ def test_numbers_out_of_range_are_named(make, changes, name):
 
 
 def test_points_that_cannot_be_cut_are_an_error():
-    with pytest.raises(ValueError, match="^folds: 3 points"):
+    with pytest.raises(ValueError, match=r"^folds: 3 points"):
         random_folds().folds(POINTS[:3])
-    with pytest.raises(ValueError, match="^degrees: "):
+    with pytest.raises(ValueError, match=r"^degrees: "):
         blocks().folds(np.repeat(POINTS[:1], 50, axis=0))
-    with pytest.raises(ValueError, match="^buffer_km: "):
+    with pytest.raises(ValueError, match=r"^buffer_km: "):
         blocks(buffer_km=15_000).folds(POINTS)

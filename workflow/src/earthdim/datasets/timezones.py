@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from earthdim.datasets.geonames import continents
-from earthdim.datasets.packaged import package_file
+from earthdim.datasets.packaged import CONVENTIONS, package_file
 from earthdim.geo import check_lonlat
 
 
@@ -12,7 +12,7 @@ def countries() -> xr.Dataset:
     """Time zone -> country -> continent.
 
     The tz database's table gives one country for each zone; where a border is disputed it follows that table. Zones
-    that the table does not name lie at sea and are left out.
+    that the table does not name belong to no country and are left out.
 
     Returns
     -------
@@ -38,8 +38,8 @@ def countries() -> xr.Dataset:
                 *_codes([continent_of[code] for code in country], "continent of the country"),
             ),
         },
-        coords={"zone": np.arange(len(zones))},
-        attrs={"zones": " ".join(zones)},
+        coords={"zone": ("zone", np.arange(len(zones)), {"long_name": "place in the attribute zones"})},
+        attrs={"Conventions": CONVENTIONS, "zones": " ".join(zones)},
     )
 
 

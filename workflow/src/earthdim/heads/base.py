@@ -81,20 +81,25 @@ class Head(ABC):
         """
 
 
-def standardise(X: NDArray, train: NDArray[np.int64]) -> NDArray[np.float64]:
+def standardise(X: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return all rows with mean 0 and variance 1 over the training rows; a feature constant there becomes 0.
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    X : ndarray of float32, shape (n, d)
     train : ndarray of int64
     """
-    chosen = X[train].astype(np.float64)
-    mean, deviation = chosen.mean(axis=0), chosen.std(axis=0)
+    chosen = X[train]
+    mean = chosen.mean(axis=0, dtype=np.float64)
+    # The rounding of the mean shifts a feature as a whole, which every head's intercept takes up.
+    chosen -= mean.astype(np.float32)
+    deviation = np.sqrt(np.square(chosen, out=chosen).mean(axis=0, dtype=np.float64))
     # Below float32's resolution a feature varies by rounding alone, which must not be blown up to variance 1.
     constant = deviation <= np.finfo(np.float32).eps * np.abs(mean)
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=~constant)
-    return (X - mean) * scale
+    Z = X - mean.astype(np.float32)
+    Z *= scale.astype(np.float32)
+    return Z
 
 
 def check_positive(**numbers: float) -> None:

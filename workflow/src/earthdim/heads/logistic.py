@@ -13,6 +13,9 @@ from earthdim.splits import Fold
 
 _MEMORY = 10  # pairs kept by L-BFGS; more gain nothing here
 _SHORTEST = 2.0**-20  # share of a step below which float32 sees no fall
+_ROUNDING = (
+    1e-6  # near the end the loss falls by less than its float32 rounding: a step may seem to rise this much
+)
 
 
 class Logistic(Head):
@@ -87,7 +90,7 @@ class Logistic(Head):
         return whole.predict(features, fold.test, weights)
 
 
-def principal_axes(Z: NDArray[np.float64], train: NDArray[np.int64]) -> NDArray[np.float32]:
+def principal_axes(Z: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
     """Turn features to the principal axes of the training rows and append a one for the intercept.
 
     A turn changes neither the fit nor its penalty. Along principal axes the curvature of the loss is nearly diagonal,
@@ -95,16 +98,18 @@ def principal_axes(Z: NDArray[np.float64], train: NDArray[np.int64]) -> NDArray[
 
     Parameters
     ----------
-    Z : ndarray, shape (n, d)
+    Z : ndarray of float32, shape (n, d)
     train : ndarray of int64
 
     Returns
     -------
-    ndarray, shape (n, d + 1)
+    ndarray of float32, shape (n, d + 1)
     """
-    _, axes = np.linalg.eigh(Z[train].T @ Z[train])
-    turned = Z.astype(np.float32) @ axes.astype(np.float32)
-    return np.column_stack([turned, np.ones(len(Z), dtype=np.float32)])
+    known = Z[train]
+    _, axes = np.linalg.eigh((known.T @ known).astype(np.float64))
+    features = np.ones((len(Z), Z.shape[1] + 1), dtype=np.float32)
+    np.matmul(Z, axes.astype(np.float32), out=features[:, :-1])
+    return features
 
 
 @dataclass(frozen=True)
@@ -180,7 +185,8 @@ class Problem:
             slope = _dot(direction, gradient)
             length = 1.0
             moved, moved_value, moved_gradient = self._move(weights, direction, length, penalty)
-            while moved_value > value + 1e-4 * length * slope and length > _SHORTEST:
+            highest = value + _ROUNDING * (1 + abs(value))
+            while moved_value > highest + 1e-4 * length * slope and length > _SHORTEST:
                 length /= 2
                 moved, moved_value, moved_gradient = self._move(weights, direction, length, penalty)
             step, change = moved - weights, moved_gradient - gradient

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from earthdim.heads.base import Head, OutOfFold, Target, check_positive, standardise
-from earthdim.heads.batched import Loss, Networks
+from earthdim.heads.batched import AdamW, Loss, Networks
 from earthdim.splits import Fold
 
 
@@ -80,7 +80,7 @@ class MLP(Head):
         self, X: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
     ) -> dict[str, OutOfFold]:
         """Train on every fold and predict its test fold, with activations. See `Head.out_of_fold`."""
-        features = np.stack([standardise(X, fold.train).astype(np.float32) for fold in folds])
+        features = np.stack([standardise(X, fold.train) for fold in folds])
         features = torch.from_numpy(features)
         losses = [Loss.of(target, folds) for target in targets.values()]
         networks = Networks(X.shape[1], self.hidden, [loss.outputs for loss in losses], len(folds), seed)
@@ -107,25 +107,15 @@ class MLP(Head):
         order = torch.from_numpy(
             np.stack([batch_rows(fit, self.steps, batch, [seed, f]) for f, fit in enumerate(rows)], axis=1)
         )
-        optimiser = torch.optim.AdamW(
-            [
-                {"params": networks.weights, "weight_decay": self.weight_decay},
-                {"params": networks.biases, "weight_decay": 0.0},
-            ],
-            fused=True,
-        )
+        optimiser = AdamW(networks.weights, networks.biases, self.weight_decay)
         best = networks.copy()
         best_score = np.full((len(folds), len(losses)), -np.inf)
         for step in range(self.steps):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, self.steps, self.peak, self.warmup)
             chosen = order[step]
             seen = torch.stack([x.index_select(0, r) for x, r in zip(features, chosen, strict=True)])
             _, outputs = networks.forward(seen)
             loss = sum(loss(output, chosen) for loss, output in zip(losses, outputs, strict=True))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+            optimiser.step(loss, learning_rate(step, self.steps, self.peak, self.warmup))
             if (step + 1) % self.evaluate_every == 0 or step + 1 == self.steps:
                 score = self._validate(networks, features, folds, losses)
                 best.take(networks, torch.from_numpy(score > best_score))

@@ -45,7 +45,7 @@ class Ridge(Head):
         Y = np.stack([target.values for target in targets.values()], axis=1)
         predicted = np.empty_like(Y)
         for fold in folds:
-            Z = standardise(X, fold.train)
+            Z = standardise(X, fold.train).astype(np.float64)
             whole = Moments.of(Z[fold.train], Y[fold.train])
             chosen = self._choose(Z, Y, fold, whole)
             for penalty in np.unique(chosen):

@@ -12,6 +12,8 @@ REACH_BANDWIDTHS = 5.0
 class PopulationDensity:
     """Logarithm of a kernel sum of city populations.
 
+    The kernel is weighted as a Gaussian in the plane, which at tens of kilometres is one on the sphere.
+
     Parameters
     ----------
     bandwidth_km : float
@@ -38,7 +40,7 @@ class PopulationDensity:
         Returns
         -------
         ndarray (n,)
-            log10 of people per square kilometre, of places that GeoNames lists.
+            log10 of the floor plus people per square kilometre, of places that GeoNames lists.
         """
         from scipy.spatial import cKDTree
 
@@ -46,9 +48,8 @@ class PopulationDensity:
         people = dataset["population"].values.astype(float)
         spread = self.bandwidth_km / EARTH_RADIUS_KM
         points = unit_vectors(lonlat)
-        near = cKDTree(places).query_ball_point(
-            points, 2 * np.sin(REACH_BANDWIDTHS * spread / 2), return_sorted=True
-        )
+        reach = min(REACH_BANDWIDTHS * spread, np.pi)
+        near = cKDTree(places).query_ball_point(points, 2 * np.sin(reach / 2), return_sorted=True)
         density = np.zeros(len(points))
         for row, found in enumerate(near):
             chord = np.linalg.norm(places[found] - points[row], axis=1)

@@ -1,12 +1,12 @@
 """Labels read from a raster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
 
 from earthdim.datasets.raster import axis, covers_all_longitudes, sample_raster
-from earthdim.geo import unit_vectors
+from earthdim.geo import check_lonlat, unit_vectors
 
 # How a value becomes a label.
 TRANSFORMS = {
@@ -54,9 +54,12 @@ class RasterField:
         Raises
         ------
         ValueError
-            If the raster has no finite value somewhere.
+            If the reduction leaves more than one value a point, or the raster has no finite value somewhere.
         """
-        values = np.asarray(sample_raster(dataset[self.variable], lonlat, self.method), dtype=np.float64)
+        raster = dataset[self.variable]
+        if raster.ndim != (2 if self.reduction == "none" else 3):
+            raise ValueError(f"reduction: {self.reduction!r} makes no label of the dimensions {raster.dims}")
+        values = np.asarray(sample_raster(raster, lonlat, self.method), dtype=np.float64)
         labels = TRANSFORMS[self.transform](REDUCTIONS[self.reduction](values))
         if not np.isfinite(labels).all():
             raise ValueError(
@@ -80,36 +83,57 @@ class RasterClass:
     """
 
     def __init__(self, variable: str, without: Sequence[str] = (), reach_cells: int = 3):
+        if reach_cells < 0:
+            raise ValueError(f"reach_cells: must be 0 or more, not {reach_cells}")
         self.variable, self.without, self.reach_cells = variable, tuple(without), reach_cells
 
     def class_names(self, dataset: xr.Dataset) -> list[str]:
-        """Names of the classes, by code."""
-        meanings = dataset[self.variable].attrs["flag_meanings"].split()
+        """Names of the classes, by code.
+
+        Raises
+        ------
+        ValueError
+            If the variable has no flags, or a name in `without` is none of them.
+        """
+        meanings = dataset[self.variable].attrs.get("flag_meanings", "").split()
+        if not meanings:
+            raise ValueError(f"variable: {self.variable} has no attribute flag_meanings")
+        unknown = sorted(set(self.without) - set(meanings))
+        if unknown:
+            raise ValueError(f"without: {unknown[0]!r} is none of {', '.join(meanings)}")
         return [name for name in meanings if name not in self.without]
 
     def labels(self, lonlat: np.ndarray, dataset: xr.Dataset) -> np.ndarray:
         """Codes at (n, 2) longitudes and latitudes, degrees: int64 (n,), -1 where there is no class."""
-        raster = dataset[self.variable]
-        names = self.class_names(dataset)
-        flags = dict(zip(raster.attrs["flag_values"], raster.attrs["flag_meanings"].split(), strict=True))
-        code_of = {flag: names.index(name) for flag, name in flags.items() if name in names}
-        codes = np.full(int(raster.max()) + 1, -1, dtype=np.int64)
-        for flag, code in code_of.items():
-            if flag < len(codes):
-                codes[flag] = code
-        labels = codes[sample_raster(raster, lonlat, "nearest")]
-        missing = np.flatnonzero(labels < 0)
-        for point in missing:
-            labels[point] = self._nearest(lonlat[point], raster, codes)
+        points, raster = check_lonlat(lonlat), dataset[self.variable]
+        code_of = self._code_of(raster, self.class_names(dataset))
+        labels = code_of(sample_raster(raster, points, "nearest"))
+        for point in np.flatnonzero(labels < 0):
+            labels[point] = self._nearest(points[point], raster, code_of)
         return labels
 
-    def _nearest(self, place: np.ndarray, raster: xr.DataArray, codes: np.ndarray) -> int:
+    @staticmethod
+    def _code_of(raster: xr.DataArray, names: list[str]) -> Callable[[np.ndarray], np.ndarray]:
+        """A function from the raster's values to codes; -1 for what is no class."""
+        pairs = zip(raster.attrs["flag_values"], raster.attrs["flag_meanings"].split(), strict=True)
+        code = {int(flag): names.index(name) for flag, name in pairs if name in names}
+        flags = np.array(sorted(code))
+        codes = np.array([code[flag] for flag in flags.tolist()], dtype=np.int64)
+
+        def code_of(values: np.ndarray) -> np.ndarray:
+            place = np.searchsorted(flags, values).clip(max=len(flags) - 1)
+            return np.where(flags[place] == values, codes[place], -1)
+
+        return code_of
+
+    def _nearest(self, place: np.ndarray, raster: xr.DataArray, code_of: Callable) -> int:
+        """Code of the nearest cell with a class within reach; -1 if there is none."""
         lat, lon = axis(raster, "lat"), axis(raster, "lon")
         row, column = round(lat.position(place[1])), round(lon.position(place[0]))
         reach = np.arange(-self.reach_cells, self.reach_cells + 1)
         rows, columns = np.meshgrid((row + reach).clip(0, lat.size - 1), column + reach, indexing="ij")
         columns = columns % lon.size if covers_all_longitudes(lon) else columns.clip(0, lon.size - 1)
-        found = codes[raster.values[rows, columns]]
-        centres = np.stack([lon.start + columns * lon.step, lat.start + rows * lat.step], axis=-1)
-        closeness = unit_vectors(centres[found >= 0]) @ unit_vectors(place[None])[0]
+        found = code_of(raster.values[rows, columns])
+        centres = np.stack([lon.start + columns * lon.step, lat.start + rows * lat.step], axis=-1)[found >= 0]
+        closeness = unit_vectors(centres) @ unit_vectors(place[None])[0]
         return int(found[found >= 0][closeness.argmax()]) if closeness.size else -1

@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+import torch
+from probe_data import sphere, waves, zones
+
+from earthdim.heads.logistic import Logistic
+from earthdim.heads.mlp import MLP
+from earthdim.heads.ridge import Ridge
+from earthdim.metrics import balanced_accuracy
+from earthdim.probes import COLUMNS, make_target, probe
+from earthdim.splits import RandomFolds, SpatialBlocks
+
+torch.set_num_threads(1)
+
+POINTS = sphere(600)
+X = waves(POINTS, 32, 1.5)
+FIELD = waves(POINTS, 1, 1.5, seed=5)[:, 0].astype(np.float64)
+ZONES = zones(POINTS, 5)
+LABELS = {"field": ("regression", FIELD), "zones": ("classification", ZONES)}
+HEADS = {
+    "ridge": Ridge(penalties=[1.0, 1e-2, 1e-4]),
+    "logistic": Logistic(
+        penalties=[1e-1, 1e-2, 1e-3], tolerance=1e-3, ranking_tolerance=4e-3, iterations=300
+    ),
+    "mlp": MLP(
+        hidden=[16, 8],
+        steps=150,
+        batch=64,
+        learning_rate=0.01,
+        warmup=0.1,
+        weight_decay=0.1,
+        evaluate_every=25,
+    ),
+}
+SPLITS = {
+    "random": RandomFolds(folds=5, inner_folds=4, smallest_class=10, seed=0),
+    "blocks": SpatialBlocks(folds=5, inner_folds=4, degrees=30, buffer_km=200, smallest_class=10, seed=0),
+}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return probe(X, POINTS, LABELS, SPLITS, HEADS, seed=0)
+
+
+def primary(result, task, split, head):
+    rows = result.rows.query("primary and task == @task and split == @split and head == @head")
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_the_table_has_a_row_for_every_metric_of_every_head_that_applies(result):
+    assert tuple(result.rows.columns) == COLUMNS
+    found = set(result.rows[["task", "split", "head", "metric"]].itertuples(index=False, name=None))
+    wanted = {("field", s, h, m) for s in SPLITS for h in ("ridge", "mlp") for m in ("r2", "rmse", "mae")}
+    wanted |= {
+        ("zones", s, h, m)
+        for s in SPLITS
+        for h in ("logistic", "mlp")
+        for m in ("balanced_accuracy", "accuracy")
+    }
+    assert found == wanted
+    assert len(result.rows) == len(wanted)
+    assert (result.rows["folds"] == 5).all()
+    assert (result.rows["low"] <= result.rows["value"]).all()
+    assert (result.rows["value"] <= result.rows["high"]).all()
+
+
+def test_smooth_labels_are_learnt_and_better_so_between_neighbours(result):
+    for task, linear in (("field", "ridge"), ("zones", "logistic")):
+        for head in (linear, "mlp"):
+            assert primary(result, task, "random", head)["value"] > 0.8
+        near, far = (primary(result, task, split, "mlp")["value"] for split in ("random", "blocks"))
+        assert far < near
+
+
+def test_activations_are_those_of_all_test_points_of_every_fold(result):
+    assert set(result.activations) == {(task, split, "mlp") for task in LABELS for split in SPLITS}
+    for (_, split, _), arrays in result.activations.items():
+        assert [len(array) for array in arrays] == [len(test) for _, test in SPLITS[split].folds(POINTS)]
+        assert all(array.shape[1] == 8 and array.dtype == np.float32 for array in arrays)
+
+
+def test_shuffled_labels_never_score_above_chance():
+    rng = np.random.default_rng(0)
+    shuffled = {f"field{i}": ("regression", rng.permutation(FIELD)) for i in range(3)}
+    shuffled |= {f"zones{i}": ("classification", rng.permutation(ZONES)) for i in range(3)}
+    rows = probe(X, POINTS, shuffled, SPLITS, HEADS, seed=0).rows.query("primary")
+    chance = np.where(rows["metric"] == "r2", 0, 1 / 5)
+    # Three standard errors of a share of 600 points in five classes.
+    assert (rows["value"] <= chance + 0.05).all()
+    assert (rows["low"] > chance).mean() <= 0.1
+
+
+def test_the_same_arguments_give_the_same_bytes(result):
+    again = probe(X, POINTS, LABELS, SPLITS, HEADS, seed=0)
+    assert again.rows.to_csv() == result.rows.to_csv()
+    key = ("zones", "blocks", "mlp")
+    assert all(
+        a.tobytes() == b.tobytes()
+        for a, b in zip(again.activations[key], result.activations[key], strict=True)
+    )
+
+
+def test_small_classes_and_points_without_a_label_are_left_out():
+    y = ZONES.copy()
+    y[:50] = -1
+    y[50:57] = 99
+    rows = probe(X, POINTS, {"a": ("classification", y)}, SPLITS, {"l": HEADS["logistic"]}, seed=0).rows
+    assert set(rows.query("metric == 'accuracy'")["n"]) == {600 - 57}
+
+
+def test_scores_are_taken_once_over_pooled_predictions(result):
+    target = make_target("zones", "classification", ZONES, 600, 10)
+    out = HEADS["logistic"].out_of_fold(X, SPLITS["random"].nested(POINTS), {"zones": target}, seed=0)[
+        "zones"
+    ]
+    assert primary(result, "zones", "random", "logistic")["value"] == pytest.approx(
+        balanced_accuracy(target.values, out.values)
+    )
+
+
+def test_classes_are_numbered_without_gaps():
+    target = make_target("a", "classification", np.array([7, 7, -1, 3, 3, 12]), 6, 2)
+    assert target.values.tolist() == [1, 1, -1, 0, 0, -1]
+    assert target.classes == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        ("regression", np.ones(600), "labels: a is constant"),
+        ("regression", np.where(np.arange(600) == 3, np.nan, FIELD), "labels: a has a value"),
+        ("regression", FIELD[:-1], "labels: a must have one label"),
+        ("classification", FIELD, "labels: a must have integer"),
+        ("classification", np.arange(600), "smallest_class: a has 0 classes"),
+        ("ranking", FIELD, "kind: a must be"),
+    ],
+)
+def test_labels_that_cannot_be_learnt_are_named(kind, values, words):
+    with pytest.raises(ValueError, match=f"^{words}"):
+        probe(X, POINTS, {"a": (kind, values)}, SPLITS, HEADS, seed=0)
+
+
+def test_embeddings_that_do_not_fit_are_an_error():
+    with pytest.raises(ValueError, match=r"^X must have the shape"):
+        probe(X[:-1], POINTS, LABELS, SPLITS, HEADS, seed=0)
+    broken = X.copy()
+    broken[5, 3] = np.inf
+    with pytest.raises(ValueError, match=r"^X: "):
+        probe(broken, POINTS, LABELS, SPLITS, HEADS, seed=0)
