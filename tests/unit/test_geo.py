@@ -85,14 +85,19 @@ def test_bad_offsets_are_refused(east, north):
 
 @pytest.mark.parametrize("degrees", [10, 15, 23, 90])
 def test_blocks_have_one_area(degrees):
-    # A regular grid in longitude and sine of latitude holds as many points as area.
-    lon = (np.arange(1440) + 0.5) / 4 - 180
-    lat = np.degrees(np.arcsin((np.arange(2000) + 0.5) / 1000 - 1))
-    lonlat = np.stack(np.meshgrid(lon, lat), axis=-1).reshape(-1, 2)
-    count = np.bincount(geo.equal_area_blocks(lonlat, degrees))
-    assert count.min() > 0.9 * count.mean()
-    assert count.max() < 1.1 * count.mean()
-    assert len(count) == pytest.approx(4 * np.pi / np.radians(degrees) ** 2, rel=0.25)
+    # Along a meridian, at even steps of the sine of latitude, a band holds as many points as area ...
+    lat = np.degrees(np.arcsin((np.arange(200_000) + 0.5) / 100_000 - 1))
+    meridian = geo.equal_area_blocks(np.stack([np.full(lat.size, -179.999), lat], axis=1), degrees)
+    _, first, height = np.unique(meridian, return_index=True, return_counts=True)
+    area = []
+    for row, share in zip(first, height / lat.size, strict=True):
+        # ... and along a parallel, at even steps of longitude, a cell.
+        parallel = np.stack([(np.arange(3600) + 0.5) / 10 - 180, np.full(3600, lat[row])], axis=1)
+        width = np.unique(geo.equal_area_blocks(parallel, degrees), return_counts=True)[1]
+        assert width.max() - width.min() <= 1
+        area += [share / width.size] * width.size
+    np.testing.assert_allclose(area, 1 / len(area), rtol=2e-3)
+    assert len(area) == pytest.approx(4 * np.pi / np.radians(degrees) ** 2, rel=0.25)
 
 
 def test_blocks_are_compact():

@@ -40,12 +40,23 @@ def classes(number: int = 6) -> Target:
     return Target("classification", zones(POINTS, number).astype(np.int64))
 
 
+def standardised(fold, X=X):
+    """The features of one fold, float64 for scikit-learn."""
+    return standardise(X, [fold])[0].astype(np.float64)
+
+
+def out_of_fold(head, folds, targets, seed=0, X=X):
+    return head.out_of_fold(standardise(X, folds), folds, targets, seed)
+
+
 def test_standardised_features_have_unit_variance_on_the_training_rows_alone():
-    train = np.arange(200)
-    Z = standardise(np.column_stack([X, np.full(len(X), 0.1, np.float32)]), train)
-    assert np.allclose(Z[train, :-1].mean(axis=0), 0, atol=1e-6)
-    assert np.allclose(Z[train, :-1].std(axis=0), 1, atol=1e-6)
-    assert not Z[:, -1].any()
+    folds = RANDOM.nested(POINTS)
+    for Z, fold in zip(
+        standardise(np.column_stack([X, np.full(len(X), 0.1, np.float32)]), folds), folds, strict=True
+    ):
+        assert np.allclose(Z[fold.train, :-1].mean(axis=0), 0, atol=1e-6)
+        assert np.allclose(Z[fold.train, :-1].std(axis=0), 1, atol=1e-6)
+        assert not Z[:, -1].any()
 
 
 @pytest.mark.parametrize("split", [RANDOM, BLOCKS])
@@ -53,11 +64,11 @@ def test_ridge_is_scikit_learns_with_the_penalty_that_a_plain_search_finds(split
     penalties = [1.0, 1e-2, 1e-4]
     folds = split.nested(POINTS)
     targets = {"mild": field(), "noisy": field(scale=100, noise=4)}
-    found = Ridge(penalties=penalties).out_of_fold(X, folds, targets, seed=0)
+    found = out_of_fold(Ridge(penalties=penalties), folds, targets, seed=0)
     for task, target in targets.items():
         y = target.values
         for fold in folds:
-            Z = standardise(X, fold.train).astype(np.float64)
+            Z = standardised(fold)
             error = {
                 penalty: sum(
                     np.sum((_sklearn_ridge(Z, y, fit, penalty).predict(Z[check]) - y[check]) ** 2)
@@ -76,7 +87,7 @@ def _sklearn_ridge(Z, y, rows, penalty):
 def test_ridge_bears_features_that_are_constant_or_repeated():
     doubled = np.column_stack([X, X, np.ones(len(X), np.float32)])
     folds = RANDOM.nested(POINTS)
-    found = Ridge(penalties=[1e-6]).out_of_fold(doubled, folds, {"a": field()}, seed=0)
+    found = out_of_fold(Ridge(penalties=[1e-6]), folds, X=doubled, targets={"a": field()}, seed=0)
     assert np.isfinite(found["a"].values).all()
 
 
@@ -84,10 +95,10 @@ def test_logistic_is_scikit_learns():
     penalty, folds, target = 1e-3, RANDOM.nested(POINTS), classes()
     y = target.values
     head = Logistic(penalties=[penalty], tolerance=1e-5, ranking_tolerance=1e-5, iterations=500)
-    found = head.out_of_fold(X, folds, {"zones": target}, seed=0)["zones"].values
+    found = out_of_fold(head, folds, {"zones": target}, seed=0)["zones"].values
     expected = np.empty_like(y)
     for fold in folds:
-        Z = standardise(X, fold.train).astype(np.float64)
+        Z = standardised(fold)
         model = linear_model.LogisticRegression(C=1 / (penalty * len(fold.train)), tol=1e-8, max_iter=5000)
         expected[fold.test] = model.fit(Z[fold.train], y[fold.train]).predict(Z[fold.test])
     assert np.mean(found != expected) <= 1 / len(y)
@@ -96,14 +107,16 @@ def test_logistic_is_scikit_learns():
 def test_logistic_reaches_the_probabilities_of_scikit_learn():
     from earthdim.heads.logistic import Problem, principal_axes
 
-    rows, y = np.arange(300), classes().values
-    Z = standardise(X, rows)
-    features, Z = principal_axes(Z, rows), Z.astype(np.float64)
+    fold, y = RANDOM.nested(POINTS)[0], classes().values
+    rows, Z = fold.train, standardised(fold)
+    features = principal_axes(Z.astype(np.float32), rows)
     problem = Problem.of(features, y, rows)
-    start = np.zeros((features.shape[1], len(problem.classes)), np.float32)
+    start = np.zeros((len(problem.classes), features.shape[1]), np.float32)
     found, _ = problem.probabilities(problem.minimise(start, 1e-2, 1e-5, 500))
-    model = linear_model.LogisticRegression(C=1 / (1e-2 * 300), tol=1e-8, max_iter=5000).fit(Z[rows], y[rows])
-    assert np.allclose(found, model.predict_proba(Z[rows]), atol=2e-3)
+    model = linear_model.LogisticRegression(C=1 / (1e-2 * len(rows)), tol=1e-8, max_iter=5000).fit(
+        Z[rows], y[rows]
+    )
+    assert np.allclose(found.T, model.predict_proba(Z[rows]), atol=2e-3)
 
 
 def test_logistic_takes_the_penalty_with_the_best_balanced_accuracy_on_the_inner_fold():
@@ -112,9 +125,11 @@ def test_logistic_takes_the_penalty_with_the_best_balanced_accuracy_on_the_inner
     noisy = np.column_stack([X[:, :4], rng.standard_normal((len(X), 150))]).astype(np.float32)
     penalties = [1.0, 3e-2, 1e-3]
     make = {"tolerance": 1e-5, "ranking_tolerance": 1e-5, "iterations": 2000}
-    found = Logistic(penalties=penalties, **make).out_of_fold(noisy, folds, {"a": target}, seed=0)["a"].values
+    found = out_of_fold(Logistic(penalties=penalties, **make), folds, X=noisy, targets={"a": target}, seed=0)[
+        "a"
+    ].values
     for fold in folds:
-        Z, (fit, check), y = standardise(noisy, fold.train).astype(np.float64), fold.inner[0], target.values
+        Z, (fit, check), y = standardised(fold, noisy), fold.inner[0], target.values
         models = [
             linear_model.LogisticRegression(C=1 / (p * len(fit)), tol=1e-8, max_iter=5000).fit(Z[fit], y[fit])
             for p in penalties
@@ -130,7 +145,7 @@ def test_logistic_takes_the_penalty_with_the_best_balanced_accuracy_on_the_inner
 def test_a_fit_that_does_not_converge_is_an_error():
     head = Logistic(penalties=[1e-6], tolerance=1e-6, ranking_tolerance=1e-6, iterations=3)
     with pytest.raises(ValueError, match=r"^tolerance: after 3 iterations"):
-        head.out_of_fold(X, RANDOM.nested(POINTS), {"zones": classes()}, seed=0)
+        out_of_fold(head, RANDOM.nested(POINTS), {"zones": classes()}, seed=0)
 
 
 def _plain_training(Z, y, fold, number, target, seed):
@@ -180,10 +195,10 @@ def _plain_training(Z, y, fold, number, target, seed):
 def test_networks_trained_side_by_side_are_those_trained_alone():
     folds = RANDOM.nested(POINTS)
     targets = {"field": field(scale=50), "zones": classes(), "other": field(noise=1)}
-    found = MLP(**NETWORK).out_of_fold(X, folds, targets, seed=4)
+    found = out_of_fold(MLP(**NETWORK), folds, targets, seed=4)
     for task, target in targets.items():
         for number, fold in enumerate(folds):
-            Z = standardise(X, fold.train)
+            Z = standardised(fold)
             predicted, hidden = _plain_training(Z, target.values, fold, number, target, seed=4)
             assert np.allclose(found[task].values[fold.test], predicted, rtol=1e-3, atol=1e-3)
             assert np.allclose(found[task].activations[number], hidden, rtol=1e-3, atol=1e-3)
@@ -196,8 +211,8 @@ def test_the_weights_kept_are_the_best_on_the_inner_fold_not_the_last():
     noise = Target("regression", np.random.default_rng(0).standard_normal(len(X)))
     folds = RANDOM.nested(POINTS)
     long = {**NETWORK, "steps": 400, "batch": 64, "weight_decay": 0.0}
-    stopped = MLP(**{**long, "evaluate_every": 5}).out_of_fold(X, folds, {"a": noise}, seed=0)["a"].values
-    last = MLP(**{**long, "evaluate_every": 400}).out_of_fold(X, folds, {"a": noise}, seed=0)["a"].values
+    stopped = out_of_fold(MLP(**{**long, "evaluate_every": 5}), folds, {"a": noise}, seed=0)["a"].values
+    last = out_of_fold(MLP(**{**long, "evaluate_every": 400}), folds, {"a": noise}, seed=0)["a"].values
     assert np.mean((stopped - noise.values) ** 2) < 0.8 * np.mean((last - noise.values) ** 2)
 
 
@@ -212,7 +227,7 @@ def test_points_without_a_label_have_no_part_and_unseen_classes_are_never_predic
     y = classes().values.copy()
     y[::7] = -1
     folds = BLOCKS.nested(POINTS)
-    found = head.out_of_fold(X, folds, {"a": Target("classification", y)}, seed=0)["a"].values
+    found = out_of_fold(head, folds, {"a": Target("classification", y)}, seed=0)["a"].values
     for fold in folds:
         fit = fold.inner[0][0] if isinstance(head, MLP) else fold.train
         assert np.isin(found[fold.test], y[fit][y[fit] >= 0]).all()
@@ -223,14 +238,14 @@ def test_points_without_a_label_have_no_part_and_unseen_classes_are_never_predic
 def test_a_task_does_not_change_another():
     folds = RANDOM.nested(POINTS)
     head = MLP(**NETWORK)
-    alone = head.out_of_fold(X, folds, {"a": field()}, seed=0)["a"]
-    beside = head.out_of_fold(X, folds, {"b": classes(), "a": field()}, seed=0)["a"]
+    alone = out_of_fold(head, folds, {"a": field()}, seed=0)["a"]
+    beside = out_of_fold(head, folds, {"b": classes(), "a": field()}, seed=0)["a"]
     assert np.allclose(alone.values, beside.values, atol=1e-3)
 
 
 def test_seeds_tell_networks_apart_and_repeat_them_to_the_byte():
     folds, head = RANDOM.nested(POINTS), MLP(**NETWORK)
-    same, again, other = (head.out_of_fold(X, folds, {"a": field()}, seed=s)["a"].values for s in (0, 0, 1))
+    same, again, other = (out_of_fold(head, folds, {"a": field()}, seed=s)["a"].values for s in (0, 0, 1))
     assert same.tobytes() == again.tobytes()
     assert not np.allclose(same, other)
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from probe_data import sphere, waves, zones
 
+from earthdim.heads.base import standardise
 from earthdim.heads.logistic import Logistic
 from earthdim.heads.mlp import MLP
 from earthdim.heads.ridge import Ridge
@@ -112,9 +113,8 @@ def test_small_classes_and_points_without_a_label_are_left_out():
 
 def test_scores_are_taken_once_over_pooled_predictions(result):
     target = make_target("zones", "classification", ZONES, 600, 10)
-    out = HEADS["logistic"].out_of_fold(X, SPLITS["random"].nested(POINTS), {"zones": target}, seed=0)[
-        "zones"
-    ]
+    folds = SPLITS["random"].nested(POINTS)
+    out = HEADS["logistic"].out_of_fold(standardise(X, folds), folds, {"zones": target}, seed=0)["zones"]
     assert primary(result, "zones", "random", "logistic")["value"] == pytest.approx(
         balanced_accuracy(target.values, out.values)
     )

@@ -74,6 +74,7 @@ def test_a_packed_raster_keeps_its_values_in_the_store(tmp_path):
     grid().to_netcdf(tmp_path / "snow.nc", engine="scipy", encoding=packed)
     dataset = raster_file(str(tmp_path / "snow.nc"), "snow")
     assert dataset["lon"].attrs["standard_name"] == "longitude"
+    assert not dataset["snow"].encoding
     np.testing.assert_array_equal(np.sort(dataset["snow"].values, axis=None), VALUES.ravel())
     artefacts.save_store(dataset, tmp_path / "snow.zarr", "dataset", {})
     stored = artefacts.open_store(tmp_path / "snow.zarr", "dataset")

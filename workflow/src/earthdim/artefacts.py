@@ -57,6 +57,10 @@ COLUMNS = {
 }  # fmt: skip
 
 
+# Written as integers although an empty cell makes them floating point in memory.
+INTEGER_COLUMNS = ("seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step")
+
+
 class ArtefactError(RuntimeError):
     """An artefact is missing, incomplete, damaged or of another schema."""
 
@@ -236,9 +240,9 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
         write(partial)
 
 
-def write_json(value: object, path: Path) -> None:
-    """Publish a value as JSON with sorted keys."""
-    _write(path, lambda partial: partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n"))
+def write_json(value: object, path: Path, sort_keys: bool = True) -> None:
+    """Publish a value as JSON, its keys sorted unless their order means something."""
+    _write(path, lambda partial: partial.write_text(json.dumps(value, indent=1, sort_keys=sort_keys) + "\n"))
 
 
 def read_json(path: Path) -> object:
@@ -275,6 +279,8 @@ def write_table(table, path: Path, kind: str | None = None) -> None:
         if missing:
             raise ArtefactError(f"{path}: the table {kind} lacks {', '.join(missing)}")
         table = table[[*COLUMNS[kind], *(column for column in table.columns if column not in COLUMNS[kind])]]
+    whole = {column: "Int64" for column in INTEGER_COLUMNS if column in table.columns}
+    table = table.replace({column: {"": None} for column in whole}).astype(whole)
     _write(path, lambda partial: table.to_csv(partial, index=False, lineterminator="\n"))
 
 

@@ -1,26 +1,22 @@
-"""Experiment -> variants -> resolved config. The only module that knows Hydra.
+"""Experiment -> branches -> variants -> resolved config, point sets and leaves, all with names of their own.
 
-Hydra composes the experiment and each leaf once; the leaves of a variant are merged as plain dicts (a test shows that
-merging equals composing), and what was composed is cached under a digest of the config tree. Command-line overrides
-are applied to what was merged; whatever they change gets a name of its own, so that they never overwrite.
+The leaves of a variant are merged as plain dicts (a test shows that merging equals composing). Overrides are applied to
+what was merged; whatever they change gets a name of its own, so that they never overwrite.
 """
 
-import copy
 import itertools
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from earthdim.artefacts import AXES, write_json
+from earthdim.artefacts import AXES
+from earthdim.composition import ALONG, LeafStore, Override, Plain, merge, parse_overrides
 from earthdim.leaves import ConfigError, check_schema, check_target
 from earthdim.provenance import digest
 
-Plain = dict[str, Any]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
 AXES_OF_KIND = {
     "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
@@ -29,10 +25,6 @@ AXES_OF_KIND = {
 }
 # An axis at its default leaves no token in names.
 AXIS_DEFAULTS = {"weights": "trained"}
-# Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
-MANY = ("estimator", "task", "split", "head", "dataset")
-# Groups of the axes and singles: an override says the key alone: `schedule.steps=100`.
-ALONG = ("model", "modality", "schedule", "weights")
 # What every draw of points needs.
 LAND_DATASET = "land-mask"
 # What a task's leaf says beside the arguments of its target.
@@ -105,150 +97,6 @@ class Experiment:
         if name not in known:
             raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
         return [variant for variant in self.variants.values() if name in variant.branches]
-
-
-def merge(base: Mapping, over: Mapping) -> Plain:
-    """Deep-merge plain mappings as Hydra does: mappings are merged, anything else is replaced."""
-    result = dict(base)
-    for key, value in over.items():
-        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
-            result[key] = merge(result[key], value)
-        else:
-            result[key] = copy.deepcopy(value)
-    return result
-
-
-class LeafStore:
-    """Composed leaves of a config folder, each composed by Hydra once and cached on disk."""
-
-    def __init__(self, folder: Path, cache: Path | None = None):
-        self.folder = Path(folder).resolve()
-        files = sorted(self.folder.rglob("*.yaml"))
-        if not files:
-            raise ConfigError(f"config: there is no YAML file in {folder}")
-        tree = {str(file.relative_to(self.folder)): file.read_text() for file in files}
-        self._cache = cache / f"{digest(tree)}.json" if cache is not None else None
-        self._known: dict[str, Plain] = {}
-        if self._cache is not None and self._cache.is_file():
-            self._known = json.loads(self._cache.read_text())
-        self._new = False
-
-    def options(self, group: str) -> list[str]:
-        """Names of the leaves of a group; a leaf in a subfolder is named folder/leaf."""
-        root = self.folder / group
-        return sorted(str(file.relative_to(root).with_suffix("")) for file in root.rglob("*.yaml"))
-
-    def get(self, group: str, name: str, key: str) -> Plain:
-        """The composed leaf `group/name`, as a plain dict that begins at the config's root.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such leaf; the message names `key`, the place in config that asked for it.
-        """
-        if not isinstance(name, str) or name not in self.options(group):
-            options = ", ".join(self.options(group))
-            raise ConfigError(f"{key}: there is no {group} {name!r}; config/{group} has {options}")
-        return self._compose(f"{group}/{name}")
-
-    def root(self) -> Plain:
-        """What `config.yaml` itself sets, without its defaults list's groups."""
-        composed = self._compose("config")
-        return {key: value for key, value in composed.items() if not (self.folder / key).is_dir()}
-
-    def _compose(self, name: str) -> Plain:
-        if name not in self._known:
-            self._known[name] = compose(self.folder, name)
-            self._new = True
-        return copy.deepcopy(self._known[name])
-
-    def save(self) -> None:
-        """Write the cache if anything was composed."""
-        if self._new and self._cache is not None:
-            write_json(self._known, self._cache)
-            self._new = False
-
-
-def compose(folder: Path, name: str, overrides: Sequence[str] = ()) -> Plain:
-    """Compose one config with Hydra into a plain dict.
-
-    Raises
-    ------
-    ConfigError
-        If Hydra refuses it; the message names the file.
-    """
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    try:
-        with initialize_config_dir(str(folder), version_base="1.3"):
-            return OmegaConf.to_container(hydra_compose(name, overrides=list(overrides)), resolve=True)
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        reason = " ".join(str(error).split("Config search path")[0].split())
-        raise ConfigError(f"config/{name}.yaml: {reason}") from error
-
-
-@dataclass
-class Override:
-    """One `key=value` of the command line, in Hydra's grammar."""
-
-    text: str
-    path: tuple[str, ...]
-    value: Any
-    used: bool = False
-
-    def apply(self, value: Plain, path: Sequence[str]) -> Plain:
-        """`value` with the key at `path` replaced, or `value` itself when it has no such key."""
-        node = value
-        for part in path[:-1]:
-            node = node.get(part) if isinstance(node, Mapping) else None
-        if not path or not isinstance(node, Mapping) or path[-1] not in node:
-            return value
-        self.used = True
-        over: Any = self.value
-        for part in reversed(path):
-            over = {part: over}
-        return merge(value, over)
-
-
-def parse_overrides(texts: Iterable[str]) -> list[Override]:
-    """Parse command-line overrides.
-
-    Raises
-    ------
-    ConfigError
-        If one is not `key=value`, or its first key is no group of config.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import OverrideType
-    from hydra.errors import HydraException
-
-    if isinstance(texts, str):
-        texts = [texts]
-    groups = ("experiment", "sample", "task_sample", "statistics", "math_threads", *ALONG, *MANY)
-    result = []
-    for text in texts:
-        try:
-            parsed = OverridesParser.create().parse_override(str(text))
-        except HydraException as error:
-            raise ConfigError(
-                f"overrides: {text!r} is not key=value ({str(error).splitlines()[0]})"
-            ) from error
-        if parsed.type is not OverrideType.CHANGE or parsed.is_sweep_override():
-            raise ConfigError(
-                f"overrides: {text!r}: only key=value is taken; put new keys into a leaf of config/"
-            )
-        path = tuple(parsed.key_or_group.split("."))
-        if path[0] not in groups:
-            raise ConfigError(f"overrides: {text!r}: the first key is none of {', '.join(groups)}")
-        if path == ("experiment",):
-            raise ConfigError(f"overrides: {text!r}: name the experiment by --config {text}")
-        result.append(Override(str(text), path, parsed.value()))
-    return result
 
 
 def resolve(
@@ -383,7 +231,9 @@ class _Resolver:
         leaves = self._many("estimator", [*named, self.settings["activation_estimator"]], ESTIMATOR_KEYS)
         for name, leaf in leaves.items():
             if leaf["reads"] != "points" and leaf["k"] > depth:
-                raise ConfigError(f"estimator.{name}.k: {leaf['k']} is above neighbours.k = {depth} of config.yaml")
+                raise ConfigError(
+                    f"estimator.{name}.k: {leaf['k']} is above neighbours.k = {depth} of config.yaml"
+                )
         return leaves
 
     def _points(self, role: str, name: str, points: dict[str, Plain]) -> tuple[str, ...]:
@@ -464,6 +314,10 @@ class _Resolver:
         config = {**config, "math_threads": threads, "seed": cell["seed"]}
         plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
         self._check_variant(config, cell, key)
+        if config["weights"]["kind"] == "released":
+            # The weights bring their own encoder; of the model's recipe only the family is theirs.
+            config = {**config, "model": {"family": config["model"]["family"]}}
+            plain = {**plain, "model": {"family": plain["model"]["family"]}}
         used = {}
         if config["weights"]["kind"] == "trained":
             used = self._features(config, plain, features, points)

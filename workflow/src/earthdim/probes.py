@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from earthdim.geo import check_lonlat
-from earthdim.heads.base import Head, OutOfFold, Target
+from earthdim.heads.base import Head, OutOfFold, Target, standardise
 from earthdim.metrics import BlockBootstrap, Score, classification_scores, regression_scores
 from earthdim.splits import Fold, Split
 
@@ -73,7 +73,7 @@ def probe(
         or fewer than two classes that are large enough.
     """
     lonlat = check_lonlat(lonlat)
-    X = np.asarray(X)
+    X = np.asarray(X, dtype=np.float32)
     if X.ndim != 2 or len(X) != len(lonlat):
         raise ValueError(f"X must have the shape ({len(lonlat)}, d), one row for each point, not {X.shape}")
     if not np.isfinite(X).all():
@@ -82,13 +82,14 @@ def probe(
     rows, activations = [], {}
     for split_name, split in splits.items():
         folds = split.nested(lonlat)
+        features = standardise(X, folds)
         targets = {
             task: make_target(task, kind, values, len(X), split.smallest_class)
             for task, (kind, values) in labels.items()
         }
         for head_name, head in heads.items():
             fitting = {task: target for task, target in targets.items() if target.kind in head.kinds}
-            found = head.out_of_fold(X, folds, fitting, seed) if fitting else {}
+            found = head.out_of_fold(features, folds, fitting, seed) if fitting else {}
             for task, out in found.items():
                 key = {"task": task, "split": split_name, "head": head_name}
                 for score in score_task(fitting[task], out, folds, block, intervals):

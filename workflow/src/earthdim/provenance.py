@@ -15,7 +15,13 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 # Their changes are told by schema versions (artefacts) or change no number.
-LEFT_OUT = ("earthdim.artefacts", "earthdim.grid", "earthdim.leaves", "earthdim.provenance", "earthdim.runtime")
+LEFT_OUT = (
+    "earthdim.artefacts",
+    "earthdim.grid",
+    "earthdim.leaves",
+    "earthdim.provenance",
+    "earthdim.runtime",
+)
 
 
 def digest(value: object, length: int = 16) -> str:

@@ -104,9 +104,9 @@ def _polygons(resolution: str) -> Iterator[np.ndarray]:
 
 
 def _shores(polygon: np.ndarray) -> list[np.ndarray]:
-    """The lines that remain of a closed outline without its cuts along the meridians 0 and 180 and at the pole."""
+    """The lines that remain of a closed outline without its cuts along the date line and to the pole."""
     (west, south), (east, north) = polygon[:-1].T, polygon[1:].T
-    cut = ((west == east) & np.isin(west, (-180, 0, 180))) | (np.minimum(south, north) == -90)
+    cut = ((west == east) & (np.abs(west) == 180)) | (np.minimum(south, north) == -90)
     if not cut.any():
         return [polygon]
     # Begin behind a cut, so that the line through the outline's first vertex stays in one piece.

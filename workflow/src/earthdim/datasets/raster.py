@@ -80,9 +80,7 @@ def sample_raster(
     lat, lon = axis(raster, "lat"), axis(raster, "lon")
     longitudes, latitudes = check_lonlat(lonlat).T
     row, column = lat.position(latitudes), lon.position(longitudes)
-    if covers_all_longitudes(lon):
-        column %= lon.size
-    else:
+    if not covers_all_longitudes(lon):
         _require_inside(raster, column, lon, "longitudes")
     _require_inside(raster, row, lat, "latitudes")
 

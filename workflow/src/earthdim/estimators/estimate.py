@@ -179,7 +179,17 @@ def _estimator(leaf: Mapping[str, Any]) -> Any:
         arguments["k"] = leaf["k"]
     # Importing skdim.id switches off every warning of the process; this restores them.
     with warnings.catch_warnings():
-        return build(arguments)
+        estimator = build(arguments)
+    _cache_compiled(type(estimator))
+    return estimator
+
+
+def _cache_compiled(kind: type) -> None:
+    """Let numba keep what it compiles for a class on disk: FisherS would take 3 CPU-seconds in every process."""
+    for member in vars(kind).values():
+        function = getattr(member, "__func__", member)
+        if hasattr(function, "enable_caching"):
+            function.enable_caching()
 
 
 def _fit(estimator: Any, leaf: Mapping[str, Any], points: np.ndarray, graph: Graph) -> None:

@@ -65,14 +65,14 @@ class Head(ABC):
 
     @abstractmethod
     def out_of_fold(
-        self, X: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
+        self, features: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
     ) -> dict[str, OutOfFold]:
         """Fit on every training fold and predict its test fold, for all tasks at once so that they can share work.
 
         Parameters
         ----------
-        X : ndarray of float32, shape (n, d)
-            Embeddings.
+        features : ndarray of float32, shape (folds, n, d)
+            All embeddings, standardised on the training rows of each fold: `standardise`. Not written to.
         folds : list of Fold
         targets : dict
             Task name to its labels, of `kinds` only. No task changes the result of another beyond rounding.
@@ -81,25 +81,33 @@ class Head(ABC):
         """
 
 
-def standardise(X: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return all rows with mean 0 and variance 1 over the training rows; a feature constant there becomes 0.
+def standardise(X: NDArray[np.float32], folds: list[Fold]) -> NDArray[np.float32]:
+    """Return all rows, for each fold with mean 0 and variance 1 over its training rows.
+
+    A feature that is constant over the training rows becomes 0.
 
     Parameters
     ----------
     X : ndarray of float32, shape (n, d)
-    train : ndarray of int64
+    folds : list of Fold
+
+    Returns
+    -------
+    ndarray of float32, shape (folds, n, d)
     """
-    chosen = X[train]
-    mean = chosen.mean(axis=0, dtype=np.float64)
-    # The rounding of the mean shifts a feature as a whole, which every head's intercept takes up.
-    chosen -= mean.astype(np.float32)
-    deviation = np.sqrt(np.square(chosen, out=chosen).mean(axis=0, dtype=np.float64))
-    # Below float32's resolution a feature varies by rounding alone, which must not be blown up to variance 1.
-    constant = deviation <= np.finfo(np.float32).eps * np.abs(mean)
-    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=~constant)
-    Z = X - mean.astype(np.float32)
-    Z *= scale.astype(np.float32)
-    return Z
+    features = np.empty((len(folds), *X.shape), dtype=np.float32)
+    for Z, fold in zip(features, folds, strict=True):
+        chosen = X[fold.train]
+        mean = chosen.mean(axis=0, dtype=np.float64)
+        # The rounding of the mean shifts a feature as a whole, which every head's intercept takes up.
+        chosen -= mean.astype(np.float32)
+        deviation = np.sqrt(np.square(chosen, out=chosen).mean(axis=0, dtype=np.float64))
+        # Below float32's resolution a feature varies by rounding alone, which must not be blown up to variance 1.
+        constant = deviation <= np.finfo(np.float32).eps * np.abs(mean)
+        scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=~constant)
+        np.subtract(X, mean.astype(np.float32), out=Z)
+        Z *= scale.astype(np.float32)
+    return features
 
 
 def check_positive(**numbers: float) -> None:

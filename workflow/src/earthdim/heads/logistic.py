@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from earthdim.heads.base import Head, OutOfFold, Target, check_penalties, check_positive, standardise
+from earthdim.heads.base import Head, OutOfFold, Target, check_penalties, check_positive
 from earthdim.metrics import balanced_accuracy
 from earthdim.splits import Fold
 
@@ -57,14 +57,14 @@ class Logistic(Head):
         self.tolerance, self.ranking_tolerance, self.iterations = tolerance, ranking_tolerance, iterations
 
     def out_of_fold(
-        self, X: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
+        self, features: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
     ) -> dict[str, OutOfFold]:
         """Fit and predict every fold; nothing is drawn, so `seed` has no effect. See `Head.out_of_fold`."""
-        predicted = {task: np.empty(len(X), dtype=np.int64) for task in targets}
-        for fold in folds:
-            features = principal_axes(standardise(X, fold.train), fold.train)
+        predicted = {task: np.empty(features.shape[1], dtype=np.int64) for task in targets}
+        for Z, fold in zip(features, folds, strict=True):
+            turned = principal_axes(Z, fold.train)
             for task, target in targets.items():
-                predicted[task][fold.test] = self._predict_fold(features, fold, target)
+                predicted[task][fold.test] = self._predict_fold(turned, fold, target)
         return {task: OutOfFold(values) for task, values in predicted.items()}
 
     def _predict_fold(self, features: NDArray, fold: Fold, target: Target) -> NDArray[np.int64]:
@@ -72,7 +72,7 @@ class Logistic(Head):
         fit, check = (target.labelled(rows) for rows in fold.inner[0])
         problem = Problem.of(features, target.values, fit)
         check = check[np.isin(target.values[check], problem.classes)]
-        weights = np.zeros((features.shape[1], len(problem.classes)), dtype=np.float32)
+        weights = np.zeros((len(problem.classes), features.shape[1]), dtype=np.float32)
         best, chosen = -1.0, (self.penalties[0], weights)
         for penalty in self.penalties:
             weights = problem.minimise(weights, penalty, self.ranking_tolerance, self.iterations)
@@ -83,9 +83,9 @@ class Logistic(Head):
         penalty, weights = chosen
         whole = Problem.of(features, target.values, target.labelled(fold.train))
         # Classes that the inner fold had not seen start as its rarest.
-        start = np.zeros((features.shape[1], len(whole.classes)), dtype=np.float32)
-        start[-1] = weights[-1].min()
-        start[:, np.searchsorted(whole.classes, problem.classes)] = weights
+        start = np.zeros((len(whole.classes), features.shape[1]), dtype=np.float32)
+        start[:, -1] = weights[:, -1].min()
+        start[np.searchsorted(whole.classes, problem.classes)] = weights
         weights = whole.minimise(start, penalty, self.tolerance, self.iterations)
         return whole.predict(features, fold.test, weights)
 
@@ -138,32 +138,32 @@ class Problem:
 
     def predict(self, features: NDArray, rows: NDArray[np.int64], weights: NDArray) -> NDArray[np.int64]:
         """Return the most probable class of each of `rows`."""
-        return self.classes[np.argmax(features[rows] @ weights, axis=1)]
+        return self.classes[np.argmax(weights @ features[rows].T, axis=0)]
 
     def probabilities(self, weights: NDArray) -> tuple[NDArray[np.float32], float]:
-        """Return the probability of every class, shape (n, classes), and the mean cross-entropy."""
-        odds = self.features @ weights
-        odds -= odds.max(axis=1, keepdims=True)
-        own = odds[np.arange(len(odds)), self.codes]
+        """Return the probability of every class, shape (classes, n), and the mean cross-entropy."""
+        odds = weights @ self.features.T
+        odds -= odds.max(axis=0)
+        own = odds[self.codes, np.arange(len(self.codes))]
         np.exp(odds, out=odds)
-        total = odds.sum(axis=1)
-        odds /= total[:, None]
+        total = odds.sum(axis=0)
+        odds /= total
         # In float64, or the line search would not see the last falls of the loss.
         return odds, float(np.mean(np.log(total) - own, dtype=np.float64))
 
     def value(self, weights: NDArray, penalty: float) -> tuple[float, NDArray[np.float32]]:
-        """Return the objective and its gradient, shape (d + 1, classes)."""
+        """Return the objective and its gradient, shape (classes, d + 1)."""
         residual, loss = self.probabilities(weights)
-        residual[np.arange(len(residual)), self.codes] -= 1
-        gradient = self.features.T @ residual
-        gradient /= len(residual)
-        gradient[:-1] += np.float32(penalty) * weights[:-1]
-        return loss + penalty / 2 * _dot(weights[:-1], weights[:-1]), gradient
+        residual[self.codes, np.arange(len(self.codes))] -= 1
+        gradient = residual @ self.features
+        gradient /= len(self.codes)
+        gradient[:, :-1] += np.float32(penalty) * weights[:, :-1]
+        return loss + penalty / 2 * float(np.sum(weights[:, :-1] ** 2)), gradient
 
     def curvature(self, weights: NDArray, penalty: float) -> NDArray[np.float32]:
-        """Return the diagonal of the objective's second derivative, shape (d + 1, classes)."""
+        """Return the diagonal of the objective's second derivative, shape (classes, d + 1)."""
         odds, _ = self.probabilities(weights)
-        diagonal = np.square(self.features).T @ (odds * (1 - odds)) / len(odds)
+        diagonal = (odds * (1 - odds)) @ np.square(self.features) / len(self.codes)
         # A class that is told apart perfectly has no curvature left; the penalty bounds the step there too.
         return diagonal + np.float32(penalty)
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from earthdim.heads.base import Head, OutOfFold, Target, check_positive, standardise
+from earthdim.heads.base import Head, OutOfFold, Target, check_positive
 from earthdim.heads.batched import AdamW, Loss, Networks
 from earthdim.splits import Fold
 
@@ -77,21 +77,22 @@ class MLP(Head):
         self.evaluate_every = evaluate_every
 
     def out_of_fold(
-        self, X: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
+        self, features: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
     ) -> dict[str, OutOfFold]:
         """Train on every fold and predict its test fold, with activations. See `Head.out_of_fold`."""
-        features = np.stack([standardise(X, fold.train) for fold in folds])
-        features = torch.from_numpy(features)
+        embeddings = torch.from_numpy(features)
         losses = [Loss.of(target, folds) for target in targets.values()]
-        networks = Networks(X.shape[1], self.hidden, [loss.outputs for loss in losses], len(folds), seed)
-        self._train(networks, features, folds, losses, seed)
+        networks = Networks(
+            features.shape[2], self.hidden, [loss.outputs for loss in losses], len(folds), seed
+        )
+        self._train(networks, embeddings, folds, losses, seed)
 
-        values = [np.empty(len(X), dtype=target.values.dtype) for target in targets.values()]
+        values = [np.empty(features.shape[1], dtype=target.values.dtype) for target in targets.values()]
         activations: list[list[NDArray]] = [[] for _ in targets]
         with torch.no_grad():
             for number, fold in enumerate(folds):
                 test = torch.from_numpy(fold.test)
-                hidden, outputs = networks.only(number).forward(features[number : number + 1, test])
+                hidden, outputs = networks.only(number).forward(embeddings[number : number + 1, test])
                 for task, loss in enumerate(losses):
                     values[task][fold.test] = loss.read(outputs[task][0], number)
                     activations[task].append(hidden[0, task].T.contiguous().numpy())

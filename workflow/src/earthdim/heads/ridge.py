@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from earthdim.heads.base import Head, OutOfFold, Target, check_penalties, standardise
+from earthdim.heads.base import Head, OutOfFold, Target, check_penalties
 from earthdim.splits import Fold
 
 
@@ -39,13 +39,13 @@ class Ridge(Head):
         self.penalties = check_penalties(penalties)
 
     def out_of_fold(
-        self, X: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
+        self, features: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
     ) -> dict[str, OutOfFold]:
         """Fit and predict every fold; nothing is drawn, so `seed` has no effect. See `Head.out_of_fold`."""
         Y = np.stack([target.values for target in targets.values()], axis=1)
         predicted = np.empty_like(Y)
-        for fold in folds:
-            Z = standardise(X, fold.train).astype(np.float64)
+        for own, fold in zip(features, folds, strict=True):
+            Z = own.astype(np.float64)
             whole = Moments.of(Z[fold.train], Y[fold.train])
             chosen = self._choose(Z, Y, fold, whole)
             for penalty in np.unique(chosen):

@@ -1,0 +1,212 @@
+import itertools
+from pathlib import Path
+
+import pytest
+
+from earthdim import composition, grid
+from earthdim.leaves import ConfigError
+
+CONFIG = Path(__file__).parents[2] / "config"
+EXPERIMENTS = [path.stem for path in sorted((CONFIG / "experiment").glob("*.yaml"))]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("grid")
+
+
+@pytest.fixture(scope="module")
+def default(cache):
+    return grid.resolve(CONFIG, "default", cache=cache)
+
+
+def resolve(cache, *overrides, experiment="default"):
+    return grid.resolve(CONFIG, experiment, overrides, cache)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_resolves(experiment, cache):
+    assert resolve(cache, experiment=experiment).variants
+
+
+def test_names_are_the_tokens_of_the_axes(default):
+    assert {"satclip_l10_rgb_short_s0", "satclip_l10_untrained_s0", "geoclip_released"} <= set(
+        default.variants
+    )
+    assert default.sample_points == ("land-10000-r0",)
+    assert default.task_points == "task-land-5000-r0"
+
+
+def test_the_grid_holds_what_the_paper_varies(default):
+    trained = [variant for variant in default.variants.values() if variant.kind == "trained"]
+    for family in ("satclip", "geoclip", "csp"):
+        levels = {v.axes["resolution"] for v in trained if v.config["model"]["family"] == family}
+        assert len(levels) >= 4
+    modalities = {(v.axes["resolution"], v.axes["modality"]) for v in trained if v.axes["model"] == "satclip"}
+    for level in ("l10", "l20"):
+        assert {(level, m) for m in ("rgb", "rgb-elevation", "rgb-elevation-climate")} <= modalities
+
+
+def test_every_trained_variant_has_its_twin_and_modalities_share_one(default):
+    for variant in default.variants.values():
+        if variant.kind == "trained":
+            twin = default.variants[variant.twin]
+            assert twin.kind == "untrained"
+            assert twin.config["model"] == variant.config["model"]
+            assert twin.axes["seed"] == variant.axes["seed"]
+        else:
+            assert variant.twin == ""
+    twins = [variant.axes for variant in default.variants.values() if variant.kind == "untrained"]
+    cells = {(axes["model"], axes["resolution"], axes["seed"]) for axes in twins}
+    assert len(cells) == len(twins)
+    assert all(axes["modality"] == axes["schedule"] == "" for axes in twins)
+
+
+def test_branches_are_what_the_experiment_says(default):
+    modality = {variant.name for variant in default.branch("modality")}
+    assert "satclip_l10_rgb-elevation_short_s1" in modality
+    assert "satclip_l5_rgb_short_s0" not in modality
+    assert default.variants["satclip_l10_rgb_short_s0"].branches == ("satclip-resolution", "modality")
+
+
+def test_merging_leaves_equals_composing_with_hydra(cache):
+    store = composition.LeafStore(CONFIG)
+    for model, resolution, modality in itertools.product(
+        ["satclip"], ["l5", "l40"], ["rgb", "rgb-elevation"]
+    ):
+        choice = {"model": model, "resolution": resolution, "modality": modality, "schedule": "smoke"}
+        composed = composition.compose(
+            CONFIG, "config", [f"{group}={leaf}" for group, leaf in choice.items()]
+        )
+        merged = {}
+        for group, leaf in {**choice, "weights": "trained"}.items():
+            merged = composition.merge(merged, store.get(group, leaf, group))
+        assert merged == {group: composed[group] for group in merged}
+
+
+def test_the_cache_changes_nothing_not_even_the_order(cache):
+    first = grid.resolve(CONFIG, "default", cache=cache / "new")
+    second = grid.resolve(CONFIG, "default", cache=cache / "new")
+    assert list(first.variants) == list(second.variants)
+    assert [repr(item) for item in first.variants.values()] == [
+        repr(item) for item in second.variants.values()
+    ]
+    assert repr(first.tasks) == repr(second.tasks)
+
+
+def test_an_edited_leaf_is_composed_anew(tmp_path, cache):
+    import shutil
+
+    folder = tmp_path / "config"
+    shutil.copytree(CONFIG, folder)
+    before = grid.resolve(folder, "tiny", cache=tmp_path / "cache")
+    leaf = folder / "resolution" / "l10.yaml"
+    leaf.write_text(leaf.read_text().replace("legendre_polys: 10", "legendre_polys: 11"))
+    after = grid.resolve(folder, "tiny", cache=tmp_path / "cache")
+    polys = [
+        e.variants["satclip_l10_rgb_tiny_s0"].config["model"]["encoding"]["legendre_polys"]
+        for e in (before, after)
+    ]
+    assert polys == [10, 11]
+
+
+class TestOverrides:
+    def test_what_they_change_is_renamed_and_nothing_else(self, default, cache):
+        changed = resolve(cache, "schedule.steps=5")
+        assert changed.name.startswith("default@")
+        for name in changed.variants:
+            base = name.partition("@")[0]
+            assert ("@" in name) == (default.variants[base].kind == "trained")
+        assert changed.sample_points == default.sample_points
+        assert changed.features == default.features
+
+    def test_points(self, cache):
+        changed = resolve(cache, "sample.n=2000")
+        (name,) = changed.sample_points
+        assert name.startswith("land-2000-r0@")
+        assert changed.points[name]["n"] == 2000
+        assert all("@" not in variant for variant in changed.variants)
+
+    def test_a_source_renames_its_features_and_the_variants_that_see_it(self, cache):
+        changed = resolve(cache, "modality.sources.elevation.pixels=6")
+        assert {name.partition("-")[0] for name in changed.features if "@" in name} == {"elevation"}
+        renamed = {name for name in changed.variants if "@" in name}
+        assert renamed
+        assert all("elevation" in name for name in renamed)
+
+    def test_a_value_that_is_the_leafs_own_renames_nothing(self, default, cache):
+        assert resolve(cache, "sample.n=10000", "math_threads=1") == default
+
+    def test_an_estimator_renames_the_experiment_alone(self, default, cache):
+        changed = resolve(cache, "estimator.mle.k=10")
+        assert changed.estimators["mle"]["k"] == 10
+        assert changed.name != "default"
+        assert changed.variants == default.variants
+
+    def test_the_same_overrides_give_the_same_names(self, cache):
+        assert resolve(cache, "sample.n=2000").name == resolve(cache, "sample.n=2000").name
+        assert resolve(cache, "sample.n=2000").name != resolve(cache, "sample.n=2001").name
+
+    def test_replicates_are_point_sets_of_their_own(self, cache):
+        changed = resolve(cache, "sample.replicates=3")
+        assert [name.partition("@")[0] for name in changed.sample_points] == [
+            f"land-10000-r{r}" for r in range(3)
+        ]
+        # The first replicate is the very draw that the plain experiment reads.
+        assert changed.sample_points[0] == "land-10000-r0"
+
+    @pytest.mark.parametrize(
+        ("override", "message"),
+        [
+            ("sample.n=-5", "sample.n: -5 is less than the minimum"),
+            ("sample.n=many", "sample.n is 10000 in its leaf"),
+            ("schedule.stepz=5", "has the key schedule.stepz"),
+            ("schedule", "not key=value"),
+            ("+schedule.new=5", "only key=value"),
+            ("~schedule.steps", "only key=value"),
+            ("schedule.steps=1,2", "only key=value"),
+            ("pretrain.epochs=5", "first key is none of"),
+            ("experiment=smoke", "--config experiment=smoke"),
+            ("dataset.cities.smallest=500", "add a leaf in config/dataset"),
+            ("estimator.mle.k=101", "estimator.mle.k: 101 is above neighbours.k"),
+            ("math_threads=0", "math_threads: 0"),
+            ("experiment.branches.modality.model=[]", "experiment.default.branches.modality.model"),
+            ("experiment.branches.modality.seed=[-1]", "experiment.default.branches.modality.seed"),
+            ("experiment.branches.released.model=[satclip]", "belong to geoclip, not to satclip"),
+            ("model.network.w0=abc", "model.network.w0 is 1.0 in its leaf"),
+        ],
+    )
+    def test_bad_ones_are_refused_by_name(self, cache, override, message):
+        with pytest.raises(ConfigError) as caught:
+            resolve(cache, override)
+        assert message in str(caught.value)
+
+
+def test_unknown_leaves_say_which_there_are(cache):
+    with pytest.raises(
+        ConfigError, match=r"experiment: there is no experiment 'nope'; config/experiment has default, "
+    ):
+        grid.resolve(CONFIG, "nope", cache=cache)
+
+
+@pytest.mark.parametrize("name", ["../model/satclip", "/etc/passwd", "", 5, None])
+def test_a_leaf_is_never_looked_for_outside_its_group(cache, name):
+    with pytest.raises(ConfigError, match="there is no experiment"):
+        grid.resolve(CONFIG, name, cache=cache)
+
+
+def test_one_of_matches_whole_names_only():
+    import re
+
+    pattern = re.compile(grid.one_of(["a.b", "a"]))
+    assert [bool(pattern.fullmatch(text)) for text in ("a.b", "a", "axb", "ab")] == [True, True, False, False]
+    assert re.compile(grid.one_of([])).fullmatch("") is None
+
+
+def test_one_variant_stands_for_each_cell(default):
+    shown = grid.one_a_cell(default)
+    assert "geoclip_released" in shown
+    assert all(name.endswith("_s0") for name in shown if name != "geoclip_released")
+    assert len({tuple(v for a, v in default.variants[n].axes.items() if a != "seed") for n in shown}) == len(
+        shown
+    )
