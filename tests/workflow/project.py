@@ -24,7 +24,9 @@ class Project:
         for part in PARTS:
             source = ROOT / part
             if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+                shutil.copytree(
+                    source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+                )
             else:
                 shutil.copy2(source, folder / part)
         return cls(folder)
@@ -36,14 +38,26 @@ class Project:
 
     def run(self, *arguments: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess:
         """Run Snakemake in the folder, with the folder's own package."""
+        return self._python("-m", "snakemake", "--cores", str(cores), *arguments, check=check)
+
+    def finish(self, *arguments: str) -> subprocess.CompletedProcess:
+        """What envs/run calls after Snakemake."""
+        return self._python("workflow/scripts/finish.py", "--cores", "2", *arguments)
+
+    def _python(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
         environment |= {
             "PYTHONPATH": str(self.folder / "workflow" / "src"),
             "SNAKEMAKE_PROFILE": "workflow/profiles/local",
         }
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        command = [sys.executable, *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout[-6000:]}")
@@ -78,7 +92,11 @@ class Project:
         found = {}
         for path in sorted(root.rglob("*")):
             name = str(path.relative_to(root))
-            if path.is_file() and not name.startswith(("logs/", "benchmarks/")) and name.startswith(below or ("",)):
+            if (
+                path.is_file()
+                and not name.startswith(("logs/", "benchmarks/"))
+                and name.startswith(below or ("",))
+            ):
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 found[name] = f"{digest} {path.stat().st_mtime_ns}" if times else digest
         return found

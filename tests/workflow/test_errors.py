@@ -19,8 +19,16 @@ def project(fresh, tmp_path):
 
 
 CASES = {
-    "misspelt resolution": ((LEAF, "[l5, l10]", "[l5, l100]"), (), "resolution: there is no resolution 'l100'"),
-    "misspelt model": ((LEAF, "model: [satclip]", "model: [satclp]"), (), "model: there is no model 'satclp'"),
+    "misspelt resolution": (
+        (LEAF, "[l5, l10]", "[l5, l100]"),
+        (),
+        "resolution: there is no resolution 'l100'",
+    ),
+    "misspelt model": (
+        (LEAF, "model: [satclip]", "model: [satclp]"),
+        (),
+        "model: there is no model 'satclp'",
+    ),
     "misspelt estimator": ((LEAF, "twonn,", "twnn,"), (), "there is no estimator 'twnn'"),
     "unknown key of an experiment": ((LEAF, "title:", "tittle: x\ntitle:"), (), "'tittle' was unexpected"),
     "unknown argument of a target": (
@@ -33,18 +41,30 @@ CASES = {
         (),
         "model.network._target_: 'os.system' is not inside",
     ),
-    "contradictory axes": ((LEAF, "[l5, l10]", "[l5, sigma16]"), (), "'sigma16' sets earthdim.encodings.fourier"),
+    "contradictory axes": (
+        (LEAF, "[l5, l10]", "[l5, sigma16]"),
+        (),
+        "'sigma16' sets earthdim.encodings.fourier",
+    ),
     "modality without data": (
         ("config/modality/rgb.yaml", "dataset: ", "dataset: no-such-"),
         (),
         "modality.sources.rgb.dataset: there is no dataset 'no-such-",
     ),
-    "negative steps": (None, ("overrides=[schedule.steps=-5]",), "schedule.steps: -5 is less than the minimum"),
+    "negative steps": (
+        None,
+        ("overrides=[schedule.steps=-5]",),
+        "schedule.steps: -5 is less than the minimum",
+    ),
     "override of nothing": (None, ("overrides=[schedule.epoch=5]",), "has the key schedule.epoch"),
     "override that is no key=value": (None, ("overrides=[schedule]",), "is not key=value"),
     "override of an unknown group": (None, ("overrides=[pretrain.steps=5]",), "the first key is none of"),
     "unknown experiment": (None, ("experiment=tinny",), "experiment: there is no experiment 'tinny'"),
-    "unknown branch": (None, ("branch=csp-resolutions",), "branch: 'csp-resolutions' is not a branch of tiny"),
+    "unknown branch": (
+        None,
+        ("branch=csp-resolutions",),
+        "branch: 'csp-resolutions' is not a branch of tiny",
+    ),
     "unknown key of --config": (None, ("experimnt=tiny",), "--config experimnt: there is no such key"),
     "estimator beyond the graph": (None, ("overrides=[estimator.mle.k=5000]",), "estimator.mle.k: 5000"),
 }
@@ -55,7 +75,9 @@ def test_one_clear_error_before_any_work(project, case):
     edit, config, message = CASES[case]
     if edit is not None:
         project.edit(*edit)
-    settings = config if any(item.startswith("experiment=") for item in config) else ("experiment=tiny", *config)
+    settings = (
+        config if any(item.startswith("experiment=") for item in config) else ("experiment=tiny", *config)
+    )
     done = project.run("--config", *settings, check=False)
     assert done.returncode != 0
     assert message in done.stdout

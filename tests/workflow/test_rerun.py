@@ -21,7 +21,9 @@ def test_editing_a_resolution_leaf_retrains_only_its_variants(project):
 
 
 def test_a_comment_in_a_leaf_reruns_nothing(project):
-    project.edit("config/resolution/l10.yaml", "# @package _global_\n", "# @package _global_\n# a new remark\n")
+    project.edit(
+        "config/resolution/l10.yaml", "# @package _global_\n", "# @package _global_\n# a new remark\n"
+    )
     assert not rules_of(project.planned(*TINY))
 
 

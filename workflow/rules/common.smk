@@ -21,7 +21,8 @@ try:
         config.get("overrides", []),
         cache=Path(".snakemake") / "grid",
     )
-    BRANCH = EXPERIMENT.branch(config["branch"]) if "branch" in config else None
+    # The target alone says nothing: ask at once, before Snakemake wraps the question into a traceback.
+    BRANCH = EXPERIMENT.branch(config.get("branch")) if {"branch"} & {*config, *sys.argv} else None
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -74,6 +75,11 @@ def feature_inputs(wildcards):
         "dataset": f"<results>/data/datasets/{feature['config']['dataset']}.zarr",
         "points": f"<results>/data/points/{feature['points']}.zarr",
     }
+
+
+def sources_job(wildcards):
+    datasets = {name: leaf["about"] for name, leaf in sorted(EXPERIMENT.datasets.items())}
+    return job("sources.py", {"datasets": datasets}, ["tables"], ("pandas",))
 
 
 def labels_job(wildcards):
@@ -232,10 +238,6 @@ def local_maps(wildcards):
 
 
 def branch_tables(wildcards):
-    if BRANCH is None:
-        raise WorkflowError(
-            f"branch: say which one: --config branch=NAME; {EXPERIMENT.name} has {', '.join(EXPERIMENT.settings['branches'])}"
-        )
     return expand(
         "<results>/{experiment}/branches/{branch}/{table}.csv",
         experiment=EXPERIMENT.name,
@@ -245,7 +247,15 @@ def branch_tables(wildcards):
 
 
 def all_tables(wildcards):
-    names = ["variants", "dimension", "probe", "correlation", "correlation_families", "correlation_summary"]
+    names = [
+        "datasets",
+        "variants",
+        "dimension",
+        "probe",
+        "correlation",
+        "correlation_families",
+        "correlation_summary",
+    ]
     return expand("<results>/{experiment}/tables/{table}.csv", experiment=EXPERIMENT.name, table=names)
 
 

@@ -1,4 +1,4 @@
-"""What all variants share: data sets, point sets, frozen features, labels."""
+"""What all variants share: data sets, point sets, frozen features, labels; and where the data comes from."""
 
 
 rule dataset:
@@ -76,3 +76,24 @@ rule labels:
         job=labels_job,
     script:
         "../scripts/labels.py"
+
+
+rule sources:
+    """Where the experiment's data sets come from, their licences and how to cite them."""
+    output:
+        report(
+            "<results>/{experiment}/tables/datasets.csv",
+            caption="../report/datasets.rst",
+            category="Data",
+            labels={"table": "datasets"},
+        ),
+    log:
+        "<results>/logs/sources/{experiment}.log",
+    benchmark:
+        "<results>/benchmarks/sources/{experiment}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=sources_job,
+    script:
+        "../scripts/sources.py"

@@ -85,15 +85,17 @@ class Experiment:
     neighbours: Plain
     math_threads: int
 
-    def branch(self, name: str) -> list[Variant]:
+    def branch(self, name: str | None) -> list[Variant]:
         """The variants of one branch.
 
         Raises
         ------
         ConfigError
-            If the experiment has no such branch.
+            If no branch is named, or the experiment has none of that name.
         """
-        known = sorted(self.settings["branches"])
+        known = list(self.settings["branches"])
+        if name is None:
+            raise ConfigError(f"branch: say which one: --config branch=NAME; {self.name} has {', '.join(known)}")
         if name not in known:
             raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
         return [variant for variant in self.variants.values() if name in variant.branches]

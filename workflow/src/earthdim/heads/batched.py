@@ -145,7 +145,6 @@ class AdamW:
         self.decay = [weight_decay] * len(weights) + [0.0] * len(biases)
         self.mean = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.square = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.spread = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.taken = 0
 
     def step(self, loss: Tensor, learning_rate: float) -> None:
@@ -153,12 +152,13 @@ class AdamW:
         self.taken += 1
         first, second = 1 - 0.9**self.taken, (1 - 0.999**self.taken) ** 0.5
         gradients = torch.autograd.grad(loss, self.parameters)
-        held = zip(self.parameters, gradients, self.mean, self.square, self.spread, self.decay, strict=True)
+        held = zip(self.parameters, gradients, self.mean, self.square, self.decay, strict=True)
         with torch.no_grad():
-            for parameter, gradient, mean, square, spread, decay in held:
+            for parameter, gradient, mean, square, decay in held:
                 mean.lerp_(gradient, 0.1)
                 square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-                torch.sqrt(square, out=spread).add_(1e-8 * second)
+                # In the gradient's memory: what the step touches must stay in the cache.
+                spread = torch.sqrt(square, out=gradient).add_(1e-8 * second)
                 parameter.mul_(1 - learning_rate * decay)
                 parameter.addcdiv_(mean, spread, value=-learning_rate * second / first)
 

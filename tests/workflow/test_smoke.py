@@ -1,0 +1,107 @@
+"""The experiment `smoke`, from nothing to its report, twice."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from project import Project
+
+from earthdim import artefacts
+
+pytestmark = pytest.mark.workflow
+
+SMOKE = ("--config", "experiment=smoke")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    project = Project.create(tmp_path_factory.mktemp("smoke") / "project")
+    project.output = project.run(*SMOKE).stdout
+    return project
+
+
+@pytest.fixture(scope="module")
+def tables(smoke):
+    folder = smoke.folder / "results" / "smoke" / "tables"
+    return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
+
+
+def test_the_run_says_what_it_cost_and_where_everything_is(smoke):
+    assert "results/smoke/report.html" in smoke.output
+    assert re.search(r"^\s*pretrain +4 ", smoke.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", artefacts.COLUMNS)
+def test_tables_keep_their_contract(tables, name):
+    assert tuple(tables[name].columns[: len(artefacts.COLUMNS[name])]) == artefacts.COLUMNS[name]
+    assert len(tables[name])
+
+
+def test_every_variant_is_in_every_table(tables):
+    names = list(tables["variants"]["variant"])
+    assert len(names) == len(set(names)) == 4
+    for table in ("dimension", "probe"):
+        assert list(dict.fromkeys(tables[table]["variant"])) == names
+
+
+def test_values_are_finite_and_where_they_can_be(tables):
+    dimension, probe = tables["dimension"], tables["probe"]
+    assert np.isfinite(dimension["value"]).all()
+    assert (dimension["value"] > 0).all()
+    assert (dimension["value"] < dimension.merge(tables["variants"], on="variant")["ambient_dim"]).all()
+    assert np.isfinite(probe[["value", "low", "high"]]).all().all()
+    assert (probe["low"] <= probe["high"]).all()
+    smooth = dimension.query(
+        "variant == 'satclip_l10_rgb_smoke_s0' and estimator == 'twonn' and space == 'embedding'"
+    )
+    assert 1.5 < smooth["value"].item() < 2.5
+
+
+def test_twins_stand_beside_their_variants(tables):
+    embedding = tables["dimension"].query("space == 'embedding'").set_index(["variant", "estimator"])
+    for (variant, estimator), row in embedding.iterrows():
+        if row["weights"] == "trained":
+            twin = variant.replace("_rgb_smoke_", "_untrained_")
+            assert row["twin_value"] == embedding.loc[(twin, estimator), "value"]
+        else:
+            assert np.isnan(row["twin_value"])
+
+
+def test_training_learns(tables, smoke):
+    trained = tables["variants"].query("weights == 'trained'")
+    assert (trained["val_top1"] > 20 / 1024).all()
+    curve = artefacts.read_table(smoke.folder / "results/variants/satclip_l10_rgb_smoke_s0/training.csv")
+    assert curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] < np.log(512)
+
+
+def test_leaks_are_marked(tables):
+    marks = tables["probe"].groupby(["weights", "task"])["leaked"].agg(set)
+    assert marks["trained", "elevation"] == {"in part"}
+    assert marks["untrained", "elevation"] == marks["trained", "climate-zone"] == {"no"}
+
+
+def test_the_report_is_one_file_that_needs_no_network(smoke):
+    report = (smoke.folder / "results" / "smoke" / "report.html").read_text(errors="replace")
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']https?:", report)
+    for figure in ("resolution", "local_maps", "performance"):
+        assert f"figures/{figure}.png" in report
+
+
+def test_the_report_comes_back_without_any_job(smoke):
+    report = smoke.folder / "results" / "smoke" / "report.html"
+    report.unlink()
+    before = smoke.files("smoke/tables", times=True)
+    assert "Nothing to be done" in smoke.run(*SMOKE).stdout
+    smoke.finish(*SMOKE)
+    assert report.is_file()
+    assert smoke.files("smoke/tables", times=True) == before
+
+
+def test_one_core_gives_the_same_tables_from_nothing(smoke):
+    before = smoke.files("smoke/tables", "smoke/variants")
+    checkpoints = smoke.files("variants/satclip_l10_rgb_smoke_s0/checkpoint")
+    shutil.rmtree(smoke.folder / "results")
+    smoke.run(*SMOKE, cores=1)
+    assert smoke.files("smoke/tables", "smoke/variants") == before
+    assert smoke.files("variants/satclip_l10_rgb_smoke_s0/checkpoint") == checkpoints

@@ -1,0 +1,11 @@
+"""List the experiment's data sets with source, licence and citation."""
+
+import pandas as pd
+
+from earthdim import artefacts, runtime
+
+job = snakemake.params.job
+log = runtime.begin(snakemake.rule, snakemake.wildcards.experiment, snakemake.log[0], job)
+rows = [{"dataset": name, **about} for name, about in job["config"]["datasets"].items()]
+artefacts.write_table(pd.DataFrame(rows), snakemake.output[0])
+log.info("%d data sets", len(rows))
