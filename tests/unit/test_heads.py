@@ -11,12 +11,12 @@ from sklearn import linear_model
 
 from earthdim.build import build
 from earthdim.heads.base import Target, standardise
-from earthdim.heads.batched import initial_weights
+from earthdim.heads.batched import Loss, initial_weights
 from earthdim.heads.logistic import Logistic
 from earthdim.heads.mlp import MLP, batch_rows, learning_rate
 from earthdim.heads.ridge import Ridge
 from earthdim.metrics import balanced_accuracy
-from earthdim.splits import RandomFolds, SpatialBlocks
+from earthdim.splits import Fold, RandomFolds, SpatialBlocks
 
 torch.set_num_threads(1)
 
@@ -233,6 +233,18 @@ def test_points_without_a_label_have_no_part_and_unseen_classes_are_never_predic
         assert np.isin(found[fold.test], y[fit][y[fit] >= 0]).all()
     kept = y >= 0
     assert balanced_accuracy(y[kept], found[kept]) > 1 / 6
+
+
+def test_a_class_that_training_lacks_is_never_read_off_however_high_its_output():
+    y = classes().values
+    kept, lacking = np.flatnonzero(y != 5), np.flatnonzero(y == 5)
+    train, test = kept[::2], np.sort(np.concatenate([kept[1::2], lacking]))
+    fold = Fold(train, test, [(np.delete(train, np.s_[::4]), train[::4])])
+    target = Target("classification", y)
+    rising = torch.arange(6.0)[:, None].expand(6, len(test))
+    assert set(Loss.of(target, [fold]).read(rising, 0)) == {4}
+    head = Logistic(penalties=[1e-2], tolerance=1e-3, ranking_tolerance=4e-3, iterations=200)
+    assert 5 not in out_of_fold(head, [fold], {"a": target})["a"].values[test]
 
 
 def test_a_task_does_not_change_another():

@@ -3,6 +3,7 @@ import pytest
 import torch
 from probe_data import sphere, waves, zones
 
+from earthdim.geo import equal_area_blocks
 from earthdim.heads.base import standardise
 from earthdim.heads.logistic import Logistic
 from earthdim.heads.mlp import MLP
@@ -109,6 +110,16 @@ def test_small_classes_and_points_without_a_label_are_left_out():
     y[50:57] = 99
     rows = probe(X, POINTS, {"a": ("classification", y)}, SPLITS, {"l": HEADS["logistic"]}, seed=0).rows
     assert set(rows.query("metric == 'accuracy'")["n"]) == {600 - 57}
+
+
+def test_a_class_of_a_single_block_counts_in_accuracy_alone():
+    block = equal_area_blocks(POINTS, 30)
+    local = block == np.argmax(np.bincount(block))
+    y = np.where(local, 99, ZONES)
+    rows = probe(X, POINTS, {"a": ("classification", y)}, SPLITS, {"l": HEADS["logistic"]}, seed=0).rows
+    n = rows.set_index(["split", "metric"])["n"]
+    assert n["blocks", "balanced_accuracy"] == 600 - local.sum()
+    assert n["blocks", "accuracy"] == n["random", "balanced_accuracy"] == 600
 
 
 def test_scores_are_taken_once_over_pooled_predictions(result):
