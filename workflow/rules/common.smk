@@ -92,9 +92,8 @@ def label_dataset(wildcards):
 
 def pretrain_job(wildcards):
     variant = EXPERIMENT.variants[wildcards.variant]
-    parts = {
-        key: variant.config[key] for key in ("model", "schedule", "seed", "weights") if key in variant.config
-    }
+    axes = ("model", "modality", "schedule", "seed", "weights")
+    parts = {axis: variant.config[axis] for axis in axes if axis in variant.config}
     return job("pretrain.py", {**parts, "features": variant.features}, ["checkpoint"], ("torch",))
 
 

@@ -1,0 +1,87 @@
+import pandas as pd
+import pytest
+
+from earthdim import tables
+
+AXES = {"model": "m", "resolution": "r", "modality": "", "schedule": "", "seed": 0}
+FACTS = [
+    {
+        "variant": "a",
+        **AXES,
+        "weights": "trained",
+        "branches": ["x", "y"],
+        "twin": "b",
+        "family": "f",
+        "sources": ["rgb"],
+    },
+    {
+        "variant": "b",
+        **AXES,
+        "weights": "untrained",
+        "branches": ["x"],
+        "twin": "",
+        "family": "f",
+        "sources": [],
+    },
+]
+
+
+def rows(variant, **columns):
+    base = {
+        "variant": variant,
+        "points": "p",
+        "replicate": 0,
+        "space": "embedding",
+        "task": "",
+        "split": "",
+        "head": "",
+    }
+    return pd.DataFrame([{**base, **columns}])
+
+
+@pytest.mark.parametrize(
+    ("sources", "mark"),
+    [
+        ([], "no"),
+        (["rgb"], "in part"),
+        (["elevation"], "yes"),
+        (["rgb", "elevation"], "yes"),
+        (["climate"], "no"),
+    ],
+)
+def test_leaks(sources, mark):
+    assert tables.leaked(sources, {"leaked_by": ["elevation"], "leaked_in_part_by": ["rgb"]}) == mark
+
+
+def test_the_twins_value_is_that_of_the_same_estimator_points_and_replicate():
+    parts = [
+        rows("b", estimator="mle", value=2.0),
+        rows("b", estimator="mle", value=3.0, replicate=1),
+        rows("b", estimator="mom", value=4.0),
+        rows("b", estimator="mle", value=5.0, points="q"),
+        rows("a", estimator="mle", value=1.0),
+        rows("a", estimator="mom", value=1.5, replicate=1),
+    ]
+    table = tables.dimension_table(FACTS, parts)
+    by = table.set_index(["variant", "estimator", "points", "replicate"])["twin_value"]
+    assert by["a", "mle", "p", 0] == 2.0
+    assert pd.isna(by["a", "mom", "p", 1])
+    assert by["b"].isna().all()
+
+
+def test_axes_come_from_the_grid():
+    table = tables.dimension_table(FACTS, [rows("a", estimator="mle", value=1.0)])
+    assert table.loc[0, ["model", "resolution", "weights", "seed"]].tolist() == ["m", "r", "trained", 0]
+
+
+def test_scores_are_marked_by_the_sources_of_their_variant():
+    scores = [pd.DataFrame({"variant": [name], "task": ["elevation"], "value": [0.5]}) for name in ("b", "a")]
+    table = tables.probe_table(FACTS, scores, {"elevation": {"leaked_by": ["rgb"], "leaked_in_part_by": []}})
+    assert dict(zip(table["variant"], table["leaked"], strict=True)) == {"a": "yes", "b": "no"}
+
+
+def test_variants_carry_what_training_recorded():
+    table = tables.variants_table(FACTS, [{"val_loss": 1.0}, {"val_loss": None}])
+    assert table["branches"].tolist() == ["x;y", "x"]
+    assert table.loc[0, "val_loss"] == 1.0
+    assert pd.isna(table.loc[1, "val_loss"])
