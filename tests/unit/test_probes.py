@@ -8,7 +8,7 @@ from earthdim.heads.base import standardise
 from earthdim.heads.logistic import Logistic
 from earthdim.heads.mlp import MLP
 from earthdim.heads.ridge import Ridge
-from earthdim.metrics import balanced_accuracy
+from earthdim.metrics import BlockBootstrap, balanced_accuracy
 from earthdim.probes import COLUMNS, make_target, probe
 from earthdim.splits import RandomFolds, SpatialBlocks
 
@@ -34,15 +34,18 @@ HEADS = {
         evaluate_every=25,
     ),
 }
+INTERVALS = BlockBootstrap(degrees=15, draws=1000, level=0.95, seed=0)
 SPLITS = {
-    "random": RandomFolds(folds=5, inner_folds=4, smallest_class=10, seed=0),
-    "blocks": SpatialBlocks(folds=5, inner_folds=4, degrees=30, buffer_km=200, smallest_class=10, seed=0),
+    "random": RandomFolds(folds=5, inner_folds=4, smallest_class=10, seed=0, intervals=INTERVALS),
+    "blocks": SpatialBlocks(
+        folds=5, inner_folds=4, degrees=30, buffer_km=200, smallest_class=10, seed=0, intervals=INTERVALS
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def result():
-    return probe(X, POINTS, LABELS, SPLITS, HEADS, seed=0)
+    return probe(X, POINTS, LABELS, SPLITS, HEADS, seed=0, intervals=INTERVALS)
 
 
 def primary(result, task, split, head):
@@ -87,7 +90,7 @@ def test_shuffled_labels_never_score_above_chance():
     rng = np.random.default_rng(0)
     shuffled = {f"field{i}": ("regression", rng.permutation(FIELD)) for i in range(3)}
     shuffled |= {f"zones{i}": ("classification", rng.permutation(ZONES)) for i in range(3)}
-    rows = probe(X, POINTS, shuffled, SPLITS, HEADS, seed=0).rows.query("primary")
+    rows = probe(X, POINTS, shuffled, SPLITS, HEADS, seed=0, intervals=INTERVALS).rows.query("primary")
     chance = np.where(rows["metric"] == "r2", 0, 1 / 5)
     # Three standard errors of a share of 600 points in five classes.
     assert (rows["value"] <= chance + 0.05).all()
@@ -95,7 +98,7 @@ def test_shuffled_labels_never_score_above_chance():
 
 
 def test_the_same_arguments_give_the_same_bytes(result):
-    again = probe(X, POINTS, LABELS, SPLITS, HEADS, seed=0)
+    again = probe(X, POINTS, LABELS, SPLITS, HEADS, seed=0, intervals=INTERVALS)
     assert again.rows.to_csv() == result.rows.to_csv()
     key = ("zones", "blocks", "mlp")
     assert all(
@@ -108,7 +111,9 @@ def test_small_classes_and_points_without_a_label_are_left_out():
     y = ZONES.copy()
     y[:50] = -1
     y[50:57] = 99
-    rows = probe(X, POINTS, {"a": ("classification", y)}, SPLITS, {"l": HEADS["logistic"]}, seed=0).rows
+    rows = probe(
+        X, POINTS, {"a": ("classification", y)}, SPLITS, {"l": HEADS["logistic"]}, seed=0, intervals=INTERVALS
+    ).rows
     assert set(rows.query("metric == 'accuracy'")["n"]) == {600 - 57}
 
 
@@ -116,7 +121,9 @@ def test_a_class_of_a_single_block_counts_in_accuracy_alone():
     block = equal_area_blocks(POINTS, 30)
     local = block == np.argmax(np.bincount(block))
     y = np.where(local, 99, ZONES)
-    rows = probe(X, POINTS, {"a": ("classification", y)}, SPLITS, {"l": HEADS["logistic"]}, seed=0).rows
+    rows = probe(
+        X, POINTS, {"a": ("classification", y)}, SPLITS, {"l": HEADS["logistic"]}, seed=0, intervals=INTERVALS
+    ).rows
     n = rows.set_index(["split", "metric"])["n"]
     assert n["blocks", "balanced_accuracy"] == 600 - local.sum()
     assert n["blocks", "accuracy"] == n["random", "balanced_accuracy"] == 600
@@ -125,7 +132,9 @@ def test_a_class_of_a_single_block_counts_in_accuracy_alone():
 def test_scores_are_taken_once_over_pooled_predictions(result):
     target = make_target("zones", "classification", ZONES, 600, 10)
     folds = SPLITS["random"].nested(POINTS)
-    out = HEADS["logistic"].out_of_fold(standardise(X, folds), folds, {"zones": target}, seed=0)["zones"]
+    out = HEADS["logistic"].out_of_fold(
+        standardise(X, folds), folds, {"zones": target}, seed=0, intervals=INTERVALS
+    )["zones"]
     assert primary(result, "zones", "random", "logistic")["value"] == pytest.approx(
         balanced_accuracy(target.values, out.values)
     )
@@ -150,13 +159,13 @@ def test_classes_are_numbered_without_gaps():
 )
 def test_labels_that_cannot_be_learnt_are_named(kind, values, words):
     with pytest.raises(ValueError, match=f"^{words}"):
-        probe(X, POINTS, {"a": (kind, values)}, SPLITS, HEADS, seed=0)
+        probe(X, POINTS, {"a": (kind, values)}, SPLITS, HEADS, seed=0, intervals=INTERVALS)
 
 
 def test_embeddings_that_do_not_fit_are_an_error():
     with pytest.raises(ValueError, match=r"^X must have the shape"):
-        probe(X[:-1], POINTS, LABELS, SPLITS, HEADS, seed=0)
+        probe(X[:-1], POINTS, LABELS, SPLITS, HEADS, seed=0, intervals=INTERVALS)
     broken = X.copy()
     broken[5, 3] = np.inf
     with pytest.raises(ValueError, match=r"^X: "):
-        probe(broken, POINTS, LABELS, SPLITS, HEADS, seed=0)
+        probe(broken, POINTS, LABELS, SPLITS, HEADS, seed=0, intervals=INTERVALS)

@@ -134,6 +134,7 @@ def probe_job(wildcards):
         "splits": EXPERIMENT.splits,
         "heads": {head: EXPERIMENT.heads[head] for head in heads},
         "tasks": {name: task["kind"] for name, task in EXPERIMENT.tasks.items()},
+        "intervals": EXPERIMENT.intervals,
         "activation_estimator": {estimator: EXPERIMENT.estimators[estimator]},
         "seed": variant.config["seed"] or 0,
         "replicate": EXPERIMENT.points[EXPERIMENT.task_points]["replicate"],

@@ -18,6 +18,7 @@ result = probe(
     {name: build(leaf) for name, leaf in config["splits"].items()},
     {name: build(leaf) for name, leaf in config["heads"].items()},
     config["seed"],
+    build(config["intervals"]),
 )
 ((name, estimator),) = config["activation_estimator"].items()
 activation = measure_activations(result.activations, name, estimator)

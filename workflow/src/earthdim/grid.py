@@ -83,6 +83,7 @@ class Experiment:
     heads: dict[str, Plain]
     statistics: Plain
     neighbours: Plain
+    intervals: Plain
     math_threads: int
 
     def branch(self, name: str | None) -> list[Variant]:
@@ -95,7 +96,9 @@ class Experiment:
         """
         known = list(self.settings["branches"])
         if name is None:
-            raise ConfigError(f"branch: say which one: --config branch=NAME; {self.name} has {', '.join(known)}")
+            raise ConfigError(
+                f"branch: say which one: --config branch=NAME; {self.name} has {', '.join(known)}"
+            )
         if name not in known:
             raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
         return [variant for variant in self.variants.values() if name in variant.branches]
@@ -189,6 +192,7 @@ class _Resolver:
             ),
             "statistics": statistics["statistics"],
             "neighbours": root["neighbours"],
+            "intervals": root["intervals"],
             "math_threads": threads,
         }
         return Experiment(name=self._experiment_name(resolved), **resolved)

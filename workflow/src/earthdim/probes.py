@@ -15,9 +15,6 @@ from earthdim.splits import Fold, Split
 COLUMNS = ("task", "split", "head", "metric", "primary", "value", "low", "high", "n", "folds")
 """Columns of the table of scores."""
 
-INTERVALS = BlockBootstrap(degrees=15, draws=1000, level=0.95, seed=0)
-"""Intervals that cover 95 % by a thousand draws of 15 degree blocks."""
-
 
 @dataclass(frozen=True)
 class ProbeResult:
@@ -45,7 +42,7 @@ def probe(
     splits: Mapping[str, Split],
     heads: Mapping[str, Head],
     seed: int,
-    intervals: BlockBootstrap = INTERVALS,
+    intervals: BlockBootstrap,
 ) -> ProbeResult:
     """Score embeddings by heads that are trained on some points and read at others.
 
@@ -63,7 +60,7 @@ def probe(
         Name to split, name to head. A head is tried on the kinds of task that it applies to.
     seed : int
         Seeds the heads.
-    intervals : BlockBootstrap, optional
+    intervals : BlockBootstrap
         Draws the intervals of the scores.
 
     Raises
