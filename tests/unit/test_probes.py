@@ -36,10 +36,8 @@ HEADS = {
 }
 INTERVALS = BlockBootstrap(degrees=15, draws=1000, level=0.95, seed=0)
 SPLITS = {
-    "random": RandomFolds(folds=5, inner_folds=4, smallest_class=10, seed=0, intervals=INTERVALS),
-    "blocks": SpatialBlocks(
-        folds=5, inner_folds=4, degrees=30, buffer_km=200, smallest_class=10, seed=0, intervals=INTERVALS
-    ),
+    "random": RandomFolds(folds=5, inner_folds=4, smallest_class=10, seed=0),
+    "blocks": SpatialBlocks(folds=5, inner_folds=4, degrees=30, buffer_km=200, smallest_class=10, seed=0),
 }
 
 
