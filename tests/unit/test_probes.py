@@ -130,9 +130,7 @@ def test_a_class_of_a_single_block_counts_in_accuracy_alone():
 def test_scores_are_taken_once_over_pooled_predictions(result):
     target = make_target("zones", "classification", ZONES, 600, 10)
     folds = SPLITS["random"].nested(POINTS)
-    out = HEADS["logistic"].out_of_fold(
-        standardise(X, folds), folds, {"zones": target}, seed=0, intervals=INTERVALS
-    )["zones"]
+    out = HEADS["logistic"].out_of_fold(standardise(X, folds), folds, {"zones": target}, seed=0)["zones"]
     assert primary(result, "zones", "random", "logistic")["value"] == pytest.approx(
         balanced_accuracy(target.values, out.values)
     )
