@@ -5,9 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-# Folders of jobs that all experiments share; elsewhere a path names its experiment or variant.
-SHARED = ("dataset", "points", "features", "labels")
-
 
 def budget(folder: Path, names: Collection[str]) -> pd.DataFrame:
     """Add up the jobs of each stage.
@@ -17,7 +14,8 @@ def budget(folder: Path, names: Collection[str]) -> pd.DataFrame:
     folder : path
         Of benchmark files, `<stage>/.../<job>.tsv`, as Snakemake writes them.
     names : collection of str
-        The experiment and its variants: jobs of others are left out.
+        What the experiment names: itself, its variants, point sets, data and figures. A job whose path names anything
+        else belongs to others and is left out.
 
     Returns
     -------
@@ -28,7 +26,7 @@ def budget(folder: Path, names: Collection[str]) -> pd.DataFrame:
     jobs = []
     for file in sorted(folder.rglob("*.tsv")):
         stage, *below = file.relative_to(folder).with_suffix("").parts
-        if stage in SHARED or set(below) & set(names):
+        if set(below) <= set(names):
             cost = pd.read_csv(file, sep="\t", na_values=["-"]).iloc[-1]
             jobs.append((stage, cost["cpu_time"], cost["s"], cost["max_rss"]))
     table = pd.DataFrame(jobs, columns=["stage", "cpu", "wall", "peak"])

@@ -453,3 +453,15 @@ def one_a_cell(experiment: Experiment) -> list[str]:
             cell = tuple(value for axis, value in variant.axes.items() if axis != "seed")
             first.setdefault((variant.kind == "released", *cell), variant.name)
     return list(first.values())
+
+
+def all_names(experiment: Experiment) -> set[str]:
+    """Every name that stands in the paths of an experiment's jobs."""
+    kinds = (
+        experiment.variants,
+        experiment.points,
+        experiment.features,
+        experiment.datasets,
+        experiment.tasks,
+    )
+    return {experiment.name, *experiment.settings["figures"], *itertools.chain(*kinds)}
