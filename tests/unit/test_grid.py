@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from earthdim import composition, grid
+from earthdim import composition, grid, views
 from earthdim.leaves import ConfigError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -198,13 +198,13 @@ def test_a_leaf_is_never_looked_for_outside_its_group(cache, name):
 def test_one_of_matches_whole_names_only():
     import re
 
-    pattern = re.compile(grid.one_of(["a.b", "a"]))
+    pattern = re.compile(views.one_of(["a.b", "a"]))
     assert [bool(pattern.fullmatch(text)) for text in ("a.b", "a", "axb", "ab")] == [True, True, False, False]
-    assert re.compile(grid.one_of([])).fullmatch("") is None
+    assert re.compile(views.one_of([])).fullmatch("") is None
 
 
 def test_one_variant_stands_for_each_cell(default):
-    shown = grid.one_a_cell(default)
+    shown = views.one_a_cell(default)
     assert "geoclip_released" in shown
     assert all(name.endswith("_s0") for name in shown if name != "geoclip_released")
     assert len({tuple(v for a, v in default.variants[n].axes.items() if a != "seed") for n in shown}) == len(

@@ -24,7 +24,7 @@ FLOORS = [
     {"measure", "variants", "tables", "figures", "budget"},
 ]
 # Not part of the flow: how it is configured, recorded and stored.
-FRAME = {"artefacts", "composition", "grid", "leaves", "provenance", "runtime"}
+FRAME = {"artefacts", "composition", "grid", "leaves", "provenance", "runtime", "views"}
 STAGES = {"pretrain", "neighbours", "probes", "correlate"}
 
 

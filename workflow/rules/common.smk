@@ -7,14 +7,14 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from earthdim import artefacts, grid, provenance
+from earthdim import artefacts, grid, provenance, views
 from earthdim.leaves import ConfigError
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 CONFIG_KEYS = ("experiment", "branch", "overrides")
 
 try:
-    grid.check_keys(config, CONFIG_KEYS)
+    views.check_keys(config, CONFIG_KEYS)
     EXPERIMENT = grid.resolve(
         Path(workflow.basedir) / "config",
         config.get("experiment", "default"),
@@ -30,12 +30,12 @@ LAND = f"<results>/data/datasets/{grid.LAND_DATASET}.zarr"
 
 
 wildcard_constraints:
-    experiment=grid.one_of([EXPERIMENT.name]),
-    variant=grid.one_of(EXPERIMENT.variants),
-    points=grid.one_of(EXPERIMENT.points),
-    features=grid.one_of(EXPERIMENT.features),
-    dataset=grid.one_of(EXPERIMENT.datasets),
-    task=grid.one_of(EXPERIMENT.tasks),
+    experiment=views.one_of([EXPERIMENT.name]),
+    variant=views.one_of(EXPERIMENT.variants),
+    points=views.one_of(EXPERIMENT.points),
+    features=views.one_of(EXPERIMENT.features),
+    dataset=views.one_of(EXPERIMENT.datasets),
+    task=views.one_of(EXPERIMENT.tasks),
 
 
 def job(script, config, writes, libraries):
@@ -177,7 +177,7 @@ def tables_job(variants):
             name: {key: task.get(key, []) for key in ("leaked_by", "leaked_in_part_by")}
             for name, task in EXPERIMENT.tasks.items()
         },
-        "variants": [grid.facts(variant) for variant in variants],
+        "variants": [views.facts(variant) for variant in variants],
     }
     return job("tables.py", config, ["tables"], ("pandas",))
 
@@ -228,7 +228,7 @@ def trained_curves(wildcards):
 
 def local_maps(wildcards):
     """Maps of one seed of each trained cell of the resolution sweeps, and of the released encoders."""
-    shown = grid.one_a_cell(EXPERIMENT)
+    shown = views.one_a_cell(EXPERIMENT)
     return expand(
         "<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr",
         experiment=EXPERIMENT.name,

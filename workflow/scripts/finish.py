@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from earthdim import grid
+from earthdim import grid, views
 from earthdim.budget import budget
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     if not (tables / "correlation.csv").is_file() or (report.is_file() and not known.fresh):
         return 0
     written = write_report(report, known.config)
-    costs = budget(RESULTS / "benchmarks", grid.all_names(experiment))
+    costs = budget(RESULTS / "benchmarks", views.all_names(experiment))
     costs.to_csv(folder / "budget.csv", index=False)
     print(f"\nWhat {experiment.name} has cost so far, by stage (process seconds, imports included):\n")
     print(costs.to_string(index=False))

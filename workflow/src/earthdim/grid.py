@@ -5,7 +5,6 @@ what was merged; whatever they change gets a name of its own, so that they never
 """
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -413,55 +412,3 @@ def _twin_of(variant: Variant, variants: Mapping[str, Variant]) -> str:
         if other.kind == "untrained" and same:
             return other.name
     return ""
-
-
-def facts(variant: Variant) -> Plain:
-    """What the tables say of a variant, as plain values."""
-    return {
-        "variant": variant.name,
-        **variant.axes,
-        "branches": list(variant.branches),
-        "twin": variant.twin,
-        "family": variant.config["model"]["family"],
-        "sources": sorted(variant.features),
-    }
-
-
-def one_of(names: Iterable[str]) -> str:
-    """A regular expression that matches these names only; nothing at all when there are none."""
-    return "|".join(sorted(map(re.escape, names))) or "(?!)"
-
-
-def check_keys(config: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Refuse a `--config` key that means nothing here.
-
-    Raises
-    ------
-    ConfigError
-        Naming the first unknown key.
-    """
-    for key in config:
-        if key not in known:
-            raise ConfigError(f"--config {key}: there is no such key; there are {', '.join(known)}")
-
-
-def one_a_cell(experiment: Experiment) -> list[str]:
-    """Names of the first seed of every trained cell, then of the released variants."""
-    first: dict[tuple, str] = {}
-    for variant in experiment.variants.values():
-        if variant.kind != "untrained":
-            cell = tuple(value for axis, value in variant.axes.items() if axis != "seed")
-            first.setdefault((variant.kind == "released", *cell), variant.name)
-    return list(first.values())
-
-
-def all_names(experiment: Experiment) -> set[str]:
-    """Every name that stands in the paths of an experiment's jobs."""
-    kinds = (
-        experiment.variants,
-        experiment.points,
-        experiment.features,
-        experiment.datasets,
-        experiment.tasks,
-    )
-    return {experiment.name, *experiment.settings["figures"], *itertools.chain(*kinds)}

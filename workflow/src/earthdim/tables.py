@@ -31,7 +31,7 @@ def variants_table(
     Parameters
     ----------
     facts : sequence of mapping
-        Of each variant: its name, axes, branches, twin, family and sources (see `earthdim.grid.facts`).
+        Of each variant: its name, axes, branches, twin, family and sources (see `earthdim.views.facts`).
     summaries : sequence of mapping
         Of each variant: what pre-training recorded, in the same order.
     """
