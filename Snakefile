@@ -36,4 +36,4 @@ rule branch:
 
 
 onsuccess:
-    shell(finish_command())
+    finish()

@@ -135,7 +135,7 @@ class TestOverrides:
         assert all("elevation" in name for name in renamed)
 
     def test_a_value_that_is_the_leafs_own_renames_nothing(self, default, cache):
-        assert resolve(cache, "sample.n=10000", "math_threads=1") == default
+        assert resolve(cache, "sample.n=10000") == default
 
     def test_an_estimator_renames_the_experiment_alone(self, default, cache):
         changed = resolve(cache, "estimator.mle.k=10")
@@ -167,9 +167,19 @@ class TestOverrides:
             ("schedule.steps=1,2", "only key=value"),
             ("pretrain.epochs=5", "first key is none of"),
             ("experiment=smoke", "--config experiment=smoke"),
-            ("dataset.cities.smallest=500", "add a leaf in config/dataset"),
+            ("dataset.cities.smallest=500", "dataset is shared by all"),
+            ("task.elevation.method=nearest", "task is shared by all"),
             ("estimator.mle.k=101", "estimator.mle.k: 101 is above neighbours.k"),
-            ("math_threads=0", "math_threads: 0"),
+            ("math_threads=2", "math_threads is shared by all"),
+            ("weights.kind=trained", "weights is shared by all"),
+            ("model.optimiser.lr=nan", "not finite"),
+            ("schedule.batch=300", "no multiple of batch 300"),
+            ("schedule.warmup_steps=600", "not below steps 600"),
+            ("sample.n=1e3", "sample.n is 10000 in its leaf"),
+            ("sample.n=101", "sample.n: 101 points are too few"),
+            ("experiment.local_estimator=fishers", "local_estimator"),
+            ("experiment.estimators=[twonn]", "local_estimator"),
+            ("experiment.activation_estimator=fishers", "activation_estimator"),
             ("experiment.branches.modality.model=[]", "experiment.default.branches.modality.model"),
             ("experiment.branches.modality.seed=[-1]", "experiment.default.branches.modality.seed"),
             ("experiment.branches.released.model=[satclip]", "belong to geoclip, not to satclip"),
@@ -210,3 +220,15 @@ def test_one_variant_stands_for_each_cell(default):
     assert len({tuple(v for a, v in default.variants[n].axes.items() if a != "seed") for n in shown}) == len(
         shown
     )
+
+
+def test_overrides_must_be_a_list(cache):
+    with pytest.raises(ConfigError, match="overrides: 5 is no list"):
+        grid.resolve(CONFIG, "default", 5, cache)
+
+
+def test_captions_know_how_far_neighbourhoods_reach(default):
+    words = views.radii(default)
+    # sqrt(20 * 1.48e8 / (pi * 10000)) km
+    assert "307 km (mle, mom, tle, k = 20)" in words
+    assert "fishers" not in words

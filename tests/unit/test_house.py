@@ -94,7 +94,7 @@ def targets_in(value, key=""):
 
 
 BESIDE = {
-    "dataset": frozenset({"about", "requires"}),
+    "dataset": frozenset({"about"}),
     "task": grid.TASK_KEYS,
     "estimator": grid.ESTIMATOR_KEYS,
     "sample": frozenset({"kind", "n", "replicates", "seed"}),
@@ -122,6 +122,26 @@ def test_point_sets_of_one_name_are_of_one_config():
         leaf = yaml.safe_load(path.read_text())
         total = leaf["locations"] + leaf["validation"]
         assert schedules.setdefault(total, leaf["seed"]) == leaf["seed"]
+
+
+def test_no_draw_of_points_is_the_beginning_of_another():
+    seeds = {}
+    for group, key in (("sample", "kind"), ("schedule", None)):
+        for path in sorted((CONFIG / group).glob("*.yaml")):
+            leaf = yaml.safe_load(path.read_text())
+            kind = leaf[key] if key else "training locations"
+            assert (
+                seeds.setdefault(leaf["seed"], kind) == kind
+                or kind == "training locations" == seeds[leaf["seed"]]
+            )
+    assert len(seeds) >= 3
+
+
+def test_a_source_is_the_same_in_every_modality():
+    sources = {}
+    for path in sorted((CONFIG / "modality").glob("*.yaml")):
+        for name, source in (yaml.safe_load(path.read_text()).get("sources") or {}).items():
+            assert sources.setdefault(name, source) == source
 
 
 def test_scripts_are_short():

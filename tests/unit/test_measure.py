@@ -58,7 +58,7 @@ def test_activations_are_measured_fold_by_fold_and_averaged(plane):
     assert row.low == pytest.approx(1.0, abs=0.25)
     assert row.high == pytest.approx(2.0, abs=0.25)
     assert row.value == pytest.approx((row.low + row.high) / 2)
-    assert row.n == 800
+    assert row.n == 400
     # Pooled, the two would have been one cloud of another dimension.
     assert row.interval == "range of 2 folds"
 

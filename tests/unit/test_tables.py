@@ -69,6 +69,19 @@ def test_the_twins_value_is_that_of_the_same_estimator_points_and_replicate():
     assert by["b"].isna().all()
 
 
+def test_twins_are_found_at_the_same_k_and_without_one():
+    parts = [
+        rows("b", estimator="mle", value=2.0),
+        rows("b", estimator="mle", value=3.0, k=5.0),
+        rows("b", estimator="fishers", value=7.0, k=None),
+        rows("a", estimator="mle", value=1.0, k=5.0),
+        rows("a", estimator="fishers", value=6.0, k=None),
+    ]
+    table = tables.dimension_table(FACTS, parts).query("variant == 'a'").set_index("estimator")
+    assert table["twin_value"].to_dict() == {"mle": 3.0, "fishers": 7.0}
+    assert pd.isna(table.loc["fishers", "k"])
+
+
 def test_axes_come_from_the_grid():
     table = tables.dimension_table(FACTS, [rows("a", estimator="mle", value=1.0)])
     assert table.loc[0, ["model", "resolution", "weights", "seed"]].tolist() == ["m", "r", "trained", 0]

@@ -1,7 +1,7 @@
 """The resolved experiment, wildcard constraints, and what each rule gets as its parameters. No rule stands here."""
 
 import json
-import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,6 +26,8 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+# The paper's values stand in a table inside the package, which no digest of code covers.
+PUBLISHED = provenance.digest((provenance.PACKAGE / "figures" / "published.csv").read_text())
 LAND = f"<results>/data/datasets/{grid.LAND_DATASET}.zarr"
 
 
@@ -36,6 +38,7 @@ wildcard_constraints:
     features=views.one_of(EXPERIMENT.features),
     dataset=views.one_of(EXPERIMENT.datasets),
     task=views.one_of(EXPERIMENT.tasks),
+    branch=views.one_of([] if BRANCH is None else [config["branch"]]),
 
 
 def job(script, config, writes, libraries):
@@ -50,13 +53,14 @@ def job(script, config, writes, libraries):
 
 
 def dataset_job(wildcards):
-    leaf = {key: value for key, value in EXPERIMENT.datasets[wildcards.dataset].items() if key != "requires"}
+    leaf = EXPERIMENT.datasets[wildcards.dataset]
     return job("dataset.py", leaf, ["dataset"], ("numpy", *leaf["about"]["package"].split()))
 
 
-def required_datasets(wildcards):
-    required = EXPERIMENT.datasets[wildcards.dataset].get("requires", [])
-    return expand("<results>/data/datasets/{dataset}.zarr", dataset=required)
+def dataset_file(wildcards):
+    """A raster of the user's own is an input like any other."""
+    leaf = EXPERIMENT.datasets[wildcards.dataset]
+    return [leaf["path"]] if "path" in leaf else []
 
 
 def points_job(wildcards):
@@ -83,7 +87,9 @@ def sources_job(wildcards):
 
 
 def labels_job(wildcards):
-    return job("labels.py", {"task": EXPERIMENT.tasks[wildcards.task]}, ["labels"], ("numpy", "xarray"))
+    task = EXPERIMENT.tasks[wildcards.task]
+    leaf = {key: value for key, value in task.items() if not key.startswith("leaked")}
+    return job("labels.py", {"task": leaf}, ["labels"], ("numpy", "xarray"))
 
 
 def label_dataset(wildcards):
@@ -188,7 +194,7 @@ def correlate_job(wildcards):
 
 def figure_job(name, **options):
     """The parameter of a figure's rule; a function, because the experiment's digest of code is only then needed."""
-    config = {"_target_": f"earthdim.figures.{name}.draw", "options": options}
+    config = {"_target_": f"earthdim.figures.{name}.draw", "options": options, "published": PUBLISHED}
     return lambda wildcards: job("figure.py", config, [], ("matplotlib", "pandas"))
 
 
@@ -200,7 +206,7 @@ def caption(**more):
         "n": EXPERIMENT.points[EXPERIMENT.sample_points[0]]["n"],
         "task_n": EXPERIMENT.points[EXPERIMENT.task_points]["n"],
         "sample": EXPERIMENT.sample_points[0],
-        "k": local["k"],
+        "radii": views.radii(EXPERIMENT),
         "k_local": local["k"],
         "seeds": len(
             {variant.axes["seed"] for variant in EXPERIMENT.variants.values() if variant.kind == "trained"}
@@ -227,7 +233,7 @@ def trained_curves(wildcards):
 
 
 def local_maps(wildcards):
-    """Maps of one seed of each trained cell of the resolution sweeps, and of the released encoders."""
+    """Maps of one seed of each trained cell, and of the released encoders."""
     shown = views.one_a_cell(EXPERIMENT)
     return expand(
         "<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr",
@@ -263,9 +269,8 @@ def extra_datasets(wildcards):
     return expand("<results>/data/datasets/{dataset}.zarr", dataset=EXPERIMENT.settings["datasets"])
 
 
-def finish_command():
-    """What ends a run that did something: the report, the costs, and where everything is."""
-    if BRANCH is not None:
-        return "true"
-    words = [sys.executable, str(SCRIPTS / "finish.py"), "--fresh", "--config"]
-    return shlex.join(words + [f"{key}={json.dumps(value)}" for key, value in config.items()])
+def finish():
+    """End a run that did something: the report, the costs, and where everything is."""
+    if BRANCH is None:
+        words = [f"{key}={json.dumps(value)}" for key, value in config.items()]
+        subprocess.run([sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words], check=False)

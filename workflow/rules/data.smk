@@ -4,7 +4,7 @@
 rule dataset:
     """One packaged data set, with CF names and units."""
     input:
-        required_datasets,
+        dataset_file,
     output:
         store=directory("<results>/data/datasets/{dataset}.zarr"),
         manifest="<results>/data/datasets/{dataset}.json",

@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--config", "-C", nargs="*", action="extend", default=[])
     parser.add_argument("--fresh", action="store_true")
     known, rest = parser.parse_known_args(arguments)
-    if IDLE & set(rest) or "branch" in rest:
+    short = {f"-{letter}" for item in rest if item[:1] == "-" != item[1:2] for letter in item[1:]}
+    if IDLE & {*rest, *short} or "branch" in rest:
         return 0
     config = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in known.config)}
     experiment = grid.resolve(
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
     )
     folder = RESULTS / experiment.name
     report, tables = folder / "report.html", folder / "tables"
-    if not (tables / "correlation.csv").is_file() or (report.is_file() and not known.fresh):
+    if not (tables / "correlation.csv").is_file() or (is_current(folder) and not known.fresh):
         return 0
     written = write_report(report, known.config)
     costs = budget(RESULTS / "benchmarks", views.all_names(experiment))
@@ -49,6 +50,19 @@ def main(arguments: list[str]) -> int:
     print(costs.to_string(index=False))
     print(f"\nTables: {tables}\nReport: {report if written else 'not written, see above'}")
     return 0
+
+
+def is_current(folder: Path) -> bool:
+    """Whether report and costs are there and younger than every table, figure and caption."""
+    made = [folder / "report.html", folder / "budget.csv"]
+    if not all(path.is_file() for path in made):
+        return False
+    parts = [
+        *folder.glob("tables/*.csv"),
+        *folder.glob("figures/*"),
+        *(ROOT / "workflow" / "report").glob("*.rst"),
+    ]
+    return min(path.stat().st_mtime for path in made) >= max(path.stat().st_mtime for path in parts)
 
 
 def write_report(report: Path, config: list[str]) -> bool:

@@ -5,6 +5,7 @@ Hydra composes the root and each leaf once; what it composed is cached under a d
 
 import copy
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from earthdim.provenance import digest
 
 Plain = dict[str, Any]
 # Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
-MANY = ("estimator", "task", "split", "head", "dataset")
+MANY = ("estimator", "split", "head")
+# What all experiments share, under names that an override would not change.
+SHARED = ("dataset", "task", "math_threads", "neighbours", "intervals", "weights")
 # Groups of the axes; an override says the key alone: `schedule.steps=100`.
-ALONG = ("model", "modality", "schedule", "weights")
+ALONG = ("model", "modality", "schedule")
 
 
 def merge(base: Mapping, over: Mapping) -> Plain:
@@ -126,7 +129,7 @@ class Override:
             node = node.get(part) if isinstance(node, Mapping) else None
         if not path or not isinstance(node, Mapping) or path[-1] not in node:
             return value
-        if _sort(self.value) != _sort(node[path[-1]]) and node[path[-1]] is not None:
+        if not _fits(self.value, node[path[-1]]):
             raise ConfigError(
                 f"overrides: {self.text!r}: {'.'.join(self.path)} is {node[path[-1]]!r} in its leaf"
             )
@@ -137,11 +140,11 @@ class Override:
         return merge(value, over)
 
 
-def _sort(value: Any) -> str:
-    """What sort of value this is; whole and broken numbers are of one sort."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "number"
-    return type(value).__name__
+def _fits(value: Any, known: Any) -> bool:
+    """Whether a value is of its leaf's sort: a whole number may stand for a broken one, not the other way."""
+    if isinstance(known, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return known is None or type(value) is type(known)
 
 
 def parse_overrides(texts: Iterable[str]) -> list[Override]:
@@ -158,7 +161,9 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
 
     if isinstance(texts, str):
         texts = [texts]
-    groups = ("experiment", "sample", "task_sample", "statistics", "math_threads", *ALONG, *MANY)
+    if not isinstance(texts, list | tuple):
+        raise ConfigError(f"overrides: {texts!r} is no list of key=value")
+    groups = ("experiment", "sample", "task_sample", "statistics", *ALONG, *MANY)
     result = []
     for text in texts:
         try:
@@ -172,6 +177,12 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
                 f"overrides: {text!r}: only key=value is taken; put new keys into a leaf of config/"
             )
         path = tuple(parsed.key_or_group.split("."))
+        if path[0] in SHARED:
+            raise ConfigError(
+                f"overrides: {text!r}: {path[0]} is shared by all experiments; change it or add to it in config/"
+            )
+        if isinstance(parsed.value(), float) and not math.isfinite(parsed.value()):
+            raise ConfigError(f"overrides: {text!r}: the value is not finite")
         if path[0] not in groups:
             raise ConfigError(f"overrides: {text!r}: the first key is none of {', '.join(groups)}")
         if path == ("experiment",):

@@ -13,7 +13,7 @@ from typing import Any
 from earthdim.artefacts import AXES
 from earthdim.composition import ALONG, LeafStore, Override, Plain, merge, parse_overrides
 from earthdim.leaves import ConfigError, check_schema, check_target
-from earthdim.provenance import digest
+from earthdim.provenance import digest, is_installed
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 # The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
@@ -27,7 +27,7 @@ AXIS_DEFAULTS = {"weights": "trained"}
 # What every draw of points needs.
 LAND_DATASET = "land-mask"
 # What a task's leaf says beside the arguments of its target.
-ESTIMATOR_KEYS = frozenset({"reads", "k", "aggregation"})
+ESTIMATOR_KEYS = frozenset({"name", "reads", "k", "aggregation"})
 TASK_KEYS = frozenset({"about", "kind", "dataset", "leaked_by", "leaked_in_part_by"})
 
 
@@ -154,7 +154,7 @@ class _Resolver:
     def experiment(self) -> Experiment:
         settings = self.settings
         root = self.store.root()
-        threads = self._over({"math_threads": root["math_threads"]}, ())["math_threads"]
+        threads = root["math_threads"]
         if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
             raise ConfigError(f"math_threads: {threads!r} is not a positive number of threads")
         points: dict[str, Plain] = {}
@@ -234,6 +234,14 @@ class _Resolver:
         """The estimators that the experiment names, none of which looks further than the graphs go."""
         named = [*self.settings["estimators"], self.settings["local_estimator"]]
         leaves = self._many("estimator", [*named, self.settings["activation_estimator"]], ESTIMATOR_KEYS)
+        local, activation = (leaves[self.settings[f"{role}_estimator"]] for role in ("local", "activation"))
+        if (
+            self.settings["local_estimator"] not in self.settings["estimators"]
+            or local["reads"] != "neighbours"
+        ):
+            raise ConfigError(f"{self.key}.local_estimator: must be one of estimators that reads neighbours")
+        if activation["reads"] == "points":
+            raise ConfigError(f"{self.key}.activation_estimator: must read neighbours or distances")
         for name, leaf in leaves.items():
             if leaf["reads"] != "points" and leaf["k"] > depth:
                 raise ConfigError(
@@ -246,6 +254,8 @@ class _Resolver:
         leaf = self._over(plain, (role,))
         check_schema(leaf, SCHEMAS / "sample.schema.yaml", role)
         check_target(leaf, role, frozenset({"kind", "n", "replicates", "seed"}))
+        if leaf["n"] < self.store.root()["neighbours"]["k"] + 2:
+            raise ConfigError(f"{role}.n: {leaf['n']} points are too few for neighbours.k of config.yaml")
         names = []
         for replicate in range(leaf["replicates"]):
             base = {key: value for key, value in leaf.items() if key != "replicates"}
@@ -261,15 +271,14 @@ class _Resolver:
             raise ConfigError(f"{key}: the name {name!r} would stand for two different configs")
 
     def _dataset(self, name: str, key: str, datasets: dict[str, Plain]) -> str:
-        leaf, plain = self._leaf("dataset", name, key)
+        leaf = self.store.get("dataset", name, key)["dataset"]
         check_schema(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
-        check_target(leaf, f"dataset.{name}", frozenset({"about", "requires"}))
-        if leaf != plain:
-            raise ConfigError(
-                f"overrides: dataset.{name}: data sets are shared by all; add a leaf in config/dataset instead"
-            )
-        for required in leaf.get("requires", []):
-            self._dataset(required, f"dataset.{name}.requires", datasets)
+        check_target(leaf, f"dataset.{name}", frozenset({"about"}))
+        if "path" in leaf and not Path(leaf["path"]).exists():
+            raise ConfigError(f"dataset.{name}.path: {leaf['path']} does not exist")
+        for package in leaf["about"]["package"].split():
+            if not is_installed(package):
+                raise ConfigError(f"dataset.{name}.about.package: {package} is not installed")
         datasets.setdefault(name, leaf)
         return name
 
@@ -361,6 +370,7 @@ class _Resolver:
             check_target(model[part], f"model.{part}", frozenset(beside))
         if "schedule" in config:
             check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
+            _check_schedule(config["schedule"])
             check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
 
     def _features(
@@ -395,6 +405,22 @@ class _Resolver:
             )
             names[source] = name
         return names
+
+
+def _check_schedule(schedule: Plain) -> None:
+    for name in ("batch", "candidates"):
+        if schedule["validation"] % schedule[name]:
+            raise ConfigError(
+                f"schedule.validation: {schedule['validation']} is no multiple of {name} {schedule[name]}"
+            )
+    if schedule["warmup_steps"] >= schedule["steps"]:
+        raise ConfigError(
+            f"schedule.warmup_steps: {schedule['warmup_steps']} is not below steps {schedule['steps']}"
+        )
+    if schedule["locations"] < schedule["batch"]:
+        raise ConfigError(
+            f"schedule.batch: {schedule['batch']} is more than the {schedule['locations']} locations"
+        )
 
 
 def _with(variant: Variant, **changes: Any) -> Variant:

@@ -66,7 +66,7 @@ def measure(
         made_by, version = library(leaf)
         rows.append(
             {
-                "estimator": name,
+                "estimator": leaf.get("name", name),
                 "k": leaf["k"],
                 "aggregation": leaf["aggregation"],
                 "value": result.value,
@@ -146,7 +146,8 @@ def measure_activations(
                 "task": task,
                 "split": split,
                 "head": head,
-                "n": sum(len(fold) for fold in folds),
+                # What one estimate saw: folds are measured apart.
+                "n": round(np.mean([len(fold) for fold in folds])),
                 "estimator": name,
                 "k": leaf["k"],
                 "aggregation": leaf["aggregation"],

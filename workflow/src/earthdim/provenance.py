@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -131,3 +131,12 @@ def code_digest(script: Path, built: Iterable[str] = (), root: Path = PACKAGE) -
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
     """Installed versions of the libraries that make a stage's numbers."""
     return {name: version(name) for name in sorted(names)}
+
+
+def is_installed(package: str) -> bool:
+    """Whether a distribution of this name is installed."""
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

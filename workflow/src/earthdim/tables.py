@@ -54,11 +54,13 @@ def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFr
         task, split and head too.
     """
     table = _with_axes(facts, rows)
-    key = ["points", "replicate", "space", "task", "split", "head", "estimator"]
+    key = ["points", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation"]
+    # Where an estimator has no k, the cell is empty, and empty cells do not find each other.
+    table["k"] = table["k"].fillna(0)
     twins = table["variant"].map({fact["variant"]: fact["twin"] for fact in facts})
     values = table.set_index(["variant", *key])["value"]
     wanted = pd.MultiIndex.from_frame(table.assign(variant=twins)[["variant", *key]])
-    return table.assign(twin_value=values.reindex(wanted).to_numpy())
+    return table.assign(twin_value=values.reindex(wanted).to_numpy(), k=table["k"].where(table["k"] > 0))
 
 
 def probe_table(

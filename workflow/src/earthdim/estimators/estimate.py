@@ -1,13 +1,15 @@
 """One way to run every estimator: built from its leaf, given what it reads, refused when it makes no sense.
 
 An estimator's leaf names a class with the contract of scikit-dimension (`fit`, `dimension_` and, where it
-is local, `dimension_pw_`), its arguments, and three keys of our own:
+is local, `dimension_pw_`), its arguments, and keys of our own:
 
 ``reads``
     ``neighbours``: the points with the `k` nearest neighbours of each (a local estimator);
     ``distances``: the distances to the `k` nearest neighbours alone; ``points``: the points alone.
 ``k``
     The number of neighbours that are read. With ``points`` it is null, or an argument of the class.
+``name``
+    What tables call it, where that is not the leaf's own name: one estimator at several k.
 ``aggregation``
     How the pointwise values of a local estimator become one: ``harmonic-mean``, ``mean`` or ``median``.
     ``global`` where the estimator gives one value by itself.
@@ -30,6 +32,7 @@ from earthdim.build import build
 from earthdim.neighbours import Graph
 
 OWN_KEYS = ("reads", "k", "aggregation")
+NAME = "name"
 
 READS = ("neighbours", "distances", "points")
 
@@ -174,7 +177,7 @@ def _check(leaf: Mapping[str, Any], points: np.ndarray, graph: Graph) -> None:
 
 def _estimator(leaf: Mapping[str, Any]) -> Any:
     """Build the object that a leaf describes."""
-    arguments = {key: value for key, value in leaf.items() if key not in OWN_KEYS}
+    arguments = {key: value for key, value in leaf.items() if key not in (*OWN_KEYS, NAME)}
     if leaf["reads"] == "points" and leaf["k"] is not None:
         arguments["k"] = leaf["k"]
     # Importing skdim.id switches off every warning of the process; this restores them.

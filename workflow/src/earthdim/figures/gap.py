@@ -47,7 +47,7 @@ def draw(
     for panel, task in zip(axes, tasks, strict=True):
         here = joined[joined["task"] == task]
         metric = style.title(here["metric"].iloc[0])
-        trained = here[here["weights"] == "trained"]
+        trained = here[(here["weights"] == "trained") & (here["leaked"] != "yes")]
         gap = (trained["value_x"] - trained["value_y"]).median()
         text = f"{metric}, gap {gap:.2f}".replace("-", "−") if len(trained) else metric
         style.headline(panel, style.title(task), [text])
