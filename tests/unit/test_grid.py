@@ -112,7 +112,7 @@ def test_an_edited_leaf_is_composed_anew(tmp_path, cache):
 
 class TestOverrides:
     def test_what_they_change_is_renamed_and_nothing_else(self, default, cache):
-        changed = resolve(cache, "schedule.steps=5")
+        changed = resolve(cache, "schedule.steps=700")
         assert changed.name.startswith("default@")
         for name in changed.variants:
             base = name.partition("@")[0]
