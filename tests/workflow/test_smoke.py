@@ -59,11 +59,13 @@ def test_values_are_finite_and_where_they_can_be(tables):
 
 
 def test_twins_stand_beside_their_variants(tables):
-    embedding = tables["dimension"].query("space == 'embedding'").set_index(["variant", "estimator"])
-    for (variant, estimator), row in embedding.iterrows():
+    embedding = tables["dimension"].query("space == 'embedding'").fillna({"k": 0})
+    embedding = embedding.set_index(["variant", "estimator", "k"])
+    assert embedding.index.is_unique
+    for (variant, *measure), row in embedding.iterrows():
         if row["weights"] == "trained":
             twin = variant.replace("_rgb_smoke_", "_untrained_")
-            assert row["twin_value"] == embedding.loc[(twin, estimator), "value"]
+            assert row["twin_value"] == embedding.loc[(twin, *measure), "value"]
         else:
             assert np.isnan(row["twin_value"])
 
