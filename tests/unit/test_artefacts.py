@@ -130,6 +130,14 @@ def test_a_table_without_a_contracted_column_is_refused_and_extra_ones_come_last
         artefacts.write_table(pd.DataFrame([row]), tmp_path / "p.csv", "probe")
 
 
+def test_checkpoints_are_the_same_byte_for_byte(tmp_path):
+    state = {f"w{number}": torch.full((3,), float(number)) for number in range(20)}
+    metadata = {f"key {number}": str(number) for number in range(20)}
+    for number in range(5):
+        artefacts.save_checkpoint(state, tmp_path / f"{number}.safetensors", metadata)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_checkpoints_come_back(tmp_path):
     state = {"w": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor([1, 2])}
     artefacts.save_checkpoint(state, tmp_path / "c.safetensors", {"code": "x"})

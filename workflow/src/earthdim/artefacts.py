@@ -298,7 +298,9 @@ def save_checkpoint(state: Mapping, path: Path, metadata: Mapping[str, str]) -> 
     from safetensors.torch import save_file
 
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
-    _write(path, lambda partial: save_file(tensors, partial, metadata=dict(metadata)))
+    # One entry: the library writes several in an order that changes from save to save.
+    entry = {"provenance": json.dumps(metadata, sort_keys=True)}
+    _write(path, lambda partial: save_file(tensors, partial, metadata=entry))
 
 
 def open_checkpoint(path: Path) -> dict:
