@@ -213,8 +213,8 @@ def test_one_of_matches_whole_names_only():
     assert re.compile(views.one_of([])).fullmatch("") is None
 
 
-def test_one_variant_stands_for_each_cell(default):
-    shown = views.one_a_cell(default)
+def test_one_variant_stands_for_each_resolution(default):
+    shown = views.one_a_resolution(default)
     assert "geoclip_released" in shown
     assert all(name.endswith("_s0") for name in shown if name != "geoclip_released")
     assert len({tuple(v for a, v in default.variants[n].axes.items() if a != "seed") for n in shown}) == len(

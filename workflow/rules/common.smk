@@ -233,8 +233,8 @@ def trained_curves(wildcards):
 
 
 def local_maps(wildcards):
-    """Maps of one seed of each trained cell, and of the released encoders."""
-    shown = views.one_a_cell(EXPERIMENT)
+    """Maps of one trained variant of each model and resolution, and of the released encoders."""
+    shown = views.one_a_resolution(EXPERIMENT)
     return expand(
         "<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr",
         experiment=EXPERIMENT.name,

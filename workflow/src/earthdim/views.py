@@ -42,12 +42,12 @@ def check_keys(config: Mapping[str, Any], known: Sequence[str]) -> None:
             raise ConfigError(f"--config {key}: there is no such key; there are {', '.join(known)}")
 
 
-def one_a_cell(experiment: Experiment) -> list[str]:
-    """Names of the first seed of every trained cell, then of the released variants."""
+def one_a_resolution(experiment: Experiment) -> list[str]:
+    """Names of the first trained variant of every model and resolution, and of the released ones."""
     first: dict[tuple, str] = {}
     for variant in experiment.variants.values():
         if variant.kind != "untrained":
-            cell = tuple(value for axis, value in variant.axes.items() if axis != "seed")
+            cell = tuple(variant.axes[axis] for axis in ("model", "resolution"))
             first.setdefault((variant.kind == "released", *cell), variant.name)
     return list(first.values())
 
