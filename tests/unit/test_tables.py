@@ -36,6 +36,7 @@ def rows(variant, **columns):
         "split": "",
         "head": "",
     }
+    base |= {"k": 20.0, "aggregation": "mean"}
     return pd.DataFrame([{**base, **columns}])
 
 
