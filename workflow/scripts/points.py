@@ -2,10 +2,10 @@
 
 import numpy as np
 import xarray as xr
-from earthdim.datasets.landmask import is_land
 
 from earthdim import artefacts, runtime
 from earthdim.build import target
+from earthdim.datasets.landmask import is_land
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.points, snakemake.log[0], job)
