@@ -4,19 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
-from earthdim.estimators import estimate
-from earthdim.neighbours import Graph, knn, prepare
-
-LEAVES = {
-    name: yaml.safe_load((Path(__file__).parents[2] / "config" / "estimator" / f"{name}.yaml").read_text())
-    for name in ("mle", "mom", "tle", "twonn", "fishers")
-}
+from earthdim.composition import compose
+from earthdim.estimators import Evidence, estimate
+from earthdim.neighbours import Graph, Prepared, knn, prepare
 
 # Relative deviation allowed on 1,500 points: TwoNN scatters, MOM and TLE are biased upwards at k = 20 in low
 # dimensions, and all are biased downwards as the border of the set comes nearer with d, most so in a cube.
-ALLOWED = {"mle": (-0.12, 0.05), "twonn": (-0.1, 0.1), "mom": (-0.03, 0.17), "tle": (-0.03, 0.13)}
+ALLOWED = {
+    "mle": (-0.12, 0.05),
+    "mle-k10": (-0.12, 0.05),
+    "twonn": (-0.1, 0.1),
+    "gride": (-0.1, 0.1),
+    "gride-k8": (-0.15, 0.05),
+    "mom": (-0.03, 0.17),
+    "tle": (-0.03, 0.13),
+    "corrint": (-0.15, 0.05),
+    "mind-ml": (-0.1, 0.1),
+    "mada": (-0.1, 0.3),
+}
 
 
 def uniform_sphere(n, d, rng):
@@ -37,17 +43,26 @@ def embed_linearly(x, width, rng):
     return 7 + x @ basis.T
 
 
+def leaf(name):
+    return compose(Path(__file__).parents[2] / "config", f"estimator/{name}")["estimator"]
+
+
 def dimensions(X, names):
     prepared = prepare(X)
-    graph = knn(prepared.points, 20)
-    return {name: estimate(LEAVES[name], prepared.points, graph).value for name in names}
+    evidence = Evidence(prepared, knn(prepared.points, 21))
+    return {name: estimate(leaf(name), evidence).value for name in names}
+
+
+def of_distances(distance, columns=10):
+    """Return evidence of distances alone; the points and the indices say nothing."""
+    n, k = distance.shape
+    prepared = Prepared(np.ones((n, columns)), np.arange(n), 0, 1.0, np.zeros(columns))
+    return Evidence(prepared, Graph(distance, np.zeros((n, k), dtype=np.int64)))
 
 
 def test_mle_of_distances_by_hand():
     # Row one: (k - 1) / sum log(r_k / r_j) = 2 / (log 4 + log 2) = 2 / (3 log 2). Row two: 2 / (2 log 3).
-    graph = Graph(np.array([[1.0, 2, 4], [1, 1, 3]]), np.array([[1, 1, 1], [0, 0, 0]]))
-    points = np.array([[0.0, 1, 2, 3], [3, 2, 1, 0]])
-    result = estimate({**LEAVES["mle"], "k": 3}, points, graph)
+    result = estimate({**leaf("mle"), "k": 3}, of_distances(np.array([[1.0, 2, 4], [1, 1, 3]])))
     np.testing.assert_allclose(result.local, [2 / (3 * np.log(2)), 1 / np.log(3)])
     # The harmonic mean of both is all counts over all logarithms.
     assert result.value == pytest.approx(4 / (3 * np.log(2) + 2 * np.log(3)))
@@ -55,9 +70,7 @@ def test_mle_of_distances_by_hand():
 
 def test_mom_of_distances_by_hand():
     # m / (w - m) with mean distance m and largest w: (7/3) / (4 - 7/3) = 1.4, (5/3) / (3 - 5/3) = 1.25.
-    graph = Graph(np.array([[1.0, 2, 4], [1, 1, 3]]), np.array([[1, 1, 1], [0, 0, 0]]))
-    points = np.array([[0.0, 1, 2, 3], [3, 2, 1, 0]])
-    result = estimate({**LEAVES["mom"], "k": 3}, points, graph)
+    result = estimate({**leaf("mom"), "k": 3}, of_distances(np.array([[1.0, 2, 4], [1, 1, 3]])))
     np.testing.assert_allclose(result.local, [1.4, 1.25])
     assert result.value == pytest.approx(1.325)
 
@@ -68,8 +81,8 @@ def test_twonn_of_ratios_that_follow_its_law(d):
     n = 50
     ratio = (1 - np.arange(1, n) / n) ** (-1 / d)
     ratio = np.append(ratio, ratio[-1] * 2)
-    graph = Graph(np.stack([np.ones(n), ratio], axis=1), np.zeros((n, 2), dtype=np.int64))
-    assert estimate(LEAVES["twonn"], np.ones((n, 10)), graph).value == pytest.approx(d)
+    evidence = of_distances(np.stack([np.ones(n), ratio], axis=1))
+    assert estimate(leaf("twonn"), evidence).value == pytest.approx(d)
 
 
 @pytest.mark.parametrize("shape", [uniform_ball, uniform_sphere, uniform_cube])
@@ -85,6 +98,27 @@ def test_neighbour_estimators_find_the_dimension(shape, d):
     assert not wrong
 
 
+@pytest.mark.parametrize("d", [1, 3, 6])
+def test_expected_simplex_skewness_finds_the_dimension(d):
+    rng = np.random.default_rng(d)
+    found = dimensions(embed_linearly(uniform_ball(300, d, rng), 16, rng), ["ess"])
+    assert found["ess"] == pytest.approx(d, rel=0.05)
+
+
+@pytest.mark.parametrize("d", [2, 5, 10])
+def test_gride_of_one_law_is_the_same_at_every_scale(d):
+    """Distances of a Poisson process in d dimensions: volumes of balls grow by exponential steps."""
+    rng = np.random.default_rng(d)
+    evidence = of_distances(rng.exponential(size=(20000, 64)).cumsum(axis=1) ** (1 / d))
+    for name in ("gride", "gride-k4", "gride-k8", "gride-k16", "gride-k32", "gride-k64"):
+        found = estimate(leaf(name), evidence)
+        assert found.value == pytest.approx(d, rel=0.02)
+        # Independent points: the interval is right, and reaches 1 % to either side at most.
+        assert found.low < d * 1.005
+        assert found.high > d * 0.995
+        assert found.high - found.low < 0.03 * d
+
+
 @pytest.mark.parametrize("d", [2, 5, 10])
 def test_fisher_separability_counts_linear_dimensions(d):
     rng = np.random.default_rng(d)
@@ -92,6 +126,18 @@ def test_fisher_separability_counts_linear_dimensions(d):
     sphere = embed_linearly(uniform_sphere(1500, d, rng), 32, rng)
     assert dimensions(ball, ["fishers"])["fishers"] == pytest.approx(d, rel=0.03)
     assert dimensions(sphere, ["fishers"])["fishers"] == pytest.approx(d + 1, rel=0.03)
+
+
+@pytest.mark.parametrize("d", [2, 5, 10])
+def test_linear_companions_of_an_affine_subspace(d):
+    """A ball in a subspace: d equal variances; off the origin, RankMe counts the way there as one more."""
+    rng = np.random.default_rng(d)
+    centred = embed_linearly(uniform_ball(1500, d, rng), 32, rng) - 7
+    found = dimensions(centred, ["participation-ratio", "rankme", "lpca-fo", "lpca-maxgap"])
+    assert found == pytest.approx(dict.fromkeys(found, d), rel=0.02)
+    apart = dimensions(centred + 0.1, ["participation-ratio", "rankme", "lpca-fo", "lpca-maxgap"])
+    assert apart.pop("rankme") > found.pop("rankme") + 0.3
+    assert apart == pytest.approx(found, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Synthetic tables of the true schema, small (one family, one seed) and large, for the tests of figures."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from earthdim.artefacts import COLUMNS
+from earthdim.figures.published import published
 
 RESOLUTIONS = {
     "satclip": {"l5": 10007.0, "l10": 4448.0, "l20": 2107.0, "l40": 1026.0},
@@ -121,6 +123,53 @@ def _correlations(tasks, rng, computable):
     return table.assign(p_adjusted=table["p"] * 2).reindex(columns=COLUMNS["correlation"])
 
 
+SUPPORTS = {"land": 1.48e8, "region-africa": 3.0e7, "patch-2000": 3.1e6, "patch-200": 3.1e4, "patch-10": 78.5}
+"""Kind of sample -> its area, km2."""
+SCALE_MEASURES = [("mle", 20), ("twonn", 2), ("fishers", np.nan), *(("gride", 2**j) for j in range(1, 7))]
+
+
+def _scale(variants, sizes, supports):
+    """Dimensions that rise with the reach of the neighbours over the wavelength, as those of an encoder do."""
+    rows = []
+    samples = [("land", n) for n in sizes] + [(support, sizes[-1]) for support in supports]
+    for variant in variants.itertuples():
+        for (support, n), (estimator, k) in itertools.product(samples, SCALE_MEASURES):
+            reach = np.sqrt((20 if np.isnan(k) else k) * SUPPORTS[support] / (np.pi * n))
+            value = 2 * (1 + (reach / variant.shortest_wavelength_km) ** 1.5) ** 0.5
+            low, high = (value * 0.97, value * 1.03) if estimator == "gride" else (np.nan, np.nan)
+            if np.isnan(k):
+                reach, value = np.nan, 2.5 * value**0.4
+            name = f"{support}-{n}-r0"
+            rows.append([variant.variant, name, support, n, estimator, k, value, low, high, reach])
+    columns = [
+        "variant", "points", "support", "n", "estimator", "k", "value", "low", "high", "neighbour_radius_km",
+    ]  # fmt: skip
+    axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
+    return pd.DataFrame(rows, columns=columns).merge(axes).reindex(columns=COLUMNS["scale"])
+
+
+def _jacobian(variants):
+    rows = [
+        [variant, "land-10000-r0", 1000, f"jacobian-{name}", value]
+        for number, variant in enumerate(variants["variant"])
+        for name, value in (("rank", 2.0), ("participation-ratio", 1.7 - 0.3 * number))
+    ]
+    columns = ["variant", "points", "n", "estimator", "value"]
+    return pd.DataFrame(rows, columns=columns).reindex(columns=COLUMNS["jacobian"])
+
+
+def _table1(measured):
+    """The published values, those of GeoCLIP beside measured ones where they were measured."""
+    table = published()
+    table = table[table["table"] == "Table 1"].rename(columns={"value": "published"})
+    own = measured & (table["variant"] != "")
+    value = (table["published"] * 1.003).where(own)
+    note = np.where(own, "", "not measured: no weights at hand")
+    table = table.assign(value=value, low=value - 0.02, high=value + 0.02, n=100000, draws=3, note=note)
+    other = table[own & (table["estimator"] == "mle")].assign(k=100, published=np.nan)
+    return pd.concat([table, other], ignore_index=True).reindex(columns=COLUMNS["table1"])
+
+
 def _curves(variants, rng):
     parts = []
     for number, variant in enumerate(variants[variants["weights"] == "trained"].itertuples()):
@@ -166,10 +215,17 @@ def tables(large):
         resolutions = {"satclip": {name: RESOLUTIONS["satclip"][name] for name in ("l10", "l40")}}
         variants = _variants(resolutions, MODALITIES[:1], (0,), released=False)
         tasks = {name: TASKS[name] for name in ("elevation", "climate-zone")}
+    scaled = ["satclip_l10_rgb_short_s0", *(["geoclip_released"] if large else [])]
+    scaled = variants[variants["variant"].isin(scaled)]
+    sizes = (500, 1000, 2000, 5000, 10000) if large else (200, 400)
+    supports = list(SUPPORTS)[1 if large else -1 :]
     return SimpleNamespace(
         variants=variants,
         dimension=_dimensions(variants, tasks, rng),
         probe=_probes(variants, tasks, rng),
         correlation=_correlations(tasks, rng, computable=large),
         curves=_curves(variants, rng),
+        scale=_scale(scaled, sizes, supports),
+        jacobian=_jacobian(scaled) if large else None,
+        table1=_table1(measured=large),
     )

@@ -1,54 +1,22 @@
-import inspect
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from estimator_data import bare, curved_surface, evidence, leaf, uniform_ball
 
-from earthdim.build import target
-from earthdim.composition import compose
-from earthdim.estimators import EstimateError, estimate, library, local_dimension
-from earthdim.estimators.estimate import OWN_KEYS
+from earthdim.estimators import EstimateError, Evidence, estimate, library
 from earthdim.neighbours import Graph, knn, prepare
-
-CONFIG = Path(__file__).parents[2] / "config"
-LEAVES = {
-    path.stem: compose(CONFIG, f"estimator/{path.stem}")["estimator"]
-    for path in sorted((CONFIG / "estimator").glob("*.yaml"))
-}
-
-PLAIN = {
-    "mle": lambda skdim, X: skdim.MLE().fit(X, n_neighbors=20, comb="mle"),
-    "mle-k5": lambda skdim, X: skdim.MLE().fit(X, n_neighbors=5, comb="mle"),
-    "mom": lambda skdim, X: skdim.MOM().fit(X, n_neighbors=20, comb="mean"),
-    "tle": lambda skdim, X: skdim.TLE().fit(X, n_neighbors=20, comb="mean"),
-    "twonn": lambda skdim, X: skdim.TwoNN().fit(X),
-    "fishers": lambda skdim, X: skdim.FisherS().fit(X),
-    "participation-ratio": lambda skdim, X: skdim.lPCA(ver="participation_ratio").fit(X),
-}
-
-
-def curved_surface(n, d, seed=3):
-    """Return points of a smooth surface in d dimensions, as an encoder of low frequencies makes them."""
-    rng = np.random.default_rng(seed)
-    return np.sin(rng.uniform(-1, 1, (n, 2)) @ rng.standard_normal((2, d)) * 2 + rng.uniform(0, 6, d))
 
 
 @pytest.fixture(scope="module")
 def surface():
-    prepared = prepare(curved_surface(400, 30))
-    return prepared.points, knn(prepared.points, 50)
+    return evidence(curved_surface(400, 30), 50)
 
 
 @pytest.fixture(scope="module")
 def ball():
-    """Return a uniform ball of two dimensions."""
-    rng = np.random.default_rng(0)
-    direction = rng.standard_normal((1500, 2))
-    X = direction / np.linalg.norm(direction, axis=1, keepdims=True) * np.sqrt(rng.random((1500, 1)))
-    prepared = prepare(X)
-    return prepared.points, knn(prepared.points, 20)
+    return evidence(uniform_ball(1500, 2), 20)
 
 
 @pytest.fixture(scope="module")
@@ -56,117 +24,89 @@ def jittered_lattice():
     """Return 400 points of a plane, nearly regular, among four columns of dead units."""
     rng = np.random.default_rng(0)
     lattice = np.stack(np.meshgrid(np.arange(20.0), np.arange(20.0)), axis=-1).reshape(-1, 2)
-    prepared = prepare(np.hstack([lattice + 0.02 * rng.standard_normal((400, 2)), np.full((400, 4), 0.3)]))
-    return prepared.points, knn(prepared.points, 20)
+    return evidence(np.hstack([lattice + 0.02 * rng.standard_normal((400, 2)), np.full((400, 4), 0.3)]), 20)
 
 
-class TestLeaves:
-    def test_every_leaf_is_compared_below(self):
-        assert set(LEAVES) == set(PLAIN)
+class TestReading:
+    @pytest.mark.parametrize(
+        "name", ["mle", "mom", "tle", "twonn", "mada", "mind-ml", "gride-k16", "corrint"]
+    )
+    def test_k_neighbours_of_a_larger_graph(self, surface, name):
+        graph = surface.graph
+        small = Evidence(surface.prepared, Graph(graph.distance[:, :21], graph.index[:, :21]))
+        assert estimate(leaf(name), surface).value == estimate(leaf(name), small).value
 
-    @pytest.mark.parametrize("name", LEAVES)
-    def test_spells_out_every_argument(self, name):
-        leaf = LEAVES[name]
-        arguments = set(inspect.signature(target(leaf["_target_"])).parameters)
-        assert set(leaf) - {"name"} == arguments | {"_target_", *OWN_KEYS}
-
-    @pytest.mark.parametrize("name", LEAVES)
-    @pytest.mark.parametrize("columns", [8, 40], ids=["tree-search", "brute-search"])
-    def test_equals_scikit_dimension_by_itself(self, name, columns):
+    def test_as_many_neighbours_as_the_leaf_says(self, surface):
         import skdim.id
 
-        prepared = prepare(curved_surface(350, columns))
-        result = estimate(LEAVES[name], prepared.points, knn(prepared.points, 30))
-        plain = PLAIN[name](skdim.id, prepared.points)
-        assert result.value == pytest.approx(plain.dimension_, rel=1e-9)
-        assert not result.above_ambient
-        if LEAVES[name]["reads"] == "neighbours":
-            np.testing.assert_allclose(result.local, plain.dimension_pw_, rtol=1e-8)
-        else:
-            assert result.local is None
-
-    @pytest.mark.parametrize("name", LEAVES)
-    def test_a_tiny_or_shifted_embedding_has_the_same_dimension(self, name):
-        X = curved_surface(300, 10)
-        values = []
-        for changed in (X, 1e-5 * X, 3 + 10 * X):
-            prepared = prepare(changed)
-            values.append(estimate(LEAVES[name], prepared.points, knn(prepared.points, 20)).value)
-        assert values == pytest.approx([values[0]] * 3, rel=1e-6)
-
-    def test_comes_from_a_named_library(self):
-        import skdim
-
-        assert {library(leaf) for leaf in LEAVES.values()} == {("scikit-dimension", skdim.__version__)}
-
-
-class TestEstimate:
-    @pytest.mark.parametrize("name", ["mle", "mom", "tle", "twonn"])
-    def test_reads_k_neighbours_of_a_larger_graph(self, surface, name):
-        points, graph = surface
-        small = Graph(graph.distance[:, :20], graph.index[:, :20])
-        assert estimate(LEAVES[name], points, graph).value == estimate(LEAVES[name], points, small).value
-
-    def test_reads_as_many_neighbours_as_the_leaf_says(self, surface):
-        import skdim.id
-
-        points, graph = surface
-        plain = skdim.id.MLE().fit(points, n_neighbors=37, comb="mle").dimension_
-        assert estimate({**LEAVES["mle"], "k": 37}, points, graph).value == pytest.approx(plain, rel=1e-9)
+        plain = skdim.id.MLE().fit(surface.prepared.points, n_neighbors=37, comb="mle").dimension_
+        assert estimate({**leaf("mle"), "k": 37}, surface).value == pytest.approx(plain, rel=1e-9)
 
     @pytest.mark.parametrize(("aggregation", "comb"), [("mean", "mean"), ("median", "median")])
     def test_aggregates_as_the_leaf_says(self, surface, aggregation, comb):
         import skdim.id
 
-        points, graph = surface
-        plain = skdim.id.MLE().fit(points, n_neighbors=20, comb=comb).dimension_
-        leaf = {**LEAVES["mle"], "aggregation": aggregation}
-        assert estimate(leaf, points, graph).value == pytest.approx(plain, rel=1e-9)
+        plain = skdim.id.MLE().fit(surface.prepared.points, n_neighbors=20, comb=comb).dimension_
+        result = estimate({**leaf("mle"), "aggregation": aggregation}, surface)
+        assert result.value == pytest.approx(plain, rel=1e-9)
 
     def test_hands_k_to_a_class_that_searches_by_itself(self, surface):
         import skdim.id
 
-        points, graph = surface
-        leaf = {"_target_": "skdim.id.KNN", "reads": "points", "aggregation": "global", "random_state": 1}
-        plain = skdim.id.KNN(k=4, random_state=1).fit(points).dimension_
-        assert estimate({**leaf, "k": 4}, points, graph).value == plain
+        other = {"_target_": "skdim.id.KNN", "reads": "points", "aggregation": "global", "random_state": 1}
+        plain = skdim.id.KNN(k=4, random_state=1).fit(surface.prepared.points).dimension_
+        assert estimate({**other, "k": 4}, surface).value == plain
         with pytest.raises(EstimateError, match="ps must satisfy"):
-            estimate({**leaf, "k": 398}, points, graph)
+            estimate({**other, "k": 398}, surface)
 
+    def test_the_spectrum_is_computed_once_and_only_when_asked_for(self):
+        read = evidence(curved_surface(100, 5), 20)
+        estimate(leaf("mle"), read)
+        assert "spectrum" not in vars(read)
+        estimate(leaf("rankme"), read)
+        first = read.spectrum
+        estimate(leaf("lpca-fo"), read)
+        assert read.spectrum is first
+
+    def test_an_interval_is_the_estimators_own(self, surface):
+        plain = estimate(leaf("mle"), surface)
+        assert (plain.low, plain.high, plain.interval) == (None, None, "")
+        own = estimate(leaf("gride-k8"), surface)
+        assert own.low < own.value < own.high
+        assert own.interval == "analytic 95 %"
+
+    def test_comes_from_a_named_library(self):
+        import skdim
+
+        assert library(leaf("mle")) == ("scikit-dimension", skdim.__version__)
+        assert library(leaf("rankme"))[0] == "earthdim"
+
+
+class TestGuards:
     def test_marks_what_lies_above_the_ambient_dimension(self, ball):
-        points, graph = ball
-        marked = estimate({**LEAVES["mom"], "k": 10}, points, graph)
+        marked = estimate({**leaf("mom"), "k": 10}, ball)
         assert 2.3 < marked.value < 2.7
         assert marked.above_ambient
-        assert not estimate(LEAVES["mle"], points, graph).above_ambient
+        assert not estimate(leaf("mle"), ball).above_ambient
 
     def test_refuses_what_no_embedding_can_have_and_ignores_dead_columns(self, jittered_lattice):
-        points, graph = jittered_lattice
         with pytest.raises(EstimateError, match=r"skdim.id.TwoNN \(k = 2, .*above 1.5 times the 2 columns"):
-            estimate(LEAVES["twonn"], points, graph)
+            estimate(leaf("twonn"), jittered_lattice)
 
     def test_refuses_what_is_not_finite(self, ball):
-        points, graph = ball
-        level = Graph(np.ones_like(graph.distance), graph.index)
+        level = bare(ball.prepared.points, np.ones_like(ball.graph.distance), ball.graph.index)
         with pytest.raises(EstimateError, match=r"skdim.id.MLE \(k = 20, harmonic-mean\) gave inf"):
-            estimate(LEAVES["mle"], points, level)
+            estimate(leaf("mle"), level)
 
     def test_refuses_zero(self, ball):
-        points, graph = ball
-        distance = graph.distance.copy()
+        distance = ball.graph.distance.copy()
         distance[4, 0] = 0.0
         with pytest.raises(EstimateError, match=r"skdim.id.MLE .* gave 0.0"):
-            estimate(LEAVES["mle"], points, Graph(distance, graph.index))
-
-    def test_refuses_points_that_are_all_separable(self):
-        prepared = prepare(np.random.default_rng(0).standard_normal((40, 60)))
-        with pytest.raises(EstimateError, match=r"skdim.id.FisherS .* gave nan"):
-            estimate(LEAVES["fishers"], prepared.points, knn(prepared.points, 2))
+            estimate(leaf("mle"), bare(ball.prepared.points, distance, ball.graph.index))
 
     def test_names_the_estimator_that_failed(self, ball):
-        points, graph = ball
         with pytest.raises(EstimateError, match=r"skdim.id.TwoNN .*Fewer than 2 points"):
-            estimate({**LEAVES["twonn"], "discard_fraction": 0.9999}, points, graph)
+            estimate({**leaf("twonn"), "discard_fraction": 0.9999}, ball)
 
     def test_of_activations_with_dead_units_and_equal_rows(self):
         rng = np.random.default_rng(5)
@@ -174,72 +114,80 @@ class TestEstimate:
         activations = np.maximum(hidden, 0).astype(np.float32)
         activations[:, rng.choice(64, 40, replace=False)] = 0
         activations[::10] = activations[0]
-        prepared = prepare(activations)
-        assert prepared.duplicates_dropped >= 89
-        result = estimate(LEAVES["twonn"], prepared.points, knn(prepared.points, 2))
-        assert result.value == pytest.approx(2, abs=0.25)
+        read = evidence(activations, 2)
+        assert read.prepared.duplicates_dropped >= 89
+        assert estimate(leaf("twonn"), read).value == pytest.approx(2, abs=0.25)
 
+    @pytest.mark.parametrize("name", ["mle", "mom", "tle", "mada", "ess"])
+    def test_k_may_be_all_points_but_two(self, name):
+        prepared = prepare(curved_surface(40, 5))
+        read = Evidence(prepared, knn(prepared.points, 38))
+        assert estimate({**leaf(name), "k": 38}, read).value > 0
+        with pytest.raises(ValueError, match=r"^k: must lie in 2 \.\. 38, .* is 39"):
+            estimate({**leaf(name), "k": 39}, read)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_values_that_are_not_finite_never_reach_an_estimator(self, value):
+        X = curved_surface(40, 5)
+        X[7, 2] = value
+        with pytest.raises(ValueError, match=r"^X: holds values that are not finite"):
+            prepare(X)
+
+
+class TestRefusesLeaf:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"reads": "distance"}, r"^reads: must be one of neighbours, distances, points"),
+            ({"reads": "distance"}, r"^reads: must be one of neighbours, distances, graph, points"),
             ({"aggregation": "mode"}, r"^aggregation: must be harmonic-mean or mean or median"),
-            ({"reads": "distances"}, r"^aggregation: must be global"),
+            ({"reads": "distances"}, r"^aggregation: must be global where distances"),
+            ({"reads": "variances"}, r"^aggregation: must be global where variances"),
             ({"k": 51}, r"^k: must lie in 2 \.\. 50"),
             ({"k": 1}, r"^k: must lie in 2 \.\. 50"),
             ({"k": None}, r"^k: must lie in 2 \.\. 50"),
             ({"sigmas": 1}, r"skdim.id.MLE cannot be built from its leaf"),
+            ({"reads": "graph"}, r"skdim.id.MLE cannot be built from its leaf.*'k'"),
             ({"_target_": "skdim.id.Mle"}, r"^_target_: 'skdim.id.Mle' does not exist"),
         ],
     )
-    def test_refuses_leaf(self, surface, change, message):
+    def test_that_is_wrong(self, surface, change, message):
         with pytest.raises(ValueError, match=message):
-            estimate({**LEAVES["mle"], **change}, *surface)
+            estimate({**leaf("mle"), **change}, surface)
 
     @pytest.mark.parametrize("key", ["_target_", "reads", "k", "aggregation"])
-    def test_refuses_incomplete_leaf(self, surface, key):
-        leaf = {name: value for name, value in LEAVES["mle"].items() if name != key}
+    def test_that_is_incomplete(self, surface, key):
+        cut = {name: value for name, value in leaf("mle").items() if name != key}
         with pytest.raises(ValueError, match=f"^{key}: missing"):
-            estimate(leaf, *surface)
+            estimate(cut, surface)
 
-    def test_refuses_the_graph_of_other_points(self, surface):
-        points, graph = surface
-        with pytest.raises(ValueError, match=r"^graph: has 400 points where there are 399"):
-            estimate(LEAVES["mle"], points[:-1], graph)
+    @pytest.mark.parametrize(
+        ("name", "aggregation", "missing"),
+        [("mada", "global", "dimension_"), ("gride", "mean", "dimension_pw_")],
+    )
+    def test_whose_aggregation_its_class_does_not_serve(self, surface, name, aggregation, missing):
+        with pytest.raises(ValueError, match=rf"^aggregation: earthdim.* gives no {missing}$"):
+            estimate({**leaf(name), "aggregation": aggregation}, surface)
 
 
-class TestLocalDimension:
-    def test_is_the_pointwise_value_at_its_own_k(self, surface):
-        import skdim.id
-
-        points, graph = surface
-        plain = skdim.id.MLE().fit(points, n_neighbors=40).dimension_pw_
-        np.testing.assert_allclose(local_dimension(LEAVES["mle"], points, graph, 40), plain, rtol=1e-8)
-
-    def test_refuses_a_point_that_has_none(self, surface):
-        points, graph = surface
-        distance = graph.distance.copy()
-        distance[7] = distance[7, 0]
-        assert estimate(LEAVES["mle"], points, Graph(distance, graph.index)).value > 0
-        with pytest.raises(EstimateError, match=r"not finite at 1 of 400 points, the first of them 7"):
-            local_dimension(LEAVES["mle"], points, Graph(distance, graph.index), 20)
-
-    def test_refuses_a_global_estimator(self, surface):
-        with pytest.raises(ValueError, match=r"^reads: skdim.id.TwoNN gives no value at each point"):
-            local_dimension(LEAVES["twonn"], *surface, 2)
+def test_refuses_the_graph_of_other_points(surface):
+    with pytest.raises(ValueError, match=r"^graph: has 400 points where there are 399"):
+        Evidence(prepare(curved_surface(399, 30)), surface.graph)
 
 
 def test_imports_scikit_dimension_late_and_leaves_warnings_on():
     code = """
 import sys, warnings
 import numpy as np
-from earthdim.estimators import estimate
-from earthdim.neighbours import Graph
+from earthdim.estimators import Evidence, estimate
+from earthdim.neighbours import Graph, Prepared
 assert "skdim" not in sys.modules
 before = list(warnings.filters)
-leaf = {"_target_": "skdim.id.MOM", "reads": "neighbours", "k": 3, "aggregation": "mean"}
 points = np.arange(8.0).reshape(4, 2)
-estimate(leaf, points, Graph(np.tile([1.0, 2, 3], (4, 1)), np.tile([0, 1, 2], (4, 1))))
+graph = Graph(np.tile([1.0, 2, 3], (4, 1)), np.tile([0, 1, 2], (4, 1)))
+read = Evidence(Prepared(points, np.arange(4), 0, 1.0, np.zeros(2)), graph)
+for target in ("skdim.id.MOM", "earthdim.estimators.graph.MADA"):
+    reads = "neighbours" if target.startswith("skdim") else "graph"
+    estimate({"_target_": target, "reads": reads, "k": 3, "aggregation": "mean"}, read)
 assert "skdim" in sys.modules
 assert warnings.filters == before
 """

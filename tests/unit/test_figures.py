@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from docutils.core import publish_parts
+from figure_reading import marks_at, panel, words
 from figure_tables import TASKS, coastline, local_map, tables
 from jinja2 import Environment
 from matplotlib.text import Text
@@ -23,7 +24,9 @@ from earthdim.figures import (
     modality,
     performance,
     resolution,
+    scale,
     style,
+    table1,
     twins,
 )
 from earthdim.figures.published import published
@@ -49,6 +52,8 @@ FIGURES = {
     ),
     "local_maps": lambda t: local_maps.draw(MAPS, coastline()),
     "loss": lambda t: loss.draw(t.variants, t.curves, batch=512),
+    "scale": lambda t: scale.draw(t.variants, t.scale, t.jacobian),
+    "table1": lambda t: table1.draw(t.table1),
 }  # fmt: skip
 
 
@@ -68,22 +73,6 @@ def drawn(name, is_large):
     figure = FIGURES[name](tables(large=is_large))
     figure.draw_without_rendering()
     return figure
-
-
-def panel(figure, start):
-    (found,) = [axes for axes in figure.axes if axes.get_title(loc="left").startswith(start)]
-    return found
-
-
-def marks_at(axes, marker, **properties):
-    """Places of the single marks drawn with a marker."""
-    lines = [line for line in axes.lines if line.get_marker() == marker]
-    lines = [line for line in lines if all(getattr(line, f"get_{k}")() == v for k, v in properties.items())]
-    return np.array([point for line in lines for point in line.get_xydata()])
-
-
-def words(figure):
-    return [text.get_text() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
 
 
 # What holds for every figure
@@ -110,7 +99,7 @@ def test_no_words_leave_the_page(name):
             assert box.x1 < page.x1 + 1, text
 
 
-@pytest.mark.parametrize("name", ["resolution", "local_maps"])
+@pytest.mark.parametrize("name", ["resolution", "local_maps", "scale"])
 def test_bytes_depend_on_the_tables_alone(name, small):
     saved = []
     for _ in range(2):
@@ -128,17 +117,18 @@ def test_saving_by_path_has_no_date_either(tmp_path, small):
 
 def test_tables_read_from_disk_draw_the_same(tmp_path, large):
     back = SimpleNamespace()
-    for kind in ("variants", "dimension", "probe", "correlation"):
+    for kind in ("variants", "dimension", "probe", "correlation", "scale", "jacobian", "table1"):
         artefacts.write_table(getattr(large, kind), tmp_path / f"{kind}.csv", kind)
         setattr(back, kind, artefacts.read_table(tmp_path / f"{kind}.csv"))
-    mine = [line.get_xydata() for axes in drawn("performance", True).axes for line in axes.lines]
-    other = [line.get_xydata() for axes in FIGURES["performance"](back).axes for line in axes.lines]
-    assert len(mine) == len(other)
-    assert all(np.array_equal(a, b) for a, b in zip(mine, other, strict=True))
+    for name in ("performance", "scale", "table1"):
+        mine = [line.get_xydata() for axes in drawn(name, True).axes for line in axes.lines]
+        other = [line.get_xydata() for axes in FIGURES[name](back).axes for line in axes.lines]
+        assert len(mine) == len(other)
+        assert all(np.array_equal(a, b) for a, b in zip(mine, other, strict=True))
 
 
 def test_tables_are_left_as_they_were(small):
-    before = {name: table.copy() for name, table in vars(small).items()}
+    before = {name: table.copy() for name, table in vars(small).items() if table is not None}
     for draw in FIGURES.values():
         draw(small)
     for name, table in before.items():
@@ -201,6 +191,10 @@ def test_published_values_are_those_of_the_paper():
     approximate = table[table["approximate"] == "yes"]
     assert approximate["value"].to_dict() == {("satclip", "l20", "fishers"): 6.5}
     assert len(table) == 41
+    table1 = table[table["table"] == "Table 1"]
+    assert len(table1) == 40
+    assert set(table1.loc[table1["variant"] != "", "variant"]) == {"geoclip_released"}
+    assert table1.groupby("name").size().tolist() == [4] * 10
     assert table["source"].str.contains("2511.02101").all()
 
 
@@ -214,14 +208,44 @@ def test_resolution_shows_means_twins_released_and_published(large):
     own = large.dimension[(large.dimension["resolution"] == "l5") & (large.dimension["weights"] == "trained")]
     own = own[(own["estimator"] == "fishers") & (own["space"] == "embedding")]
     assert sweep[0, 1] == pytest.approx(own["value"].mean())
-    assert [tuple(place) for place in marks_at(axes, "D")] == [
-        (4448, 5.0),
-        (1026, 8.08),
-        (78, 7.68),
-        (2107, 6.5),
-    ]
+    shown = sorted(tuple(place) for place in marks_at(axes, "D"))
+    assert shown == [(78, 7.68), (1026, 8.08), (2107, 6.5), (4448, 5.0)]
     assert marks_at(axes, "*")[0][0] == 78
     assert {"amin", "sigma", "l", "1024", "0p1"} <= set(words(drawn("resolution", True)))
+
+
+def with_another_released(table):
+    """A second released encoder of GeoCLIP, 2 above the first in every number and at another wavelength."""
+    more = table[table["variant"] == "geoclip_released"].assign(variant="geoclip_other")
+    columns = [name for name in ("value", "low", "high", "shortest_wavelength_km") if name in more]
+    return pd.concat([table, more.assign(**{name: more[name] + 2 for name in columns})], ignore_index=True)
+
+
+def test_two_released_encoders_of_one_model_are_told_apart(large):
+    variants, dimension, probe = map(with_another_released, (large.variants, large.dimension, large.probe))
+    looks = style.looks(variants)
+    (_, star), (_, other) = looks["geoclip_released"], looks["geoclip_other"]
+    assert star != other
+
+    figure = resolution.draw(variants, dimension)
+    axes = panel(figure, "FisherS")
+    rows = dimension[(dimension["estimator"] == "fishers") & (dimension["space"] == "embedding")]
+    values = rows.set_index("variant")["value"]
+    assert marks_at(axes, star).tolist() == [[78, values["geoclip_released"]]]
+    assert marks_at(axes, other).tolist() == [[80, values["geoclip_other"]]]
+    # The published value is that of the first one's weights.
+    assert [78, 7.68] in marks_at(axes, "D").tolist()
+    assert not (marks_at(axes, "D")[:, 0] == 80).any()
+    assert {"GeoCLIP released", "GeoCLIP other"} <= set(words(figure))
+
+    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR}
+    axes = panel(performance.draw(variants, dimension, probe, large.correlation, **options), "temperature")
+    assert marks_at(axes, other)[0, 0] == marks_at(axes, star)[0, 0] + 2
+    assert len(marks_at(axes, star)) == len(marks_at(axes, other)) == 1
+
+
+def test_one_released_encoder_needs_no_name(large):
+    assert "released weights" in words(drawn("resolution", True))
 
 
 def test_resolution_ignores_published_values_of_another_k(large):
@@ -367,9 +391,13 @@ def test_a_wide_range_of_dimensions_becomes_logarithmic():
     assert axes.get_yscale() == "log"
 
 
-def test_too_many_families_are_refused():
+def test_more_than_a_reader_can_tell_apart_is_refused():
+    families = pd.DataFrame({"family": [f"family{number}" for number in range(8)], "weights": "trained"})
     with pytest.raises(ValueError, match="8 families"):
-        style.looks([f"family{number}" for number in range(8)])
+        style.looks(families)
+    encoders = pd.DataFrame({"family": "geoclip", "weights": "released", "variant": list("abcdefg")})
+    with pytest.raises(ValueError, match="7 released encoders of geoclip"):
+        style.looks(encoders)
 
 
 # Captions

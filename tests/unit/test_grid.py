@@ -1,12 +1,15 @@
 import itertools
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from earthdim import composition, grid, views
+from earthdim import choices, composition, grid, views
 from earthdim.leaves import ConfigError
 
-CONFIG = Path(__file__).parents[2] / "config"
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "config"
 EXPERIMENTS = [path.stem for path in sorted((CONFIG / "experiment").glob("*.yaml"))]
 
 
@@ -18,6 +21,11 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def default(cache):
     return grid.resolve(CONFIG, "default", cache=cache)
+
+
+@pytest.fixture(scope="module")
+def table1(cache):
+    return grid.resolve(CONFIG, "table1", cache=cache)
 
 
 def resolve(cache, *overrides, experiment="default"):
@@ -66,7 +74,8 @@ def test_branches_are_what_the_experiment_says(default):
     modality = {variant.name for variant in default.branch("modality")}
     assert "satclip_l10_rgb-elevation_short_s1" in modality
     assert "satclip_l5_rgb_short_s0" not in modality
-    assert default.variants["satclip_l10_rgb_short_s0"].branches == ("satclip-resolution", "modality")
+    of_several = default.variants["satclip_l10_rgb_short_s0"].branches
+    assert of_several == ("satclip-resolution", "modality", "smooth")
 
 
 def test_merging_leaves_equals_composing_with_hydra(cache):
@@ -95,8 +104,6 @@ def test_the_cache_changes_nothing_not_even_the_order(cache):
 
 
 def test_an_edited_leaf_is_composed_anew(tmp_path, cache):
-    import shutil
-
     folder = tmp_path / "config"
     shutil.copytree(CONFIG, folder)
     before = grid.resolve(folder, "tiny", cache=tmp_path / "cache")
@@ -171,6 +178,9 @@ class TestOverrides:
             ("task.elevation.method=nearest", "task is shared by all"),
             ("estimator.mle.k=101", "estimator.mle.k: 101 is above neighbours.k"),
             ("math_threads=2", "math_threads is shared by all"),
+            ("neighbours.blocks=2", "neighbours is shared by all"),
+            ("subsampling.draws=2", "subsampling is shared by all"),
+            ("shown.head=ridge", "shown is shared by all"),
             ("weights.kind=trained", "weights is shared by all"),
             ("model.optimiser.lr=nan", "not finite"),
             ("schedule.batch=300", "no multiple of batch 300"),
@@ -184,6 +194,45 @@ class TestOverrides:
             ("experiment.branches.modality.seed=[-1]", "experiment.default.branches.modality.seed"),
             ("experiment.branches.released.model=[satclip]", "belong to geoclip, not to satclip"),
             ("model.network.w0=abc", "model.network.w0 is 1.0 in its leaf"),
+            ("estimator.mle.k=5", "estimators: mle and mle-k5 would both stand in tables as mle, k = 5"),
+            ("experiment.scale.sizes=[20000]", "scale.sizes: 20000 is above the n = 10000"),
+            (
+                "experiment.scale.sizes=[100]",
+                "scale.sizes: half of 100 points are too few for estimator.gride-k64",
+            ),
+            (
+                "experiment.scale.branches=[rough]",
+                "scale.branches: 'rough' is not a branch; there are csp-resolution",
+            ),
+            ("experiment.scale.supports=[moon]", "scale.supports: there is no sample 'moon'"),
+            (
+                "experiment.scale.supports=[land]",
+                "scale.supports: 'land' is named already, or is the sample itself",
+            ),
+            ("experiment.scale.estimators=[grid]", "scale.estimators: there is no estimator 'grid'"),
+            ("experiment.costly.n=10001", "costly.n: 10001 is above the n = 10000"),
+            ("experiment.costly.branches=[rough]", "costly.branches: 'rough' is not a branch"),
+            ("experiment.jacobian.n=10001", "jacobian.n: 10001 is above the n = 10000"),
+            (
+                "experiment.figures=[resolution,sunset]",
+                "figures: there is no figure 'sunset'; there are resolution,",
+            ),
+            (
+                "experiment.figures=[table1]",
+                "figures: 'table1' needs compare: [table1], which this experiment does not",
+            ),
+            (
+                "experiment.datasets=[]",
+                "experiment.default.figures: 'local_maps' needs the data set coastline",
+            ),
+            (
+                "experiment.splits=[random]",
+                "shown.split: 'blocks', which the figure 'performance' shows, is none of",
+            ),
+            (
+                "experiment.estimators=[mle]",
+                "shown.estimator: 'fishers', which the figure 'performance' shows",
+            ),
         ],
     )
     def test_bad_ones_are_refused_by_name(self, cache, override, message):
@@ -206,8 +255,6 @@ def test_a_leaf_is_never_looked_for_outside_its_group(cache, name):
 
 
 def test_one_of_matches_whole_names_only():
-    import re
-
     pattern = re.compile(views.one_of(["a.b", "a"]))
     assert [bool(pattern.fullmatch(text)) for text in ("a.b", "a", "axb", "ab")] == [True, True, False, False]
     assert re.compile(views.one_of([])).fullmatch("") is None
@@ -232,3 +279,139 @@ def test_captions_know_how_far_neighbourhoods_reach(default):
     # sqrt(20 * 1.48e8 / (pi * 10000)) km
     assert "307 km (mle, mom, tle, k = 20)" in words
     assert "fishers" not in words
+
+
+class TestDimensionAlone:
+    """An experiment without tasks, such as table1."""
+
+    def test_it_has_nothing_of_tasks(self, table1):
+        assert table1.task_points == ""
+        assert table1.tasks == table1.splits == table1.heads == table1.statistics == {}
+        assert set(table1.datasets) == {"land-mask", "coastline"}
+        assert views.tables(table1) == ["datasets", "variants", "dimension", "draws", "table1"]
+
+    def test_it_is_the_papers_setting(self, table1):
+        assert table1.sample_points == tuple(f"land-100000-r{replicate}" for replicate in range(3))
+        assert {table1.estimators[name]["k"] for name in ("mle-k10", "mle", "mle-k100")} == {10, 20, 100}
+        assert table1.settings["local_estimator"] == "mle-k100"
+
+    def test_its_graphs_are_searched_in_blocks(self, table1, default):
+        assert set(views.searched_in_blocks(table1)) == set(table1.sample_points)
+        assert not set(default.sample_points) & set(views.searched_in_blocks(default))
+        for experiment in (table1, default):
+            parts = views.searched_in_blocks(experiment), views.searched_at_once(experiment)
+            assert sorted([*parts[0], *parts[1]]) == sorted(experiment.points)
+
+    def test_every_name_in_its_paths_is_known(self, table1):
+        assert {"table1", "geoclip_released", "land-100000-r2", "draws", "0", "3"} <= views.all_names(table1)
+
+    @pytest.mark.parametrize(
+        ("figure", "need"),
+        [
+            *[(name, "tasks") for name in ("performance", "activation", "heads", "gap")],
+            *[(name, "trained variants") for name in ("resolution", "modality", "loss")],
+            ("twins", "untrained twins"),
+            ("scale", "scale"),
+        ],
+    )
+    def test_a_figure_without_its_inputs_is_refused(self, cache, figure, need):
+        message = f"experiment.table1.figures: {figure!r} needs {need}, which this experiment does not have"
+        with pytest.raises(ConfigError) as caught:
+            resolve(cache, f"experiment.figures=[{figure}]", experiment="table1")
+        assert message in str(caught.value)
+
+    def test_some_keys_of_probing_are_not_enough(self, tmp_path):
+        folder = tmp_path / "config"
+        shutil.copytree(CONFIG, folder)
+        leaf = folder / "experiment" / "table1.yaml"
+        leaf.write_text(leaf.read_text() + "tasks: [elevation]\nsplits: [blocks]\n")
+        with pytest.raises(
+            ConfigError, match=r"experiment\.table1\.task_sample: is missing; .* come together"
+        ):
+            grid.resolve(folder, "table1")
+
+
+class TestScale:
+    def test_the_sample_is_decimated_and_supports_are_whole(self, default):
+        sizes = default.scale["sizes"]
+        assert sizes["land-10000-r0"] == [500, 1000, 2000, 5000, 10000]
+        assert sizes["patch-10-10000-r0"] == [10000]
+        assert set(sizes) <= set(default.points)
+        assert "countries" in default.datasets
+
+    def test_one_smooth_and_one_rough_encoder(self, default):
+        assert default.scale["variants"] == ["satclip_l10_rgb_short_s0", "geoclip_released"]
+        assert default.scale["variants"] == default.costly["variants"] == default.jacobian["variants"]
+
+    def test_fewer_points_cut_the_sizes_down(self, cache):
+        changed = resolve(cache, "sample.n=1500")
+        (name,) = changed.sample_points
+        assert changed.scale["sizes"][name] == [500, 1000, 1500]
+        assert (changed.costly["n"], changed.jacobian["n"]) == (1500, 1000)
+
+    def test_more_points_allow_larger_sizes(self, cache):
+        changed = resolve(cache, "sample.n=30000", "experiment.scale.sizes=[30000,1000]")
+        assert changed.scale["sizes"][changed.sample_points[0]] == [1000, 30000]
+
+    def test_it_changes_no_variant_and_no_point_set(self, cache, default, tmp_path):
+        folder = tmp_path / "config"
+        shutil.copytree(CONFIG, folder)
+        leaf = folder / "experiment" / "table1.yaml"
+        plain = resolve(cache, experiment="table1")
+        more = "scale: {branches: [released], sizes: [1000], supports: [patch-10], estimators: [mle]}\n"
+        leaf.write_text(leaf.read_text() + more + "jacobian: {branches: [released], n: 10}\n")
+        changed = grid.resolve(folder, "table1")
+        assert changed.variants == plain.variants
+        assert changed.points.items() >= plain.points.items()
+        assert set(changed.points) - set(plain.points) == {"patch-10-10000-r0"}
+
+
+def test_what_figures_show_is_said_once_and_may_be_said_anew(default, tmp_path):
+    assert default.shown["head"] == "mlp"
+    folder = tmp_path / "config"
+    shutil.copytree(CONFIG, folder)
+    leaf = folder / "experiment" / "tiny.yaml"
+    leaf.write_text(leaf.read_text() + "shown: {estimator: mle}\n")
+    shown = grid.resolve(folder, "tiny").shown
+    assert shown == {**default.shown, "estimator": "mle"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("blocks: 4", "blocks: 0", "config.neighbours.blocks: 0 is less than the minimum"),
+        ("math_threads: 1", "math_threads: 0", "config.math_threads: 0 is less than the minimum"),
+        ("draws: 8", "draws: 8\n  drawz: 8", "config.subsampling: .*'drawz' was unexpected"),
+    ],
+)
+def test_what_all_experiments_share_is_checked(tmp_path, old, new, message):
+    folder = tmp_path / "config"
+    shutil.copytree(CONFIG, folder)
+    file = folder / "config.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(ConfigError, match=message):
+        grid.resolve(folder, "table1")
+
+
+def figure_rules():
+    text = (ROOT / "workflow" / "rules" / "report.smk").read_text()
+    blocks = re.split(r"^rule figure_(\w+):", text, flags=re.MULTILINE)[1:]
+    return dict(zip(blocks[::2], blocks[1::2], strict=True))
+
+
+def test_figures_that_are_known_are_those_that_rules_draw():
+    assert set(figure_rules()) == set(choices.FIGURES)
+
+
+@pytest.mark.parametrize(("name", "rule"), figure_rules().items(), ids=str)
+def test_a_figure_needs_what_its_rule_reads(name, rule):
+    needs = choices.FIGURES[name].needs
+    module = re.search(r'figure_job\(\s*"(\w+)"', rule).group(1)
+    assert (ROOT / "workflow" / "src" / "earthdim" / "figures" / f"{module}.py").is_file()
+    assert ("probe.csv" in rule or "correlation.csv" in rule) == ("tasks" in needs)
+    assert ("coastline.zarr" in rule) == ("the data set coastline" in needs)
+    assert ("scale_tables" in rule) == ("scale" in needs)
+    assert ("table1.csv" in rule) == ("compare: [table1]" in needs)
+    for part in choices.FIGURES[name].shows:
+        assert f'EXPERIMENT.shown["{part}"]' in rule

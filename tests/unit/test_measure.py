@@ -4,13 +4,19 @@ import yaml
 from test_house import CONFIG
 
 from earthdim import measure
-from earthdim.estimators import EstimateError
+from earthdim.estimators import EstimateError, Evidence, estimate
 from earthdim.neighbours import knn, prepare
 from earthdim.samples import sphere
+from earthdim.uncertainty import half_samples, subsampling_interval
 
 
 def leaf(name):
     return yaml.safe_load((CONFIG / "estimator" / f"{name}.yaml").read_text())
+
+
+def evidence(embedding, k=20):
+    prepared = prepare(embedding)
+    return Evidence(prepared, knn(prepared.points, k))
 
 
 @pytest.fixture(scope="module")
@@ -20,33 +26,34 @@ def plane():
 
 
 def test_a_plane_has_two_dimensions_by_every_estimator(plane):
-    prepared = prepare(plane)
     estimators = {name: leaf(name) for name in ("mle", "twonn", "mom", "tle")}
-    rows, local = measure.measure(prepared, knn(prepared.points, 20), estimators)
+    rows, local = measure.measure(evidence(plane), estimators)
     assert rows["estimator"].tolist() == list(estimators)
     assert rows["value"].between(1.8, 2.6).all()
     assert set(local) == {"mle", "mom", "tle"}
     assert (rows["library"] == "scikit-dimension").all()
     assert (rows["duplicates_dropped"] == 0).all()
+    assert (rows["interval"] == "").all()
+    assert rows[["low", "high"]].isna().all(axis=None)
+    assert tuple(rows.columns) == measure.ROW_COLUMNS
 
 
 def test_duplicates_are_counted(plane):
-    prepared = prepare(np.concatenate([plane, plane[:7]]))
-    rows, _ = measure.measure(prepared, knn(prepared.points, 20), {"mle": leaf("mle")})
+    rows, _ = measure.measure(evidence(np.concatenate([plane, plane[:7]])), {"mle": leaf("mle")})
     assert rows["duplicates_dropped"].tolist() == [7]
 
 
 def test_a_local_map_knows_its_reach_on_the_ground(plane):
     lonlat = sphere(len(plane), np.random.default_rng(1))
-    prepared = prepare(plane)
-    _, local = measure.measure(prepared, knn(prepared.points, 20), {"mle": leaf("mle")})
-    found = measure.local_map(prepared, local, lonlat, "mle", 20)
+    whole = evidence(plane)
+    _, local = measure.measure(whole, {"mle": leaf("mle")})
+    found = measure.local_map(whole.prepared, local, lonlat, "mle", 20)
     # n points spread evenly over the globe: the k-th neighbour is about sqrt(k A / (pi n)) away.
     expected = np.sqrt(20 * 5.1e8 / (np.pi * len(plane)))
     assert np.median(found.radius_km) == pytest.approx(expected, rel=0.15)
     assert len(found.value) == len(plane)
     with pytest.raises(ValueError, match="local_estimator: twonn"):
-        measure.local_map(prepared, local, lonlat, "twonn", 20)
+        measure.local_map(whole.prepared, local, lonlat, "twonn", 20)
 
 
 def test_activations_are_measured_fold_by_fold_and_averaged(plane):
@@ -79,6 +86,59 @@ def test_no_heads_give_an_empty_table_with_columns():
 
 def test_an_estimator_that_fails_is_an_error():
     noise = np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32)
-    prepared = prepare(noise)
     with pytest.raises(EstimateError, match="FisherS"):
-        measure.measure(prepared, knn(prepared.points, 20), {"fishers": leaf("fishers")})
+        measure.measure(evidence(noise), {"fishers": leaf("fishers")})
+
+
+def test_half_samples_give_intervals_and_leave_values_and_local_maps_alone(plane):
+    estimators = {name: leaf(name) for name in ("mle", "twonn", "fishers")}
+    whole = evidence(plane)
+    without, local = measure.measure(whole, estimators)
+    rows, local_again = measure.measure(whole, estimators, {"draws": 4, "seed": 0})
+    assert rows["value"].tolist() == without["value"].tolist()
+    np.testing.assert_array_equal(local_again["mle"], local["mle"])
+    assert len(local["mle"]) == len(plane)
+    assert (rows["interval"] == "4 half samples").all()
+    assert (rows["low"] < rows["value"]).all()
+    assert (rows["value"] < rows["high"]).all()
+    assert (rows["high"] - rows["low"] < 1).all()
+    again, _ = measure.measure(whole, estimators, {"draws": 4, "seed": 0})
+    assert again.equals(rows)
+    other, _ = measure.measure(whole, estimators, {"draws": 4, "seed": 1})
+    assert not other["low"].equals(rows["low"])
+
+
+def test_intervals_of_half_samples_are_those_of_the_halves_by_themselves(plane):
+    whole, one = evidence(plane), {"mle": leaf("mle")}
+    halves = [estimate(leaf("mle"), half).value for half in half_samples(whole, 20, 3, 9)]
+    expected = subsampling_interval(estimate(leaf("mle"), whole).value, halves, len(plane))
+    (row,) = measure.measure(whole, one, {"draws": 3, "seed": 9})[0].itertuples()
+    assert (row.value, row.low, row.high, row.interval) == expected
+
+
+def test_an_interval_of_the_estimators_own_stays(plane):
+    estimators = {"gride": leaf("gride"), "mle": leaf("mle")}
+    alone, _ = measure.measure(evidence(plane), {"gride": leaf("gride")})
+    rows, _ = measure.measure(evidence(plane), estimators, {"draws": 3, "seed": 0})
+    assert rows["interval"].tolist() == [alone["interval"][0], "3 half samples"]
+    assert rows["interval"][0] != ""
+    assert rows["low"][0] == alone["low"][0] < rows["value"][0] < rows["high"][0] == alone["high"][0]
+
+
+@pytest.mark.parametrize(("up_to", "text"), [(800, "3 half samples"), (799, "")])
+def test_many_points_are_not_subsampled(plane, up_to, text):
+    subsampling = {"draws": 3, "seed": 0, "up_to": up_to}
+    rows, _ = measure.measure(evidence(plane), {"mle": leaf("mle")}, subsampling)
+    assert rows["interval"].tolist() == [text]
+
+
+def test_a_half_that_fails_says_so():
+    # On 60 points FisherS gives 13.3 of 10 dimensions, on some halves of them more than 1.5 times as many.
+    noise = np.random.default_rng(0).normal(size=(60, 10)).astype(np.float32)
+    with pytest.raises(EstimateError, match=r"half sample \d: .*FisherS"):
+        measure.measure(evidence(noise), {"fishers": leaf("fishers")}, {"draws": 8, "seed": 0})
+
+
+def test_the_graph_of_a_half_goes_as_deep_as_is_read():
+    assert measure.graph_depth({name: leaf(name) for name in ("mle", "twonn", "fishers")}) == 20
+    assert measure.graph_depth({"fishers": leaf("fishers")}) == 1

@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earthdim.neighbours import Prepared, knn, prepare
+from earthdim.encodings.fourier import EqualEarthFourier
+from earthdim.neighbours import Prepared, candidates, count_within, knn, merge, prepare, subgraph
+from earthdim.neighbours import cleaning, exact, kernels, search
+from earthdim.geo import unit_vectors
+from earthdim.neighbours.graph import single_precision
+from earthdim.samples import sphere
 
 
 def brute_force(points, k):
@@ -51,7 +57,7 @@ class TestKnn:
     def test_does_not_depend_on_the_blocks(self, rng):
         points = rng.standard_normal((150, 40))
         whole = knn(points, 12)
-        for block_bytes in (1, 8 * 150 * 7, 8 * 150 * 149):
+        for block_bytes in (4, 4 * 7**2, 4 * 149**2):
             cut = knn(points, 12, block_bytes=block_bytes)
             assert cut.distance.tobytes() == whole.distance.tobytes()
             assert cut.index.tobytes() == whole.index.tobytes()
@@ -79,6 +85,67 @@ class TestKnn:
         np.testing.assert_array_equal(graph.index, index)
         np.testing.assert_array_equal(graph.distance, distance)
 
+    @pytest.mark.parametrize("blocks", [2, 4, 7])
+    def test_parts_make_the_same_graph_byte_for_byte(self, rng, blocks):
+        points = prepare(rng.standard_normal((700, 30)) ** 3).points
+        whole = knn(points, 40)
+        parts = [candidates(points, 40, block, blocks, block_bytes=4 * 100**2) for block in range(blocks)]
+        cut = merge(points, 40, reversed(parts))
+        assert cut.distance.tobytes() == whole.distance.tobytes()
+        assert cut.index.tobytes() == whole.index.tobytes()
+
+    def test_parts_deal_out_every_pair_once(self, rng):
+        points = rng.standard_normal((60, 5))
+        parts = [candidates(points, 50, block, 3, block_bytes=4 * 7**2) for block in range(3)]
+        seen = [{(i, j) for i, row in enumerate(part.index) for j in row if j >= 0} for part in parts]
+        assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+        assert seen[0] | seen[1] | seen[2] == {(i, j) for i in range(60) for j in range(60) if i != j}
+
+    @pytest.mark.parametrize("block", [-1, 3])
+    def test_refuses_a_part_that_there_is_not(self, rng, block):
+        with pytest.raises(ValueError, match=r"^block: must lie in 0 \.\. 2"):
+            candidates(rng.standard_normal((60, 5)), 5, block, 3)
+
+    @pytest.mark.parametrize("offset", [0.0, 1e4])
+    def test_has_no_wrong_index_on_an_encoder_with_tight_distances(self, rng, offset):
+        # 1 sigma is 0.3 km: far points are all about as far as each other.
+        encoding = EqualEarthFourier(sigmas=(1, 256, 66_000), features=64, seed=0)
+        features = encoding(torch.from_numpy(sphere(1500, rng))).numpy() + offset
+        points = prepare(features).points
+        graph = knn(points, 50)
+        distance, index = brute_force(points, 50)
+        np.testing.assert_array_equal(graph.index, index)
+        np.testing.assert_allclose(graph.distance, distance, rtol=1e-12)
+
+    def test_has_no_wrong_index_on_a_smooth_map(self, rng):
+        # Neighbours are much nearer than the norms are long: the product's error is large against their distances.
+        vectors = unit_vectors(sphere(3000, rng))
+        points = prepare(vectors @ rng.standard_normal((3, 256)) * 1e-3).points
+        graph = knn(points, 30)
+        _, index = brute_force(points, 30)
+        np.testing.assert_array_equal(graph.index, index)
+
+    def test_a_far_outlier_spoils_nothing(self, rng):
+        points = rng.standard_normal((300, 6))
+        points[17] = 1e25
+        points[18] = -1e20
+        graph = knn(points, 10)
+        distance, index = brute_force(points, 10)
+        np.testing.assert_array_equal(graph.index[:17], index[:17])
+        np.testing.assert_array_equal(graph.index[19:], index[19:])
+        np.testing.assert_allclose(graph.distance, distance, rtol=1e-12)
+
+    def test_only_rows_without_a_certificate_are_searched_again(self, rng, monkeypatch):
+        searched = []
+        monkeypatch.setattr(search, "nearest", lambda *args: searched.extend(args[1]) or exact.nearest(*args))
+        knn(rng.standard_normal((500, 20)), 20)
+        assert not searched
+        # A lattice: many points at the very distance of the last neighbour.
+        lattice = np.stack(np.meshgrid(*[np.arange(3.0)] * 6), axis=-1).reshape(-1, 6)
+        graph = knn(lattice, 20)
+        assert searched
+        np.testing.assert_array_equal(graph.index, brute_force(lattice, 20)[1])
+
     @pytest.mark.parametrize("k", [0, -1, 29, 30])
     def test_refuses_k(self, rng, k):
         with pytest.raises(ValueError, match=r"^k: must lie in 1 \.\. 28"):
@@ -97,7 +164,65 @@ class TestKnn:
             knn(points, 5)
 
 
+class TestRankError:
+    @pytest.mark.parametrize("offset", [0.0, 30.0, 1e4])
+    def test_bounds_the_error_of_single_precision(self, rng, offset):
+        points = rng.standard_normal((400, 300)) * rng.lognormal(0, 2, (400, 1)) + offset
+        low, norms, moved = single_precision(points)
+        squared = (norms**2).astype(np.float32)
+        approximate = squared[:, None] + squared - 2 * (low @ low.T)
+        exact_values = np.square(points[:, None] - points).sum(axis=2)
+        bound = np.array([[kernels.rank_error(a, b, 300, moved) for b in norms] for a in norms])
+        assert (np.abs(approximate - exact_values) <= bound).all()
+        # A bound that is loose by orders would send every row to the slow search.
+        assert np.max(np.abs(approximate - exact_values) / bound) > 1e-3
+
+
+class TestSubgraph:
+    @pytest.mark.parametrize("k", [5, 20, 60])
+    def test_is_the_graph_of_the_subset(self, rng, k):
+        points = prepare(rng.standard_normal((400, 7))).points
+        rows = np.sort(rng.choice(400, 200, replace=False))
+        part = subgraph(points, knn(points, 60), rows, k)
+        alone = knn(points[rows], k)
+        np.testing.assert_array_equal(part.index, alone.index)
+        assert part.distance.tobytes() == alone.distance.tobytes()
+
+    @pytest.mark.parametrize("rows", [[3, 2, 1], [1, 1, 2], [0, 1, 400], []])
+    def test_refuses_rows(self, rng, rows):
+        points = rng.standard_normal((400, 4))
+        with pytest.raises(ValueError, match="^rows: must be ascending"):
+            subgraph(points, knn(points, 5), np.array(rows, dtype=int), 2)
+
+
+class TestCountWithin:
+    @pytest.mark.parametrize("depth", [1, 5, 40])
+    def test_equals_brute_force(self, rng, depth):
+        points = rng.standard_normal((300, 9)) * rng.lognormal(0, 1, (300, 1))
+        every = np.sqrt(np.square(points[:, None] - points).sum(axis=2))[~np.eye(300, dtype=bool)]
+        radii = np.quantile(every, [0.001, 0.05, 0.5])
+        counts = count_within(points, knn(points, depth), radii)
+        assert counts.tolist() == [np.count_nonzero(every < radius) for radius in radii]
+
+    def test_a_distance_equal_to_the_radius_is_not_below_it(self, rng):
+        lattice = rng.permutation(np.stack(np.meshgrid(*[np.arange(5.0)] * 3), axis=-1).reshape(-1, 3))
+        for depth in (2, 30):
+            assert count_within(lattice, knn(lattice, depth), np.array([1.0])).tolist() == [0]
+            assert count_within(lattice, knn(lattice, depth), np.array([1.0 + 1e-9])).tolist() == [600]
+
+
 class TestPrepare:
+    def test_says_how_the_embedding_is_found_again(self, rng):
+        X = 3 + rng.standard_normal((100, 5)) * [1, 10, 0, 2, 3]
+        prepared = prepare(X)
+        np.testing.assert_allclose((prepared.points + prepared.centre) * prepared.scale, X, rtol=1e-12)
+
+    def test_finds_duplicates_whose_hashes_collide_with_others(self, rng, monkeypatch):
+        monkeypatch.setattr(cleaning, "row_hashes", lambda points: np.zeros(len(points), np.uint64))
+        X = rng.standard_normal((60, 4))
+        X[30] = X[5]
+        assert prepare(X).kept.tolist() == [i for i in range(60) if i != 30]
+
     def test_centres_and_rescales(self, rng):
         X = (5 + 0.01 * rng.standard_normal((400, 8))).astype(np.float32)
         prepared = prepare(X)

@@ -88,6 +88,13 @@ def test_axes_come_from_the_grid():
     assert table.loc[0, ["model", "resolution", "weights", "seed"]].tolist() == ["m", "r", "trained", 0]
 
 
+def test_rows_of_a_measurement_get_the_axes_of_their_variant():
+    measured = [pd.DataFrame({"variant": [name], "n": [9], "interval": [None]}) for name in ("b", "a")]
+    table = tables.measured_table(FACTS, measured)
+    assert dict(zip(table["variant"], table["weights"], strict=True)) == {"b": "untrained", "a": "trained"}
+    assert table["interval"].tolist() == ["", ""]
+
+
 def test_scores_are_marked_by_the_sources_of_their_variant():
     scores = [pd.DataFrame({"variant": [name], "task": ["elevation"], "value": [0.5]}) for name in ("b", "a")]
     table = tables.probe_table(FACTS, scores, {"elevation": {"leaked_by": ["rgb"], "leaked_in_part_by": []}})

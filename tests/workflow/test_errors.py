@@ -66,6 +66,56 @@ CASES = {
         "branch: 'csp-resolutions' is not a branch of tiny",
     ),
     "unknown key of --config": (None, ("experimnt=tiny",), "--config experimnt: there is no such key"),
+    "support that does not exist": (
+        (LEAF, "region-africa-400,", "region-atlantis,"),
+        (),
+        "experiment.tiny.scale.supports: there is no sample 'region-atlantis'",
+    ),
+    "size above n": (
+        (LEAF, "sizes: [200, 400]", "sizes: [200, 4000]"),
+        (),
+        "experiment.tiny.scale.sizes: 4000 is above the n = 500 of the sample",
+    ),
+    "costly n above n": (
+        (LEAF, "n: 400\n  estimators", "n: 4000\n  estimators"),
+        (),
+        "experiment.tiny.costly.n: 4000 is above the n = 500 of the sample",
+    ),
+    "unknown branch of scale": (
+        (LEAF, "scale:\n  branches: [csp]", "scale:\n  branches: [cps]"),
+        (),
+        "experiment.tiny.scale.branches: 'cps' is not a branch; there are csp, satclip",
+    ),
+    "sizes without neighbours enough": (
+        (LEAF, "sizes: [200, 400]", "sizes: [30, 400]"),
+        (),
+        "experiment.tiny.scale.sizes: half of 30 points are too few for estimator.mle, whose k is 20",
+    ),
+    "unknown region": (
+        ("config/sample/region-africa-400.yaml", "dataset: countries", "dataset: cuntries"),
+        (),
+        "sample.dataset: there is no dataset 'cuntries'",
+    ),
+    "unknown figure": (
+        (LEAF, "figures: [resolution,", "figures: [resolutions,"),
+        (),
+        "experiment.tiny.figures: there is no figure 'resolutions'; there are resolution, modality,",
+    ),
+    "figure without its inputs": (
+        (LEAF, "loss, local_maps", "loss, table1, local_maps"),
+        (),
+        "experiment.tiny.figures: 'table1' needs compare: [table1], which this experiment does not have",
+    ),
+    "half of what tasks need": (
+        (LEAF, "tasks: [elevation, climate-zone]\n", ""),
+        (),
+        "experiment.tiny.tasks: is missing; task_sample, activation_estimator, tasks, splits, heads,",
+    ),
+    "no block at all": (
+        ("config/config.yaml", "blocks: 4", "blocks: 0"),
+        (),
+        "config.neighbours.blocks: 0 is less than the minimum",
+    ),
     "estimator beyond the graph": (None, ("overrides=[estimator.mle.k=5000]",), "estimator.mle.k: 5000"),
 }
 

@@ -55,6 +55,43 @@ def test_editing_an_estimator_leaf_reruns_the_dimension_alone(project):
     assert rules_of(project.planned(*TINY)) & ENCODERS == {"dimension"}
 
 
+def test_scale_costly_and_jacobian_retrain_and_embed_nothing(project):
+    leaf = "config/experiment/tiny.yaml"
+    project.edit(leaf, "sizes: [200, 400]", "sizes: [200, 300, 400]")
+    project.edit(leaf, "n: 400\n  estimators: [knn, ess]", "n: 300\n  estimators: [knn]")
+    project.edit(leaf, "jacobian:\n  branches: [csp]\n  n: 400", "jacobian:\n  branches: [satclip]\n  n: 20")
+    jobs = project.planned(*TINY)
+    assert rules_of(jobs) == {"scale", "costly", "jacobian", "table", "figure_scale", "all"}
+    assert variants_of(jobs, "scale") == {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
+    assert len(variants_of(jobs, "jacobian")) == 4
+
+
+def test_another_support_is_embedded_alone(project):
+    project.edit("config/experiment/tiny.yaml", "patch-200-400]", "patch-200-400, patch-10-400]")
+    jobs = project.planned(*TINY)
+    assert not rules_of(jobs) & {"pretrain", "dataset", "neighbours", "dimension", "probe"}
+    assert {wildcards for rule, wildcards in jobs if rule == "points"} == {"points=patch-10-400-r0"}
+    assert len([rule for rule, _ in jobs if rule == "embed"]) == 2
+
+
+def test_without_the_optional_parts_nothing_is_left_to_do(project):
+    file = project.folder / "config" / "experiment" / "tiny.yaml"
+    text = file.read_text()
+    figures = text[text.index("figures:") :].replace(", scale]", "]")
+    file.write_text(text[: text.index("scale:")] + figures)
+    assert not rules_of(project.planned(*TINY))
+
+
+def test_other_half_samples_measure_anew_and_search_nothing(project):
+    project.edit("config/config.yaml", "draws: 8", "draws: 9")
+    assert rules_of(project.planned(*TINY)) & {*ENCODERS, "scale", "costly"} == {"dimension", "scale"}
+
+
+def test_the_number_of_blocks_is_nothing_to_a_graph_searched_at_once(project):
+    project.edit("config/config.yaml", "blocks: 4", "blocks: 7")
+    assert not rules_of(project.planned(*TINY))
+
+
 def test_another_schema_version_reruns_what_writes_it(project):
     project.edit("workflow/src/earthdim/artefacts.py", '"probe": ', '"probe": 90')
     assert rules_of(project.planned(*TINY)) & ENCODERS == {"probe"}
@@ -65,7 +102,7 @@ def test_adding_a_variant_computes_only_that_one_and_the_tables(project):
     jobs = project.planned(*TINY)
     new = {"satclip_l20_rgb_tiny_s0", "satclip_l20_untrained_s0"}
     assert all(variants_of(jobs, rule) == new for rule in ENCODERS)
-    assert {"tables", "correlate"} <= rules_of(jobs)
+    assert {"table", "correlate"} <= rules_of(jobs)
     assert not rules_of(jobs) & {"dataset", "points", "features", "labels"}
 
 

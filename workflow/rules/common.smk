@@ -29,10 +29,14 @@ except ConfigError as error:
 # The paper's values stand in a table inside the package, which no digest of code covers.
 PUBLISHED = provenance.digest((provenance.PACKAGE / "figures" / "published.csv").read_text())
 LAND = f"<results>/data/datasets/{grid.LAND_DATASET}.zarr"
+# The libraries behind every dimension.
+MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
 
 
 wildcard_constraints:
     experiment=views.one_of([EXPERIMENT.name]),
+    table=views.one_of(views.gathered(EXPERIMENT)),
+    block=views.one_of(map(str, range(EXPERIMENT.neighbours["blocks"]))),
     variant=views.one_of(EXPERIMENT.variants),
     points=views.one_of(EXPERIMENT.points),
     features=views.one_of(EXPERIMENT.features),
@@ -65,6 +69,12 @@ def dataset_file(wildcards):
 
 def points_job(wildcards):
     return job("points.py", EXPERIMENT.points[wildcards.points], ["points"], ("numpy",))
+
+
+def points_dataset(wildcards):
+    """The data set that says where a region lies; most samples need none."""
+    leaf = EXPERIMENT.points[wildcards.points]
+    return f"<results>/data/datasets/{leaf['dataset']}.zarr" if "dataset" in leaf else []
 
 
 def features_job(wildcards):
@@ -113,23 +123,77 @@ def pretrain_inputs(wildcards):
     }
 
 
+def encoder_of(variant):
+    """What of a variant's config builds its encoder."""
+    return {key: variant.config[key] for key in ("model", "seed", "weights") if key in variant.config}
+
+
 def embed_job(wildcards):
-    config = EXPERIMENT.variants[wildcards.variant].config
-    parts = {key: config[key] for key in ("model", "seed", "weights") if key in config}
-    return job("embed.py", parts, ["embeddings"], ("torch",))
+    return job("embed.py", encoder_of(EXPERIMENT.variants[wildcards.variant]), ["embeddings"], ("torch",))
 
 
 def neighbours_job(wildcards):
-    return job("neighbours.py", EXPERIMENT.neighbours, ["neighbours"], ("numpy",))
+    config = {key: EXPERIMENT.neighbours[key] for key in ("k", "memory_mb", "device")}
+    return job("neighbours.py", config, ["neighbours"], ("numba", "numpy"))
+
+
+def neighbours_block_job(wildcards):
+    config = {key: EXPERIMENT.neighbours[key] for key in ("k", "blocks", "memory_mb", "device")}
+    return job("neighbours_block.py", config, ["candidates"], ("numba", "numpy"))
+
+
+def neighbours_merge_job(wildcards):
+    config = {key: EXPERIMENT.neighbours[key] for key in ("k", "blocks")}
+    return job("neighbours_merge.py", config, ["neighbours"], ("numba", "numpy"))
+
+
+def leaves_of(names):
+    return {name: EXPERIMENT.estimators[name] for name in names}
+
+
+def half_samples(n):
+    """How intervals are made of one draw of n points, or None where it has too many for that."""
+    wanted = {key: EXPERIMENT.subsampling[key] for key in ("draws", "seed")}
+    return wanted if n <= EXPERIMENT.subsampling["up_to"] else None
 
 
 def dimension_job(wildcards):
+    points = EXPERIMENT.points[wildcards.points]
     config = {
-        "estimators": {name: EXPERIMENT.estimators[name] for name in EXPERIMENT.settings["estimators"]},
+        "estimators": leaves_of(EXPERIMENT.settings["estimators"]),
         "local_estimator": EXPERIMENT.settings["local_estimator"],
+        "replicate": points["replicate"],
+        "subsampling": half_samples(points["n"]),
+    }
+    return job("dimension.py", config, ["dimension", "local_dimension"], MEASURED_BY)
+
+
+def scale_job(wildcards):
+    points = EXPERIMENT.points[wildcards.points]
+    leaves = leaves_of(EXPERIMENT.scale["estimators"])
+    config = {
+        "estimators": leaves,
+        "sizes": EXPERIMENT.scale["sizes"][wildcards.points],
+        "support": points["kind"],
+        "k": max((leaf["k"] for leaf in leaves.values() if leaf["k"] is not None), default=1),
+        "subsampling": half_samples(points["n"]),
+    }
+    return job("scale.py", config, ["scale"], MEASURED_BY)
+
+
+def costly_job(wildcards):
+    config = {
+        "estimators": leaves_of(EXPERIMENT.costly["estimators"]),
+        "n": EXPERIMENT.costly["n"],
         "replicate": EXPERIMENT.points[wildcards.points]["replicate"],
     }
-    return job("dimension.py", config, ["dimension", "local_dimension"], ("numpy", "scikit-dimension"))
+    return job("costly.py", config, ["costly"], MEASURED_BY)
+
+
+def jacobian_job(wildcards):
+    variant = EXPERIMENT.variants[wildcards.variant]
+    config = {"encoder": encoder_of(variant), "n": EXPERIMENT.jacobian["n"]}
+    return job("jacobian.py", config, ["jacobian"], ("torch",))
 
 
 def probe_job(wildcards):
@@ -148,42 +212,84 @@ def probe_job(wildcards):
     return job("probe.py", config, ["probe"], ("numpy", "scikit-dimension", "scikit-learn", "torch"))
 
 
-def variant_rows(wildcards):
-    return rows_of(EXPERIMENT.variants.values())
-
-
-def branch_rows(wildcards):
-    return rows_of(BRANCH)
-
-
-def rows_of(variants):
-    names = [variant.name for variant in variants]
+def probe_inputs(wildcards):
+    points = EXPERIMENT.task_points
     return {
-        "summaries": expand("<results>/variants/{variant}/summary.json", variant=names),
-        "dimensions": [
-            f"<results>/{EXPERIMENT.name}/variants/{name}/{points}/dimension.csv"
-            for name in names
-            for points in EXPERIMENT.sample_points
-        ],
-        "activations": expand(
-            "<results>/{experiment}/variants/{variant}/activation.csv",
-            experiment=EXPERIMENT.name,
-            variant=names,
-        ),
-        "probes": expand(
-            "<results>/{experiment}/variants/{variant}/probe.csv", experiment=EXPERIMENT.name, variant=names
-        ),
+        "embeddings": f"<results>/variants/{wildcards.variant}/{points}/embeddings.zarr",
+        "manifest": f"<results>/variants/{wildcards.variant}/{points}/embeddings.json",
+        "labels": expand("<results>/data/labels/{task}/{points}.zarr", task=EXPERIMENT.tasks, points=points),
     }
 
 
-def tables_job(variants):
+def summaries(table, variants):
+    return {"summaries": expand("<results>/variants/{variant}/summary.json", variant=variants)}
+
+
+def dimension_rows(table, variants):
+    activations = probe_rows("activation", variants)["rows"] if EXPERIMENT.tasks else []
+    return {"rows": [*rows_at(table, variants, EXPERIMENT.sample_points), *activations]}
+
+
+def probe_rows(table, variants):
+    of_variant = f"<results>/{EXPERIMENT.name}/variants/{{variant}}/{table}.csv"
+    return {"rows": expand(of_variant, variant=variants)}
+
+
+def scale_rows(table, variants):
+    return {"rows": rows_at(table, EXPERIMENT.scale["variants"], EXPERIMENT.scale["sizes"])}
+
+
+def costly_rows(table, variants):
+    return {"rows": rows_at(table, EXPERIMENT.costly["variants"], EXPERIMENT.sample_points[:1])}
+
+
+def jacobian_rows(table, variants):
+    return {"rows": rows_at(table, EXPERIMENT.jacobian["variants"], EXPERIMENT.sample_points[:1])}
+
+
+def rows_at(table, variants, points):
+    at = f"<results>/{EXPERIMENT.name}/variants/{{variant}}/{{points}}/{table}.csv"
+    return expand(at, variant=variants, points=points)
+
+
+def dimension_table(table, variants):
+    return {"dimension": f"<results>/{EXPERIMENT.name}/tables/dimension.csv"}
+
+
+# Of each table that is made of rows: the function that makes it, the files that it takes, and what else.
+TABLES = {
+    "variants": ("earthdim.tables.variants_table", summaries, ["facts"]),
+    "dimension": ("earthdim.tables.dimension_table", dimension_rows, ["facts"]),
+    "probe": ("earthdim.tables.probe_table", probe_rows, ["facts", "tasks"]),
+    "scale": ("earthdim.tables.measured_table", scale_rows, ["facts"]),
+    "costly": ("earthdim.tables.dimension_table", costly_rows, ["facts"]),
+    "jacobian": ("earthdim.tables.measured_table", jacobian_rows, ["facts"]),
+    "draws": ("earthdim.draws.draws_table", dimension_table, []),
+    "table1": ("earthdim.draws.table1", dimension_table, []),
+}
+
+
+def variants_in(wildcards):
+    """The variants of a table: all, or those of the branch that is asked for."""
+    return list(BRANCH if "branch" in wildcards.keys() else EXPERIMENT.variants.values())
+
+
+def table_inputs(wildcards):
+    _, inputs, _ = TABLES[wildcards.table]
+    return inputs(wildcards.table, [variant.name for variant in variants_in(wildcards)])
+
+
+def table_job(wildcards):
+    target, _, takes = TABLES[wildcards.table]
+    leaks = ("leaked_by", "leaked_in_part_by")
+    known = {
+        "facts": [views.facts(variant) for variant in variants_in(wildcards)],
+        "tasks": {name: {key: task.get(key, []) for key in leaks} for name, task in EXPERIMENT.tasks.items()},
+    }
     config = {
-        "experiment": EXPERIMENT.name,
-        "tasks": {
-            name: {key: task.get(key, []) for key in ("leaked_by", "leaked_in_part_by")}
-            for name, task in EXPERIMENT.tasks.items()
-        },
-        "variants": [views.facts(variant) for variant in variants],
+        "_target_": target,
+        "arguments": {name: known[name] for name in takes},
+        "published": PUBLISHED,
     }
     return job("tables.py", config, ["tables"], ("pandas",))
 
@@ -198,20 +304,34 @@ def figure_job(name, **options):
     return lambda wildcards: job("figure.py", config, [], ("matplotlib", "pandas"))
 
 
+def measure_of(name):
+    """What tables call an estimator."""
+    leaf = EXPERIMENT.estimators.get(name, {})
+    return {"estimator": leaf.get("name", name), "k": leaf.get("k")}
+
+
+def kinds_of_heads():
+    """Kinds of heads, with those of each that the experiment has."""
+    kinds = EXPERIMENT.shown["kinds"].items()
+    found = {kind: [head for head in heads if head in EXPERIMENT.heads] for kind, heads in kinds}
+    return {kind: heads for kind, heads in found.items() if heads}
+
+
 def caption(**more):
-    """Facts for a figure's caption."""
+    """Facts for a figure's caption; of tasks there are none where dimension alone is measured."""
     local = EXPERIMENT.estimators[EXPERIMENT.settings["local_estimator"]]
-    blocks = EXPERIMENT.splits.get("blocks", {})
+    blocks = EXPERIMENT.splits.get(EXPERIMENT.shown["split"], {})
     facts = {
         "n": EXPERIMENT.points[EXPERIMENT.sample_points[0]]["n"],
-        "task_n": EXPERIMENT.points[EXPERIMENT.task_points]["n"],
+        "task_n": EXPERIMENT.points.get(EXPERIMENT.task_points, {}).get("n"),
         "sample": EXPERIMENT.sample_points[0],
         "radii": views.radii(EXPERIMENT),
         "k_local": local["k"],
         "seeds": len(
             {variant.axes["seed"] for variant in EXPERIMENT.variants.values() if variant.kind == "trained"}
         ),
-        "draws": EXPERIMENT.statistics["draws"],
+        "draws": EXPERIMENT.statistics.get("draws"),
+        "draws_of_points": len(EXPERIMENT.sample_points),
         "folds": blocks.get("folds"),
         "block_degrees": blocks.get("degrees"),
         "buffer_km": blocks.get("buffer_km"),
@@ -243,25 +363,23 @@ def local_maps(wildcards):
     )
 
 
+def scale_tables(wildcards):
+    """The tables behind the figure of scale; the Jacobian's where the experiment measures it."""
+    names = ["variants", "scale", *(["jacobian"] if EXPERIMENT.jacobian else [])]
+    return {name: f"<results>/{EXPERIMENT.name}/tables/{name}.csv" for name in names}
+
+
 def branch_tables(wildcards):
     return expand(
         "<results>/{experiment}/branches/{branch}/{table}.csv",
         experiment=EXPERIMENT.name,
         branch=config["branch"],
-        table=["variants", "dimension", "probe"],
+        table=["variants", "dimension", *(["probe"] if EXPERIMENT.tasks else [])],
     )
 
 
 def all_tables(wildcards):
-    names = [
-        "datasets",
-        "variants",
-        "dimension",
-        "probe",
-        "correlation",
-        "correlation_families",
-        "correlation_summary",
-    ]
+    names = views.tables(EXPERIMENT)
     return expand("<results>/{experiment}/tables/{table}.csv", experiment=EXPERIMENT.name, table=names)
 
 

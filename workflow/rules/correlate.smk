@@ -1,57 +1,43 @@
 """The experiment's tables, and the correlation of dimension with performance."""
 
 
-rule tables:
-    """Every variant's rows in one table a kind."""
+rule table:
+    """One table of the experiment, from the rows of its variants or from another table."""
     input:
-        unpack(variant_rows),
+        unpack(table_inputs),
     output:
-        variants=report(
-            "<results>/{experiment}/tables/variants.csv",
+        report(
+            "<results>/{experiment}/tables/{table}.csv",
             caption="../report/table.rst",
             category="Tables",
-            labels={"table": "variants"},
-        ),
-        dimension=report(
-            "<results>/{experiment}/tables/dimension.csv",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "dimension"},
-        ),
-        probe=report(
-            "<results>/{experiment}/tables/probe.csv",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "probe"},
+            labels={"table": "{table}"},
         ),
     log:
-        "<results>/logs/tables/{experiment}.log",
+        "<results>/logs/table/{experiment}/{table}.log",
     benchmark:
-        "<results>/benchmarks/tables/{experiment}.tsv"
+        "<results>/benchmarks/table/{experiment}/{table}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
-        job=lambda wildcards: tables_job(EXPERIMENT.variants.values()),
+        job=table_job,
     script:
         "../scripts/tables.py"
 
 
-rule branch_tables:
-    """The same tables, for the variants of one branch."""
+rule branch_table:
+    """The same table, for the variants of one branch."""
     input:
-        unpack(branch_rows),
+        unpack(table_inputs),
     output:
-        variants="<results>/{experiment}/branches/{branch}/variants.csv",
-        dimension="<results>/{experiment}/branches/{branch}/dimension.csv",
-        probe="<results>/{experiment}/branches/{branch}/probe.csv",
+        "<results>/{experiment}/branches/{branch}/{table}.csv",
     log:
-        "<results>/logs/branch_tables/{experiment}/{branch}.log",
+        "<results>/logs/branch_table/{experiment}/{branch}/{table}.log",
     benchmark:
-        "<results>/benchmarks/branch_tables/{experiment}/{branch}.tsv"
+        "<results>/benchmarks/branch_table/{experiment}/{branch}/{table}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
-        job=lambda wildcards: tables_job(BRANCH),
+        job=table_job,
     script:
         "../scripts/tables.py"
 
@@ -89,5 +75,6 @@ rule correlate:
         "../../envs/environment.yaml"
     params:
         job=correlate_job,
+        caption={"table": "correlation (rows, families, summary)"},
     script:
         "../scripts/correlate.py"

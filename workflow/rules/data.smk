@@ -24,6 +24,7 @@ rule points:
     """One draw of coordinates."""
     input:
         land=LAND,
+        dataset=points_dataset,
     output:
         store=directory("<results>/data/points/{points}.zarr"),
         manifest="<results>/data/points/{points}.json",

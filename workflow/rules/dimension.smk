@@ -13,12 +13,62 @@ rule neighbours:
         "<results>/logs/neighbours/{variant}/{points}.log",
     benchmark:
         "<results>/benchmarks/neighbours/{variant}/{points}.tsv"
+    wildcard_constraints:
+        points=views.one_of(views.searched_at_once(EXPERIMENT)),
     conda:
         "../../envs/environment.yaml"
     params:
         job=neighbours_job,
     script:
         "../scripts/neighbours.py"
+
+
+rule neighbours_block:
+    """One part of the search for the graph of a large embedding."""
+    input:
+        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
+        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+    output:
+        store=temp(directory("<results>/variants/{variant}/{points}/candidates-{block}.zarr")),
+        manifest=temp("<results>/variants/{variant}/{points}/candidates-{block}.json"),
+    log:
+        "<results>/logs/neighbours_block/{variant}/{points}/{block}.log",
+    benchmark:
+        "<results>/benchmarks/neighbours_block/{variant}/{points}/{block}.tsv"
+    wildcard_constraints:
+        points=views.one_of(views.searched_in_blocks(EXPERIMENT)),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=neighbours_block_job,
+    script:
+        "../scripts/neighbours_block.py"
+
+
+rule neighbours_merge:
+    """The exact kNN graph of a large embedding, the same as from one search."""
+    input:
+        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
+        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+        candidates=expand(
+            "<results>/variants/{{variant}}/{{points}}/candidates-{block}.zarr",
+            block=range(EXPERIMENT.neighbours["blocks"]),
+        ),
+    output:
+        store=directory("<results>/variants/{variant}/{points}/neighbours.zarr"),
+        manifest="<results>/variants/{variant}/{points}/neighbours.json",
+    log:
+        "<results>/logs/neighbours_merge/{variant}/{points}.log",
+    benchmark:
+        "<results>/benchmarks/neighbours_merge/{variant}/{points}.tsv"
+    wildcard_constraints:
+        points=views.one_of(views.searched_in_blocks(EXPERIMENT)),
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=neighbours_merge_job,
+    script:
+        "../scripts/neighbours_merge.py"
 
 
 rule dimension:
@@ -41,3 +91,60 @@ rule dimension:
         job=dimension_job,
     script:
         "../scripts/dimension.py"
+
+
+rule scale:
+    """Intrinsic dimension at several numbers of points, or on another support."""
+    input:
+        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
+        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+    output:
+        table="<results>/{experiment}/variants/{variant}/{points}/scale.csv",
+    log:
+        "<results>/logs/scale/{experiment}/{variant}/{points}.log",
+    benchmark:
+        "<results>/benchmarks/scale/{experiment}/{variant}/{points}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=scale_job,
+    script:
+        "../scripts/scale.py"
+
+
+rule costly:
+    """Estimators that are too costly for a whole sample, on its first points."""
+    input:
+        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
+        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+    output:
+        table="<results>/{experiment}/variants/{variant}/{points}/costly.csv",
+    log:
+        "<results>/logs/costly/{experiment}/{variant}/{points}.log",
+    benchmark:
+        "<results>/benchmarks/costly/{experiment}/{variant}/{points}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=costly_job,
+    script:
+        "../scripts/costly.py"
+
+
+rule jacobian:
+    """The exact local rank of one variant's encoder, where no sample can be too coarse."""
+    input:
+        checkpoint="<results>/variants/{variant}/checkpoint.safetensors",
+        points="<results>/data/points/{points}.zarr",
+    output:
+        table="<results>/{experiment}/variants/{variant}/{points}/jacobian.csv",
+    log:
+        "<results>/logs/jacobian/{experiment}/{variant}/{points}.log",
+    benchmark:
+        "<results>/benchmarks/jacobian/{experiment}/{variant}/{points}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=jacobian_job,
+    script:
+        "../scripts/jacobian.py"

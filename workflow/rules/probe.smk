@@ -4,13 +4,7 @@
 rule probe:
     """Scores of every task, split and head, and the dimension of the heads' activations."""
     input:
-        embeddings=f"<results>/variants/{{variant}}/{EXPERIMENT.task_points}/embeddings.zarr",
-        manifest=f"<results>/variants/{{variant}}/{EXPERIMENT.task_points}/embeddings.json",
-        labels=expand(
-            "<results>/data/labels/{task}/{points}.zarr",
-            task=EXPERIMENT.tasks,
-            points=EXPERIMENT.task_points,
-        ),
+        unpack(probe_inputs),
     output:
         probe="<results>/{experiment}/variants/{variant}/probe.csv",
         activation="<results>/{experiment}/variants/{variant}/activation.csv",

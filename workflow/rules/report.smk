@@ -101,8 +101,13 @@ rule figure_performance:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=figure_job("performance", estimator="fishers", split="blocks", heads=["mlp"]),
-        caption=caption(split="blocks", head="mlp"),
+        job=figure_job(
+            "performance",
+            **measure_of(EXPERIMENT.shown["estimator"]),
+            split=EXPERIMENT.shown["split"],
+            heads=[EXPERIMENT.shown["head"]],
+        ),
+        caption=caption(split=EXPERIMENT.shown["split"], head=EXPERIMENT.shown["head"]),
     script:
         "../scripts/figure.py"
 
@@ -129,8 +134,14 @@ rule figure_activation:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=figure_job("performance", estimator="twonn", split="blocks", heads=["mlp"], space="activation"),
-        caption=caption(split="blocks", head="mlp"),
+        job=figure_job(
+            "performance",
+            **measure_of(EXPERIMENT.settings.get("activation_estimator")),
+            split=EXPERIMENT.shown["split"],
+            heads=[EXPERIMENT.shown["head"]],
+            space="activation",
+        ),
+        caption=caption(split=EXPERIMENT.shown["split"], head=EXPERIMENT.shown["head"]),
     script:
         "../scripts/figure.py"
 
@@ -157,8 +168,8 @@ rule figure_heads:
         job=figure_job(
             "heads",
             level="within",
-            heads={"linear": ["ridge", "logistic"], "MLP": ["mlp"]},
-            splits=["random", "blocks"],
+            heads=kinds_of_heads(),
+            splits=list(EXPERIMENT.splits),
         ),
         caption=caption(level="within"),
     script:
@@ -185,8 +196,13 @@ rule figure_gap:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=figure_job("gap", heads=["mlp"]),
-        caption=caption(head="mlp"),
+        job=figure_job(
+            "gap",
+            heads=[EXPERIMENT.shown["head"]],
+            optimistic=EXPERIMENT.shown["optimistic_split"],
+            honest=EXPERIMENT.shown["split"],
+        ),
+        caption=caption(head=EXPERIMENT.shown["head"]),
     script:
         "../scripts/figure.py"
 
@@ -237,6 +253,56 @@ rule figure_local_maps:
         "../../envs/environment.yaml"
     params:
         job=figure_job("local_maps"),
+        caption=caption(),
+    script:
+        "../scripts/figure.py"
+
+
+rule figure_scale:
+    """ID against the number of points, the neighbours and the support."""
+    input:
+        unpack(scale_tables),
+    output:
+        report(
+            "<results>/{experiment}/figures/scale.png",
+            caption="../report/scale.rst",
+            category="Dimension",
+            labels={"figure": "ID against scale"},
+        ),
+        "<results>/{experiment}/figures/scale.svg",
+    log:
+        "<results>/logs/figure/{experiment}/scale.log",
+    benchmark:
+        "<results>/benchmarks/figure/{experiment}/scale.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=figure_job("scale"),
+        caption=caption(),
+    script:
+        "../scripts/figure.py"
+
+
+rule figure_table1:
+    """What was measured beside the paper's Table 1."""
+    input:
+        table1="<results>/{experiment}/tables/table1.csv",
+    output:
+        report(
+            "<results>/{experiment}/figures/table1.png",
+            caption="../report/table1.rst",
+            category="Dimension",
+            labels={"figure": "Beside the paper's Table 1"},
+        ),
+        "<results>/{experiment}/figures/table1.svg",
+    log:
+        "<results>/logs/figure/{experiment}/table1.log",
+    benchmark:
+        "<results>/benchmarks/figure/{experiment}/table1.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        job=figure_job("table1"),
         caption=caption(),
     script:
         "../scripts/figure.py"

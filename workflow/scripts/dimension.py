@@ -1,6 +1,7 @@
 """Global and local intrinsic dimension of one embedding."""
 
 from earthdim import artefacts, runtime
+from earthdim.estimators import Evidence
 from earthdim.measure import local_map, measure
 from earthdim.neighbours import Graph, prepare
 
@@ -12,7 +13,7 @@ embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings")
 neighbours = artefacts.open_store(snakemake.input.neighbours, "neighbours")
 prepared = prepare(embeddings["embedding"].values)
 graph = Graph(neighbours["distance"].values, neighbours["index"].values)
-rows, pointwise = measure(prepared, graph, config["estimators"])
+rows, pointwise = measure(Evidence(prepared, graph), config["estimators"], config["subsampling"])
 name = config["local_estimator"]
 k = config["estimators"][name]["k"]
 local = local_map(prepared, pointwise, artefacts.lonlat(embeddings), name, k)
@@ -28,7 +29,5 @@ rows = rows.assign(
     replicate=config["replicate"],
     space="embedding",
 )
-artefacts.write_table(
-    rows.assign(task="", split="", head="", low=None, high=None, interval=""), snakemake.output.table
-)
+artefacts.write_table(rows.assign(task="", split="", head=""), snakemake.output.table)
 log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f}" for row in rows.itertuples()))

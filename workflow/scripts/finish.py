@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
     )
     folder = RESULTS / experiment.name
     report, tables = folder / "report.html", folder / "tables"
-    if not (tables / "correlation.csv").is_file() or (is_current(folder) and not known.fresh):
+    made = all((tables / f"{name}.csv").is_file() for name in views.tables(experiment))
+    if not made or (is_current(folder) and not known.fresh):
         return 0
     written = write_report(report, known.config)
     costs = budget(RESULTS / "benchmarks", views.all_names(experiment))

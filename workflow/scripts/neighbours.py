@@ -6,13 +6,13 @@ from earthdim import artefacts, runtime
 from earthdim.neighbours import knn, prepare
 
 job = snakemake.params.job
+config = job["config"]
 log = runtime.begin(
     snakemake.rule, f"{snakemake.wildcards.variant} {snakemake.wildcards.points}", snakemake.log[0], job
 )
-prepared = prepare(
-    artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])["embedding"].values
-)
-graph = knn(prepared.points, job["config"]["k"])
+embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
+prepared = prepare(embeddings["embedding"].values)
+graph = knn(prepared.points, config["k"], config["memory_mb"] * 2**20, config["device"])
 store = xr.Dataset(
     {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
     coords={"point": ("point", prepared.kept)},

@@ -4,15 +4,22 @@ import numpy as np
 import xarray as xr
 
 from earthdim import artefacts, runtime
-from earthdim.build import target
+from earthdim.build import build, target
 from earthdim.datasets.landmask import is_land
+
+# What a leaf says beside the arguments of its sampler.
+BESIDE = ("_target_", "kind", "n", "seed", "replicate", "dataset", "math_threads")
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.points, snakemake.log[0], job)
 leaf = job["config"]
+arguments = {key: value for key, value in leaf.items() if key not in BESIDE}
+if "inside" in arguments:
+    regions = artefacts.open_store(snakemake.input.dataset, "dataset")
+    arguments["inside"] = build(arguments["inside"], dataset=regions)
 rng = np.random.default_rng([leaf["seed"], leaf["replicate"]])
 lonlat = target(leaf["_target_"])(
-    leaf["n"], rng, is_land(artefacts.open_store(snakemake.input.land, "dataset"))
+    leaf["n"], rng, is_land(artefacts.open_store(snakemake.input.land, "dataset")), **arguments
 )
 points = xr.Dataset(
     {

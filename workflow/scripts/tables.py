@@ -1,20 +1,22 @@
-"""Gather every variant's rows into the experiment's tables."""
+"""Make one of an experiment's tables from rows of its variants, or from another table."""
 
-from earthdim import artefacts, runtime, tables
+from pathlib import Path
+
+from earthdim import artefacts, runtime
+from earthdim.build import target
+
+READERS = {".csv": artefacts.read_table, ".json": artefacts.read_json}
+
+
+def read(source):
+    """Read one file, or each of several."""
+    return READERS[Path(source).suffix](source) if isinstance(source, str) else list(map(read, source))
+
 
 job = snakemake.params.job
-log = runtime.begin(snakemake.rule, snakemake.wildcards.experiment, snakemake.log[0], job)
-facts = job["config"]["variants"]
-summaries = [artefacts.read_json(path) for path in snakemake.input.summaries]
-dimensions = [
-    artefacts.read_table(path) for path in (*snakemake.input.dimensions, *snakemake.input.activations)
-]
-probes = [artefacts.read_table(path) for path in snakemake.input.probes]
-gathered = {
-    "variants": tables.variants_table(facts, summaries),
-    "dimension": tables.dimension_table(facts, dimensions),
-    "probe": tables.probe_table(facts, probes, job["config"]["tasks"]),
-}
-for kind, table in gathered.items():
-    artefacts.write_table(table, snakemake.output[kind], kind)
-    log.info("%s: %d rows", kind, len(table))
+kind = snakemake.wildcards.table
+log = runtime.begin(snakemake.rule, f"{snakemake.wildcards.experiment} {kind}", snakemake.log[0], job)
+inputs = {name: read(source) for name, source in snakemake.input.items()}
+table = target(job["config"]["_target_"])(**inputs, **job["config"]["arguments"])
+artefacts.write_table(table, snakemake.output[0], kind)
+log.info("%d rows", len(table))

@@ -26,24 +26,47 @@ SCHEMA_VERSIONS = {
     "labels": 1,
     "checkpoint": 1,
     "embeddings": 1,
+    "candidates": 1,
     "neighbours": 1,
     "local_dimension": 1,
-    "dimension": 1,
+    "dimension": 2,
+    "scale": 1,
+    "costly": 1,
+    "jacobian": 1,
     "probe": 1,
     "tables": 1,
 }
 
 AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
 
+_DIMENSION = (
+    "variant", *AXES, "points", "n", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation",
+    "value", "low", "high", "interval", "twin_value", "above_ambient", "duplicates_dropped", "library",
+    "library_version",
+)  # fmt: skip
+
 COLUMNS = {
     "variants": (
         "variant", *AXES, "branches", "twin", "family", "ambient_dim", "parameters", "shortest_wavelength_km",
         "nominal_wavelength_km", "val_loss", "val_top1",
     ),
-    "dimension": (
-        "variant", *AXES, "points", "n", "replicate", "space", "task", "split", "head", "estimator", "k",
-        "aggregation", "value", "low", "high", "interval", "twin_value", "above_ambient", "duplicates_dropped",
-        "library", "library_version",
+    "dimension": _DIMENSION,
+    "costly": _DIMENSION,
+    "draws": (
+        "variant", *AXES, "n", "estimator", "k", "aggregation", "draws", "value", "low", "high", "interval",
+        "above_ambient",
+    ),
+    "scale": (
+        "variant", *AXES, "points", "support", "n", "estimator", "k", "aggregation", "value", "low", "high",
+        "interval", "neighbour_radius_km", "above_ambient", "duplicates_dropped", "library", "library_version",
+    ),
+    "jacobian": (
+        "variant", *AXES, "points", "n", "estimator", "k", "aggregation", "value", "low", "high", "interval",
+        "above_ambient", "duplicates_dropped", "library", "library_version",
+    ),
+    "table1": (
+        "name", "kind", "ambient_dim", "estimator", "k", "aggregation", "published", "variant", "value", "low", "high",
+        "interval", "n", "draws", "note",
     ),
     "probe": (
         "variant", *AXES, "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",
@@ -58,7 +81,9 @@ COLUMNS = {
 
 
 # Written as integers although an empty cell makes them floating point in memory.
-INTEGER_COLUMNS = ("seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step")
+INTEGER_COLUMNS = (
+    "seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step", "draws", "ambient_dim",
+)  # fmt: skip
 
 
 class ArtefactError(RuntimeError):

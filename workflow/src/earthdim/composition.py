@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from earthdim.artefacts import write_json
+from earthdim.experiment import Plain
 from earthdim.leaves import ConfigError
 from earthdim.provenance import digest
 
-Plain = dict[str, Any]
 # Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
 MANY = ("estimator", "split", "head")
 # What all experiments share, under names that an override would not change.
-SHARED = ("dataset", "task", "math_threads", "neighbours", "intervals", "weights")
+SHARED = ("dataset", "task", "math_threads", "neighbours", "subsampling", "intervals", "shown", "weights")
 # Groups of the axes; an override says the key alone: `schedule.steps=100`.
 ALONG = ("model", "modality", "schedule")
 

@@ -6,12 +6,13 @@ what was merged; whatever they change gets a name of its own, so that they never
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from earthdim import choices
 from earthdim.artefacts import AXES
-from earthdim.composition import ALONG, LeafStore, Override, Plain, merge, parse_overrides
+from earthdim.composition import ALONG, LeafStore, Override, merge, parse_overrides
+from earthdim.experiment import Experiment, Plain, Variant
 from earthdim.leaves import ConfigError, check_schema, check_target
 from earthdim.provenance import digest, is_installed
 
@@ -26,81 +27,10 @@ AXES_OF_KIND = {
 AXIS_DEFAULTS = {"weights": "trained"}
 # What every draw of points needs.
 LAND_DATASET = "land-mask"
-# What a task's leaf says beside the arguments of its target.
+# What leaves say beside the arguments of their target.
 ESTIMATOR_KEYS = frozenset({"name", "reads", "k", "aggregation"})
+SAMPLE_KEYS = frozenset({"kind", "n", "replicates", "seed", "dataset"})
 TASK_KEYS = frozenset({"about", "kind", "dataset", "leaked_by", "leaked_in_part_by"})
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One encoder of the grid.
-
-    Attributes
-    ----------
-    name : str
-        The tokens of its axes.
-    axes : dict
-        Axis -> leaf or seed; an axis that does not apply is "".
-    config : dict
-        The resolved config: model, weights, seed and, when it is trained, modality and schedule.
-    features : dict
-        Source of the modality -> name of the feature store (trained variants only).
-    branches : tuple of str
-        The experiment's branches that name it.
-    twin : str
-        Name of its untrained twin in the same experiment, or "".
-    """
-
-    name: str
-    axes: Plain
-    config: Plain
-    features: dict[str, str] = field(default_factory=dict)
-    branches: tuple[str, ...] = ()
-    twin: str = ""
-
-    @property
-    def kind(self) -> str:
-        """trained, untrained or released."""
-        return self.config["weights"]["kind"]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A resolved experiment: everything that the rules need, as plain values."""
-
-    name: str
-    settings: Plain
-    variants: dict[str, Variant]
-    points: dict[str, Plain]
-    sample_points: tuple[str, ...]
-    task_points: str
-    features: dict[str, Plain]
-    datasets: dict[str, Plain]
-    estimators: dict[str, Plain]
-    tasks: dict[str, Plain]
-    splits: dict[str, Plain]
-    heads: dict[str, Plain]
-    statistics: Plain
-    neighbours: Plain
-    intervals: Plain
-    math_threads: int
-
-    def branch(self, name: str | None) -> list[Variant]:
-        """The variants of one branch.
-
-        Raises
-        ------
-        ConfigError
-            If no branch is named, or the experiment has none of that name.
-        """
-        known = list(self.settings["branches"])
-        if name is None:
-            raise ConfigError(
-                f"branch: say which one: --config branch=NAME; {self.name} has {', '.join(known)}"
-            )
-        if name not in known:
-            raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
-        return [variant for variant in self.variants.values() if name in variant.branches]
 
 
 def resolve(
@@ -154,47 +84,118 @@ class _Resolver:
     def experiment(self) -> Experiment:
         settings = self.settings
         root = self.store.root()
-        threads = root["math_threads"]
-        if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-            raise ConfigError(f"math_threads: {threads!r} is not a positive number of threads")
+        check_schema(root, SCHEMAS / "config.schema.yaml", "config")
+        depth, threads = root["neighbours"]["k"], root["math_threads"]
         points: dict[str, Plain] = {}
         sample_points = self._points("sample", settings["sample"], points)
-        (task_points, *_) = self._points("task_sample", settings["task_sample"], points)
-        tasks = self._many("task", settings["tasks"], beside=TASK_KEYS)
+        estimators = self._estimators(depth)
+        n, halves = points[sample_points[0]]["n"], root["subsampling"]
+        choices.check_reach(settings["estimators"], estimators, n, "sample.n", halves)
+        probing = self._probing(points)
         features: dict[str, Plain] = {}
-        datasets: dict[str, Plain] = {}
         variants = self._variants(threads, features, points)
-        for source in features.values():
-            self._dataset(
-                source["config"]["dataset"], f"modality.sources.{source['source']}.dataset", datasets
-            )
-        for name, task in tasks.items():
-            self._dataset(task["dataset"], f"task.{name}.dataset", datasets)
-        for name in (LAND_DATASET, *settings["datasets"]):
-            self._dataset(name, f"{self.key}.datasets", datasets)
-        statistics = self._over(
-            self.store.get("statistics", settings["statistics"], f"{self.key}.statistics"), ()
-        )
+        known = (points, sample_points[0], estimators, variants)
+        optional = {
+            "scale": self._scale(*known, halves),
+            "costly": self._costly(*known),
+            "jacobian": self._jacobian(*known),
+        }
+        datasets = self._datasets(features, probing["tasks"], points)
+        shown = {**root["shown"], **settings.get("shown", {})}
+        choices.check_figures(settings, variants, datasets, shown, self.key)
         resolved = {
             "settings": settings,
             "variants": variants,
             "points": points,
             "sample_points": sample_points,
-            "task_points": task_points,
             "features": features,
             "datasets": datasets,
-            "estimators": self._estimators(root["neighbours"]["k"]),
-            "tasks": tasks,
-            "splits": self._many("split", settings["splits"]),
-            "heads": self._many(
-                "head", sorted({head for heads in settings["heads"].values() for head in heads})
-            ),
-            "statistics": statistics["statistics"],
+            "estimators": estimators,
+            **probing,
+            **optional,
+            "shown": shown,
             "neighbours": root["neighbours"],
+            "subsampling": halves,
             "intervals": root["intervals"],
             "math_threads": threads,
         }
         return Experiment(name=self._experiment_name(resolved), **resolved)
+
+    def _probing(self, points: dict[str, Plain]) -> Plain:
+        """Tasks, splits, heads, the points of the tasks and the correlation; all empty where there are no tasks."""
+        settings = self.settings
+        if not choices.probing(settings, self.key):
+            return {"task_points": "", "tasks": {}, "splits": {}, "heads": {}, "statistics": {}}
+        (task_points, *_) = self._points("task_sample", settings["task_sample"], points)
+        heads = sorted({head for heads in settings["heads"].values() for head in heads})
+        statistics = self.store.get("statistics", settings["statistics"], f"{self.key}.statistics")
+        return {
+            "task_points": task_points,
+            "tasks": self._many("task", settings["tasks"], "tasks", TASK_KEYS),
+            "splits": self._many("split", settings["splits"], "splits"),
+            "heads": self._many("head", heads, "heads"),
+            "statistics": self._over(statistics, ())["statistics"],
+        }
+
+    def _datasets(
+        self, features: Mapping[str, Plain], tasks: Mapping[str, Plain], points: Mapping[str, Plain]
+    ) -> dict[str, Plain]:
+        """The data sets behind features, labels and points, and those that the experiment names for their own sake."""
+        wanted = [
+            (source["config"]["dataset"], f"modality.sources.{source['source']}.dataset")
+            for source in features.values()
+        ]
+        wanted += [(task["dataset"], f"task.{name}.dataset") for name, task in tasks.items()]
+        wanted += [(leaf["dataset"], "sample.dataset") for leaf in points.values() if "dataset" in leaf]
+        wanted += [(name, f"{self.key}.datasets") for name in (LAND_DATASET, *self.settings["datasets"])]
+        return {name: self._dataset(name, key) for name, key in wanted}
+
+    def _scale(
+        self,
+        points: dict[str, Plain],
+        sample: str,
+        estimators: Plain,
+        variants: Mapping[str, Variant],
+        halves: Plain,
+    ) -> Plain:
+        chosen, key = self.settings.get("scale"), f"{self.key}.scale"
+        if chosen is None:
+            return {}
+        sizes = {sample: self._sizes(chosen["sizes"], points[sample]["n"], f"{key}.sizes")}
+        for name in chosen["supports"]:
+            (support, *_) = self._points("scale.supports", name, points)
+            if support in sizes:
+                raise ConfigError(f"{key}.supports: {name!r} is named already, or is the sample itself")
+            sizes[support] = [points[support]["n"]]
+        for numbers in sizes.values():
+            choices.check_reach(chosen["estimators"], estimators, numbers[0], f"{key}.sizes", halves)
+        names = choices.chosen_variants(chosen["branches"], variants, key)
+        return {"variants": names, "sizes": sizes, "estimators": chosen["estimators"]}
+
+    def _costly(
+        self, points: dict[str, Plain], sample: str, estimators: Plain, variants: Mapping[str, Variant]
+    ) -> Plain:
+        chosen, key = self.settings.get("costly"), f"{self.key}.costly"
+        if chosen is None:
+            return {}
+        (n,) = self._sizes([chosen["n"]], points[sample]["n"], f"{key}.n")
+        choices.check_reach(chosen["estimators"], estimators, n, f"{key}.n")
+        names = choices.chosen_variants(chosen["branches"], variants, key)
+        return {"variants": names, "n": n, "estimators": chosen["estimators"]}
+
+    def _jacobian(
+        self, points: dict[str, Plain], sample: str, estimators: Plain, variants: Mapping[str, Variant]
+    ) -> Plain:
+        chosen, key = self.settings.get("jacobian"), f"{self.key}.jacobian"
+        if chosen is None:
+            return {}
+        (n,) = self._sizes([chosen["n"]], points[sample]["n"], f"{key}.n")
+        return {"variants": choices.chosen_variants(chosen["branches"], variants, key), "n": n}
+
+    def _sizes(self, sizes: Sequence[int], n: int, key: str) -> list[int]:
+        """Numbers of points, of which overrides may have left the sample fewer."""
+        plain = self.plain and self.plain.points[self.plain.sample_points[0]]["n"]
+        return choices.sizes_within(sizes, n, max(n, plain or 0), key)
 
     def _experiment_name(self, resolved: Plain) -> str:
         if self.plain is None or all(getattr(self.plain, key) == value for key, value in resolved.items()):
@@ -220,40 +221,32 @@ class _Resolver:
         return self._over(plain, (group, name)), plain
 
     def _many(
-        self, group: str, names: Sequence[str], beside: frozenset[str] = frozenset()
+        self, group: str, names: Sequence[str], key: str, beside: frozenset[str] = frozenset()
     ) -> dict[str, Plain]:
         result = {}
         for name in names:
-            leaf, _ = self._leaf(group, name, f"{self.key}.{group}s")
+            leaf, _ = self._leaf(group, name, f"{self.key}.{key}")
             check_schema(leaf, SCHEMAS / f"{group}.schema.yaml", f"{group}.{name}")
             check_target(leaf, f"{group}.{name}", beside)
             result[name] = leaf
         return result
 
     def _estimators(self, depth: int) -> dict[str, Plain]:
-        """The estimators that the experiment names, none of which looks further than the graphs go."""
-        named = [*self.settings["estimators"], self.settings["local_estimator"]]
-        leaves = self._many("estimator", [*named, self.settings["activation_estimator"]], ESTIMATOR_KEYS)
-        local, activation = (leaves[self.settings[f"{role}_estimator"]] for role in ("local", "activation"))
-        if (
-            self.settings["local_estimator"] not in self.settings["estimators"]
-            or local["reads"] != "neighbours"
-        ):
-            raise ConfigError(f"{self.key}.local_estimator: must be one of estimators that reads neighbours")
-        if activation["reads"] == "points":
-            raise ConfigError(f"{self.key}.activation_estimator: must read neighbours or distances")
-        for name, leaf in leaves.items():
-            if leaf["reads"] != "points" and leaf["k"] > depth:
-                raise ConfigError(
-                    f"estimator.{name}.k: {leaf['k']} is above neighbours.k = {depth} of config.yaml"
-                )
+        """All estimators that the experiment names, none of which looks further than the graphs go."""
+        leaves: dict[str, Plain] = {}
+        for part, names in choices.estimator_lists(self.settings).items():
+            leaves |= self._many("estimator", names, part, ESTIMATOR_KEYS)
+        choices.check_estimators(self.settings, leaves, depth, self.key)
         return leaves
 
     def _points(self, role: str, name: str, points: dict[str, Plain]) -> tuple[str, ...]:
         plain = self.store.get("sample", name, f"{self.key}.{role}")["sample"]
         leaf = self._over(plain, (role,))
         check_schema(leaf, SCHEMAS / "sample.schema.yaml", role)
-        check_target(leaf, role, frozenset({"kind", "n", "replicates", "seed"}))
+        check_target(leaf, role, SAMPLE_KEYS)
+        if "inside" in leaf:
+            # The region is built where its data set is at hand, which its leaf does not say.
+            check_target(leaf["inside"], f"{role}.inside")
         if leaf["n"] < self.store.root()["neighbours"]["k"] + 2:
             raise ConfigError(f"{role}.n: {leaf['n']} points are too few for neighbours.k of config.yaml")
         names = []
@@ -270,7 +263,7 @@ class _Resolver:
         if names.setdefault(name, config) != config:
             raise ConfigError(f"{key}: the name {name!r} would stand for two different configs")
 
-    def _dataset(self, name: str, key: str, datasets: dict[str, Plain]) -> str:
+    def _dataset(self, name: str, key: str) -> Plain:
         leaf = self.store.get("dataset", name, key)["dataset"]
         check_schema(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
         check_target(leaf, f"dataset.{name}", frozenset({"about"}))
@@ -279,8 +272,7 @@ class _Resolver:
         for package in leaf["about"]["package"].split():
             if not is_installed(package):
                 raise ConfigError(f"dataset.{name}.about.package: {package} is not installed")
-        datasets.setdefault(name, leaf)
-        return name
+        return leaf
 
     def _variants(
         self, threads: int, features: dict[str, Plain], points: dict[str, Plain]
@@ -295,8 +287,8 @@ class _Resolver:
                         f"{self.key}.branches.{branch}: the name {variant.name!r} would stand for two different configs"
                     )
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
-                made[variant.name] = _with(known, branches=branches)
-        return {name: _with(variant, twin=_twin_of(variant, made)) for name, variant in made.items()}
+                made[variant.name] = replace(known, branches=branches)
+        return {name: replace(variant, twin=_twin_of(variant, made)) for name, variant in made.items()}
 
     def _cells(self, branch: str, axes: Mapping[str, list]) -> Iterator[Plain]:
         key = f"{self.key}.branches.{branch}"
@@ -421,10 +413,6 @@ def _check_schedule(schedule: Plain) -> None:
         raise ConfigError(
             f"schedule.batch: {schedule['batch']} is more than the {schedule['locations']} locations"
         )
-
-
-def _with(variant: Variant, **changes: Any) -> Variant:
-    return Variant(**{**vars(variant), **changes})
 
 
 def _twin_of(variant: Variant, variants: Mapping[str, Variant]) -> str:

@@ -7,9 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from earthdim.estimators import estimate, library
+from earthdim.estimators import Estimate, Evidence, estimate, library
+from earthdim.estimators.estimate import READS
 from earthdim.geo import neighbour_radius_km
-from earthdim.neighbours import Graph, Prepared, knn, prepare
+from earthdim.neighbours import Prepared, knn, prepare
+from earthdim.uncertainty import Interval, half_samples, subsampling_interval
+
+ROW_COLUMNS = (
+    "estimator", "k", "aggregation", "value", "low", "high", "interval", "above_ambient", "duplicates_dropped",
+    "library", "library_version",
+)  # fmt: skip
+"""What tables say of one estimate."""
+
+ROW_TYPES = {"k": "Int64", "low": "float64", "high": "float64"}
+"""The columns that may be empty, with the type that they have even where all their cells are."""
 
 
 @dataclass(frozen=True)
@@ -35,50 +46,99 @@ class LocalDimension:
 
 
 def measure(
-    prepared: Prepared, graph: Graph, estimators: Mapping[str, Mapping[str, Any]]
+    evidence: Evidence,
+    estimators: Mapping[str, Mapping[str, Any]],
+    subsampling: Mapping[str, int] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Run every estimator on one embedding.
 
     Parameters
     ----------
-    prepared : Prepared
-        The embedding's distinct rows, centred and rescaled.
-    graph : Graph
-        Its exact kNN graph.
+    evidence : Evidence
+        The embedding's distinct rows, centred and rescaled, and their exact kNN graph.
     estimators : mapping
         Name -> leaf of config/estimator.
+    subsampling : mapping, optional
+        How the interval of an estimator without one of its own is made: `draws` half samples from `seed` (see
+        `earthdim.uncertainty`), with at most `up_to` points where that is given. Otherwise there is none.
 
     Returns
     -------
     rows : DataFrame
-        One row an estimator, with the columns of dimension.csv that belong to it.
+        One row an estimator, with the columns of dimension.csv that belong to it; low, high and interval are empty
+        where there is no interval.
     local : dict
-        Estimator -> pointwise values (m,), for the local ones.
+        Estimator -> pointwise values (m,), for the local ones; always from all points.
 
     Raises
     ------
     EstimateError
         If an estimator fails or gives what no dimension can be.
+    ValueError
+        If half samples are too small for an estimator's k.
     """
-    rows, local = [], {}
-    for name, leaf in estimators.items():
-        result = estimate(leaf, prepared.points, graph)
-        made_by, version = library(leaf)
-        rows.append(
-            {
-                "estimator": leaf.get("name", name),
-                "k": leaf["k"],
-                "aggregation": leaf["aggregation"],
-                "value": result.value,
-                "above_ambient": result.above_ambient,
-                "duplicates_dropped": prepared.duplicates_dropped,
-                "library": made_by,
-                "library_version": version,
-            }
-        )
-        if result.local is not None:
-            local[name] = result.local
-    return pd.DataFrame(rows).astype({"k": "Int64"}), local
+    results = {name: estimate(leaf, evidence) for name, leaf in estimators.items()}
+    intervals = {}
+    if subsampling is not None and len(evidence.prepared.points) <= subsampling.get("up_to", np.inf):
+        without = {name: leaf for name, leaf in estimators.items() if not results[name].interval}
+        intervals = _subsampled(evidence, without, results, subsampling)
+    dropped = evidence.prepared.duplicates_dropped
+    rows = [
+        _row(name, leaf, intervals.get(name, results[name]), results[name].above_ambient, dropped)
+        for name, leaf in estimators.items()
+    ]
+    local = {name: result.local for name, result in results.items() if result.local is not None}
+    return pd.DataFrame(rows).astype(ROW_TYPES), local
+
+
+def _row(
+    name: str,
+    leaf: Mapping[str, Any],
+    found: Estimate | Interval,
+    above_ambient: bool,
+    duplicates_dropped: int,
+) -> dict[str, Any]:
+    """What a table says of one estimate."""
+    made_by, version = library(leaf)
+    return {
+        "estimator": leaf.get("name", name),
+        "k": leaf["k"],
+        "aggregation": leaf["aggregation"],
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "interval": found.interval,
+        "above_ambient": above_ambient,
+        "duplicates_dropped": duplicates_dropped,
+        "library": made_by,
+        "library_version": version,
+    }
+
+
+def graph_depth(estimators: Mapping[str, Mapping[str, Any]]) -> int:
+    """The largest k that an estimator reads off the graph; 1 where none reads it."""
+    return max((leaf["k"] for leaf in estimators.values() if READS[leaf["reads"]].of_graph), default=1)
+
+
+def _subsampled(
+    evidence: Evidence,
+    estimators: Mapping[str, Mapping[str, Any]],
+    results: Mapping[str, Estimate],
+    subsampling: Mapping[str, int],
+) -> dict[str, Interval]:
+    """The interval of each estimator from half samples, which all of them share."""
+    if not estimators:
+        return {}
+    halves: dict[str, list[float]] = {name: [] for name in estimators}
+    drawn = half_samples(evidence, graph_depth(estimators), subsampling["draws"], subsampling["seed"])
+    for number, half in enumerate(drawn):
+        for name, leaf in estimators.items():
+            try:
+                halves[name].append(estimate(leaf, half).value)
+            except ValueError as error:
+                raise type(error)(f"half sample {number}: {error}") from error
+    n = len(evidence.prepared.points)
+    return {name: subsampling_interval(results[name].value, values, n) for name, values in halves.items()}
 
 
 def local_map(
@@ -132,7 +192,7 @@ def measure_activations(
         for number, fold in enumerate(folds):
             try:
                 prepared = prepare(fold)
-                result = estimate(leaf, prepared.points, knn(prepared.points, leaf["k"]))
+                result = estimate(leaf, Evidence(prepared, knn(prepared.points, leaf["k"])))
             except ValueError as error:
                 raise type(error)(
                     f"activations of {task}, {split}, {head}, fold {number}: {error}"
@@ -140,39 +200,8 @@ def measure_activations(
             values.append(result.value)
             dropped += prepared.duplicates_dropped
             above |= result.above_ambient
-        made_by, version = library(leaf)
-        rows.append(
-            {
-                "task": task,
-                "split": split,
-                "head": head,
-                # What one estimate saw: folds are measured apart.
-                "n": round(np.mean([len(fold) for fold in folds])),
-                "estimator": name,
-                "k": leaf["k"],
-                "aggregation": leaf["aggregation"],
-                "value": float(np.mean(values)),
-                "low": min(values),
-                "high": max(values),
-                "interval": f"range of {len(values)} folds",
-                "above_ambient": above,
-                "duplicates_dropped": dropped,
-                "library": made_by,
-                "library_version": version,
-            }
-        )
-    columns = [
-        "task",
-        "split",
-        "head",
-        "n",
-        "estimator",
-        "k",
-        "aggregation",
-        "value",
-        "low",
-        "high",
-        "interval",
-    ]
-    columns += ["above_ambient", "duplicates_dropped", "library", "library_version"]
-    return pd.DataFrame(rows, columns=columns).astype({"k": "Int64"})
+        found = Interval(float(np.mean(values)), min(values), max(values), f"range of {len(values)} folds")
+        # n: what one estimate saw; folds are measured apart.
+        of = {"task": task, "split": split, "head": head, "n": round(np.mean([len(fold) for fold in folds]))}
+        rows.append({**of, **_row(name, leaf, found, above, dropped)})
+    return pd.DataFrame(rows, columns=["task", "split", "head", "n", *ROW_COLUMNS]).astype(ROW_TYPES)

@@ -53,7 +53,7 @@ def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFr
         What was measured, with the columns variant, points, replicate and space; rows on activations name their
         task, split and head too.
     """
-    table = _with_axes(facts, rows)
+    table = measured_table(facts, rows)
     key = ["points", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation"]
     # Where an estimator has no k, the cell is empty, and empty cells do not find each other.
     table["k"] = table["k"].fillna(0)
@@ -69,14 +69,17 @@ def probe_table(
     tasks: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> pd.DataFrame:
     """All scores, each marked where the variant's modality leaks the task's variable."""
-    table = _with_axes(facts, rows)
+    table = measured_table(facts, rows)
     sources = {fact["variant"]: fact["sources"] for fact in facts}
     marks = [leaked(sources[row.variant], tasks[row.task]) for row in table.itertuples()]
     return table.assign(leaked=marks)
 
 
-def _with_axes(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One table of all rows; the axes come from the grid, never from a name."""
+def measured_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One table of all rows of a measurement, each with the axes of its variant.
+
+    The axes come from the grid, never from a name.
+    """
     axes = pd.DataFrame(facts)[["variant", *AXES]]
     table = pd.concat([part for part in rows if len(part)], ignore_index=True)
     for column in ("task", "split", "head", "interval"):

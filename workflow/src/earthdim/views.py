@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from earthdim.grid import Experiment, Variant
+from earthdim.choices import neighbours_of
+from earthdim.experiment import Experiment, Variant
 from earthdim.leaves import ConfigError
 
 LAND_AREA_KM2 = 1.48e8
@@ -52,6 +53,36 @@ def one_a_resolution(experiment: Experiment) -> list[str]:
     return list(first.values())
 
 
+def gathered(experiment: Experiment) -> list[str]:
+    """Names of the tables of an experiment that are made from its variants' rows."""
+    optional = {
+        "probe": experiment.tasks,
+        "draws": len(experiment.sample_points) > 1,
+        "scale": experiment.scale,
+        "costly": experiment.costly,
+        "jacobian": experiment.jacobian,
+        "table1": "table1" in experiment.settings.get("compare", []),
+    }
+    return ["variants", "dimension", *(name for name, wanted in optional.items() if wanted)]
+
+
+def tables(experiment: Experiment) -> list[str]:
+    """Names of all tables of an experiment."""
+    correlated = ["correlation", "correlation_families", "correlation_summary"] if experiment.tasks else []
+    return ["datasets", *gathered(experiment), *correlated]
+
+
+def searched_in_blocks(experiment: Experiment) -> list[str]:
+    """Names of the point sets whose graphs several jobs search together."""
+    least = experiment.neighbours["blocks_from"]
+    return [name for name, points in experiment.points.items() if points["n"] >= least]
+
+
+def searched_at_once(experiment: Experiment) -> list[str]:
+    """Names of the point sets whose graphs are one job each."""
+    return sorted(set(experiment.points) - set(searched_in_blocks(experiment)))
+
+
 def all_names(experiment: Experiment) -> set[str]:
     """Every name that stands in the paths of an experiment's jobs."""
     kinds = (
@@ -60,6 +91,8 @@ def all_names(experiment: Experiment) -> set[str]:
         experiment.features,
         experiment.datasets,
         experiment.tasks,
+        tables(experiment),
+        map(str, range(experiment.neighbours["blocks"])),
     )
     return {experiment.name, *experiment.settings["figures"], *itertools.chain(*kinds)}
 
@@ -74,7 +107,7 @@ def radii(experiment: Experiment) -> str:
     words: dict[int, list[str]] = {}
     for name in experiment.settings["estimators"]:
         leaf = experiment.estimators[name]
-        if leaf["reads"] != "points":
+        if neighbours_of(leaf):
             words.setdefault(leaf["k"], []).append(leaf.get("name", name))
     reach = {k: math.sqrt(k * LAND_AREA_KM2 / (math.pi * n)) for k in sorted(words)}
     return ", ".join(f"{reach[k]:,.0f} km ({', '.join(words[k])}, k = {k})" for k in reach)

@@ -1,5 +1,7 @@
-"""Estimators of intrinsic dimension: classes of scikit-dimension, fed with one graph and judged alike."""
+"""Estimators of intrinsic dimension: one leaf each, fed from one graph and one spectrum, and judged alike."""
 
-from earthdim.estimators.estimate import Estimate, EstimateError, estimate, library, local_dimension
+from earthdim.estimators.estimate import Estimate, EstimateError, estimate, library
+from earthdim.estimators.evidence import Evidence
+from earthdim.estimators.spectrum import Spectrum
 
-__all__ = ["Estimate", "EstimateError", "estimate", "library", "local_dimension"]
+__all__ = ["Estimate", "EstimateError", "Evidence", "Spectrum", "estimate", "library"]

@@ -1,18 +1,30 @@
 """One way to run every estimator: built from its leaf, given what it reads, refused when it makes no sense.
 
-An estimator's leaf names a class with the contract of scikit-dimension (`fit`, `dimension_` and, where it
-is local, `dimension_pw_`), its arguments, and keys of our own:
+An estimator's leaf names a class with the contract of scikit-dimension (`fit`, then `dimension_` or, where it is local,
+`dimension_pw_`), its arguments, and keys of our own:
 
 ``reads``
-    ``neighbours``: the points with the `k` nearest neighbours of each (a local estimator);
-    ``distances``: the distances to the `k` nearest neighbours alone; ``points``: the points alone.
+    What the class is fitted to:
+
+    ==============  ===================================================================================
+    ``neighbours``  the points with the `k` nearest neighbours of each (scikit-dimension's local classes)
+    ``distances``   the distances to the `k` nearest neighbours alone
+    ``graph``       the points and the whole graph (classes of ours)
+    ``points``      the points alone
+    ``spectrum``    the `Spectrum` of the points (classes of ours)
+    ``variances``   the principal variances of the points, and their number as the argument `n_samples`
+                    (scikit-dimension's lPCA)
+    ==============  ===================================================================================
 ``k``
-    The number of neighbours that are read. With ``points`` it is null, or an argument of the class.
+    The number of neighbours that are read. With ``graph`` it is an argument of the class too; with ``points``,
+    ``spectrum`` and ``variances`` it is null, or an argument of the class.
 ``name``
     What tables call it, where that is not the leaf's own name: one estimator at several k.
 ``aggregation``
     How the pointwise values of a local estimator become one: ``harmonic-mean``, ``mean`` or ``median``.
     ``global`` where the estimator gives one value by itself.
+
+A class that knows the interval of its own value has it as `interval_`: low, high, and how it was made.
 
 References
 ----------
@@ -21,7 +33,7 @@ for intrinsic dimension estimation, Entropy 23, 1368.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -29,12 +41,10 @@ from typing import Any
 import numpy as np
 
 from earthdim.build import build
-from earthdim.neighbours import Graph
+from earthdim.estimators.evidence import Evidence
 
 OWN_KEYS = ("reads", "k", "aggregation")
 NAME = "name"
-
-READS = ("neighbours", "distances", "points")
 
 AGGREGATIONS = {
     "harmonic-mean": lambda local: 1 / np.mean(1 / local),
@@ -69,85 +79,110 @@ class Estimate:
         Shape (m,), float64: the value at each point, not judged. None where the estimator is global.
     above_ambient : bool
         Whether `value` exceeds the number of columns along which the points vary.
+    low, high : float or None
+        The ends of the estimator's own interval, where it has one.
+    interval : str
+        How that interval was made; empty where there is none.
     """
 
     value: float
     local: np.ndarray | None
     above_ambient: bool
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
 
 
-def estimate(leaf: Mapping[str, Any], points: np.ndarray, graph: Graph) -> Estimate:
+@dataclass(frozen=True)
+class _Reading:
+    """What one value of `reads` means.
+
+    Attributes
+    ----------
+    fit : callable
+        Fits an estimator to its part of the evidence; takes the estimator, k and the evidence.
+    aggregations : tuple of str
+        Those that a leaf may name.
+    of_graph : bool
+        Whether `k` counts neighbours of the graph.
+    k_argument : bool
+        Whether a `k` that is not null is handed to the class.
+    filled : callable
+        Arguments that only the evidence knows.
+    """
+
+    fit: Callable[[Any, Any, Evidence], Any]
+    aggregations: tuple[str, ...]
+    of_graph: bool
+    k_argument: bool
+    filled: Callable[[Evidence], dict[str, Any]] = lambda evidence: {}
+
+
+def _fit_neighbours(estimator: Any, k: int, evidence: Evidence) -> None:
+    # scikit-dimension reads every column that it is given; n_neighbors only keeps it from warning of its own default.
+    arrays = (evidence.graph.distance[:, :k], evidence.graph.index[:, :k])
+    estimator.fit(evidence.prepared.points, precomputed_knn_arrays=arrays, n_neighbors=k)
+
+
+READS = {
+    "neighbours": _Reading(_fit_neighbours, tuple(AGGREGATIONS), True, False),
+    "distances": _Reading(
+        lambda e, k, evidence: e.fit(evidence.graph.distance[:, :k]), (GLOBAL,), True, False
+    ),
+    "graph": _Reading(
+        lambda e, k, evidence: e.fit(evidence.prepared.points, evidence.graph),
+        (*AGGREGATIONS, GLOBAL),
+        True,
+        True,
+    ),
+    "points": _Reading(lambda e, k, evidence: e.fit(evidence.prepared.points), (GLOBAL,), False, True),
+    "spectrum": _Reading(lambda e, k, evidence: e.fit(evidence.spectrum), (GLOBAL,), False, True),
+    "variances": _Reading(
+        lambda e, k, evidence: e.fit(evidence.spectrum.variances),
+        (GLOBAL,),
+        False,
+        True,
+        lambda evidence: {"n_samples": evidence.spectrum.n},
+    ),
+}
+
+
+def estimate(leaf: Mapping[str, Any], evidence: Evidence) -> Estimate:
     """Estimate the intrinsic dimension of points.
 
     Parameters
     ----------
     leaf : mapping
         An estimator of config/estimator.
-    points : numpy.ndarray
-        Shape (m, d), the points of a :class:`earthdim.neighbours.Prepared`.
-    graph : earthdim.neighbours.Graph
-        The graph of `points`, with at least as many neighbours as the leaf's `k`.
+    evidence : Evidence
+        The points, and their graph with at least as many neighbours as the leaf's `k`.
 
     Raises
     ------
     ValueError
-        If the leaf is not an estimator's, or the graph does not fit it or the points.
+        If the leaf is not an estimator's, or the graph does not fit it.
     EstimateError
         If the estimator fails, or its value is not finite, not positive, or above 1.5 times the number of
         columns along which the points vary.
     """
-    _check(leaf, points, graph)
-    name = f"{leaf['_target_']} (k = {leaf['k']}, {leaf['aggregation']})"
-    estimator = _estimator(leaf)
+    _check(leaf, evidence)
+    title = _title(leaf)
+    estimator = _estimator(leaf, evidence)
     # Divisions by zero are how scikit-dimension treats the border of a neighbourhood; the result is judged.
     with np.errstate(all="ignore"):
         try:
-            _fit(estimator, leaf, points, graph)
+            READS[leaf["reads"]].fit(estimator, leaf["k"], evidence)
         except ValueError as error:
-            raise EstimateError(f"{name}: {error}") from error
-        if leaf["reads"] == "neighbours":
-            local = np.asarray(estimator.dimension_pw_, dtype=np.float64)
-            value = float(AGGREGATIONS[leaf["aggregation"]](local))
-        else:
+            raise EstimateError(f"{title}: {error}") from error
+        if leaf["aggregation"] == GLOBAL:
             local = None
-            value = float(estimator.dimension_)
-    return Estimate(value, local, _above_ambient(name, value, int(points.any(axis=0).sum())))
-
-
-def local_dimension(leaf: Mapping[str, Any], points: np.ndarray, graph: Graph, k: int) -> np.ndarray:
-    """Estimate the dimension at every point with a local estimator and a neighbourhood of its own size.
-
-    Parameters
-    ----------
-    leaf : mapping
-        A local estimator of config/estimator; its `k` is replaced.
-    points, graph
-        As :func:`estimate` takes them.
-    k : int
-        The number of neighbours.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (m,), float64, finite.
-
-    Raises
-    ------
-    ValueError
-        If the estimator is not local, or :func:`estimate` refuses its arguments.
-    EstimateError
-        If :func:`estimate` refuses the dimension of the whole, or a point has none.
-    """
-    local = estimate({**leaf, "k": k}, points, graph).local
-    if local is None:
-        raise ValueError(f"reads: {leaf['_target_']} gives no value at each point")
-    failed = np.flatnonzero(~np.isfinite(local))
-    if len(failed):
-        raise EstimateError(
-            f"{leaf['_target_']} (k = {k}) is not finite at {len(failed)} of {len(local)} points, "
-            f"the first of them {failed[0]}"
-        )
-    return local
+            value = float(_result(estimator, "dimension_", title))
+        else:
+            local = np.asarray(_result(estimator, "dimension_pw_", title), dtype=np.float64)
+            value = float(AGGREGATIONS[leaf["aggregation"]](local))
+    above = _above_ambient(title, value, evidence.ambient)
+    low, high, interval = getattr(estimator, "interval_", (None, None, ""))
+    return Estimate(value, local, above, low, high, interval)
 
 
 def library(leaf: Mapping[str, Any]) -> tuple[str, str]:
@@ -156,63 +191,54 @@ def library(leaf: Mapping[str, Any]) -> tuple[str, str]:
     return name, version(name)
 
 
-def _check(leaf: Mapping[str, Any], points: np.ndarray, graph: Graph) -> None:
-    """Raise ValueError unless the leaf is complete and fits the points and the graph."""
+def _check(leaf: Mapping[str, Any], evidence: Evidence) -> None:
+    """Raise ValueError unless the leaf is complete and fits the graph."""
     missing = [key for key in ("_target_", *OWN_KEYS) if key not in leaf]
     if missing:
         raise ValueError(f"{', '.join(missing)}: missing from the estimator {dict(leaf)!r}")
     reads, k, aggregation = (leaf[key] for key in OWN_KEYS)
     if reads not in READS:
         raise ValueError(f"reads: must be one of {', '.join(READS)}, is {reads!r}")
-    choices = tuple(AGGREGATIONS) if reads == "neighbours" else (GLOBAL,)
+    choices = READS[reads].aggregations
     if aggregation not in choices:
         raise ValueError(
             f"aggregation: must be {' or '.join(choices)} where {reads} are read, is {aggregation!r}"
         )
-    if reads != "points" and not (isinstance(k, int) and 2 <= k <= graph.k):
-        raise ValueError(f"k: must lie in 2 .. {graph.k}, the neighbours in the graph, is {k!r}")
-    if len(points) != len(graph.distance):
-        raise ValueError(f"graph: has {len(graph.distance)} points where there are {len(points)}")
+    neighbours = evidence.graph.k
+    if READS[reads].of_graph and not (isinstance(k, int) and 2 <= k <= neighbours):
+        raise ValueError(f"k: must lie in 2 .. {neighbours}, the neighbours in the graph, is {k!r}")
 
 
-def _estimator(leaf: Mapping[str, Any]) -> Any:
+def _title(leaf: Mapping[str, Any]) -> str:
+    """What errors call an estimator."""
+    k = "" if leaf["k"] is None else f"k = {leaf['k']}, "
+    return f"{leaf['_target_']} ({k}{leaf['aggregation']})"
+
+
+def _estimator(leaf: Mapping[str, Any], evidence: Evidence) -> Any:
     """Build the object that a leaf describes."""
+    reading = READS[leaf["reads"]]
     arguments = {key: value for key, value in leaf.items() if key not in (*OWN_KEYS, NAME)}
-    if leaf["reads"] == "points" and leaf["k"] is not None:
+    if reading.k_argument and leaf["k"] is not None:
         arguments["k"] = leaf["k"]
     # Importing skdim.id switches off every warning of the process; this restores them.
     with warnings.catch_warnings():
-        estimator = build(arguments)
-    _cache_compiled(type(estimator))
-    return estimator
+        return build({**arguments, **reading.filled(evidence)})
 
 
-def _cache_compiled(kind: type) -> None:
-    """Let numba keep what it compiles for a class on disk: FisherS would take 3 CPU-seconds in every process."""
-    for member in vars(kind).values():
-        function = getattr(member, "__func__", member)
-        if hasattr(function, "enable_caching"):
-            function.enable_caching()
+def _result(estimator: Any, attribute: str, title: str) -> Any:
+    """Return what an estimator found; ValueError where it does not give that."""
+    if not hasattr(estimator, attribute):
+        raise ValueError(f"aggregation: {title} gives no {attribute}")
+    return getattr(estimator, attribute)
 
 
-def _fit(estimator: Any, leaf: Mapping[str, Any], points: np.ndarray, graph: Graph) -> None:
-    """Fit an estimator to the part of the points and the graph that it reads."""
-    k = leaf["k"]
-    if leaf["reads"] == "points":
-        estimator.fit(points)
-    elif leaf["reads"] == "distances":
-        estimator.fit(graph.distance[:, :k])
-    else:
-        # scikit-dimension reads every column that it is given, whatever its n_neighbors says.
-        estimator.fit(points, precomputed_knn_arrays=(graph.distance[:, :k], graph.index[:, :k]))
-
-
-def _above_ambient(name: str, value: float, ambient: int) -> bool:
+def _above_ambient(title: str, value: float, ambient: int) -> bool:
     """Return whether a value lies above the ambient dimension; EstimateError where it makes no sense."""
     if not np.isfinite(value) or value <= 0:
-        raise EstimateError(f"{name} gave {value}, which is no dimension")
+        raise EstimateError(f"{title} gave {value}, which is no dimension")
     if value > REFUSED_ABOVE * ambient:
         raise EstimateError(
-            f"{name} gave {value:.2f}, above {REFUSED_ABOVE} times the {ambient} columns that vary"
+            f"{title} gave {value:.2f}, above {REFUSED_ABOVE} times the {ambient} columns that vary"
         )
     return value > MARKED_ABOVE * ambient

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-CELL = ["family", "model", "resolution", "modality", "schedule", "weights"]
-"""A cell: everything that tells variants apart but the seed."""
+CELL = ["family", "model", "resolution", "modality", "schedule", "weights", "encoder"]
+"""A cell: everything that tells variants apart but the seed; see `describe` for the encoder."""
 
 _TEXT = ["model", "resolution", "modality", "schedule", "weights", "points", "task", "split", "head"]
 
 
 def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
-    """Add each variant's family and wavelength to the rows of a table.
+    """Add each variant's family, wavelength and, where others released it, encoder to the rows of a table.
 
     Parameters
     ----------
@@ -24,7 +24,9 @@ def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows with the columns family and shortest_wavelength_km; axes that a variant does not have are "".
+        The rows with the columns family, shortest_wavelength_km and encoder: the variant itself where its weights
+        are released, since the axes alone do not tell two encoders of one model apart, else "". Axes that a
+        variant does not have are "".
 
     Raises
     ------
@@ -41,7 +43,7 @@ def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
     text = [name for name in _TEXT if name in described]
     described[text] = described[text].astype(object).where(described[text].notna(), "").astype(str)
     described["shortest_wavelength_km"] = pd.to_numeric(described["shortest_wavelength_km"])
-    return described
+    return described.assign(encoder=described["variant"].where(described["weights"] == "released", ""))
 
 
 def embedding_rows(

@@ -23,15 +23,11 @@ def draw(
     Parameters
     ----------
     variants, probe : DataFrame
-        variants.csv and probe.csv.
+        The tables.
     heads : sequence of str
         Heads shown; each task must have exactly one of them.
     optimistic, honest : str
         Split rules on the horizontal and on the vertical axis.
-
-    Returns
-    -------
-    PrintedFigure
 
     Raises
     ------
@@ -42,7 +38,7 @@ def draw(
     both = [cells.scores(probe, variants, split, heads) for split in (optimistic, honest)]
     joined = both[0].merge(both[1], on=by, suffixes=("_x", "_y"))
     tasks = list(dict.fromkeys(joined["task"]))
-    looks = style.looks(variants["family"])
+    looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.7, extra=0.8)
     for panel, task in zip(axes, tasks, strict=True):
         here = joined[joined["task"] == task]

@@ -32,7 +32,7 @@ def draw(
     Parameters
     ----------
     correlation : DataFrame
-        correlation.csv.
+        The table.
     level : {"within", "pooled"}
         Within families, or over all cells.
     heads : mapping
@@ -43,10 +43,6 @@ def draw(
         The coefficient.
     points : str or None
         The sample of points of the embedding's ID; None keeps that of the greatest n.
-
-    Returns
-    -------
-    PrintedFigure
 
     Raises
     ------

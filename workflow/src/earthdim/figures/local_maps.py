@@ -37,10 +37,6 @@ def draw(
     titles : mapping, optional
         Variant -> words for it.
 
-    Returns
-    -------
-    PrintedFigure
-
     Raises
     ------
     ValueError

@@ -16,15 +16,11 @@ def draw(variants: pd.DataFrame, curves: pd.DataFrame, batch: int | None = None)
     Parameters
     ----------
     variants : DataFrame
-        variants.csv.
+        The table.
     curves : DataFrame
         Columns variant, step, train_loss, val_loss; a loss that was not evaluated at a step is empty.
     batch : int or None
         Pairs in a batch: the loss of a guess, log(batch), is marked.
-
-    Returns
-    -------
-    PrintedFigure
 
     Raises
     ------
@@ -34,7 +30,7 @@ def draw(variants: pd.DataFrame, curves: pd.DataFrame, batch: int | None = None)
     if curves.empty:
         raise ValueError("curves: no variant has a loss curve")
     rows = cells.order(cells.describe(curves.merge(variants[["variant", *_AXES]]), variants))
-    looks = style.looks(variants["family"])
+    looks = style.looks(variants)
     groups = [
         (model, modality, part)
         for model, of_model in rows.groupby("model", sort=False)

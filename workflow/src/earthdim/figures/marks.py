@@ -11,11 +11,13 @@ from earthdim.figures import style
 FLOOR = -0.5
 """Performance below this is drawn at this height as an arrow head: how far below chance does not matter."""
 
+RELEASED_SIZE = 8.5
+
 _LEAKED_FILL = {"no": "full", "in part": "left", "yes": "none"}
 
 
 def draw_mark(
-    panel: Axes, x: float, y: float, cell, looks: Mapping[str, tuple[str, str]], outside: str = ""
+    panel: Axes, x: float, y: float, cell, looks: Mapping[str, tuple[str, object]], outside: str = ""
 ) -> None:
     """Mark a cell.
 
@@ -26,33 +28,31 @@ def draw_mark(
     x, y : float
         Its place, inside the panel.
     cell : named tuple
-        With the fields family, weights and leaked ("no", "in part" or "yes").
+        With the fields family, weights, encoder and leaked ("no", "in part" or "yes").
     looks : mapping
-        Family -> (colour, marker).
+        As `earthdim.figures.style.looks` gives it.
     outside : str
         Arrow head that stands for a value outside the panel ("v" or "<"), if it is outside.
     """
-    colour, marker = looks[cell.family]
-    size = 5.0
+    colour, marker = looks[cell.encoder or cell.family]
+    size = RELEASED_SIZE if cell.encoder else 5.0
     if cell.weights == "untrained":
         colour, size = style.FAINT, 3.0
-    elif cell.weights == "released":
-        marker, size = "*", 8.5
     panel.plot(
-        x, y, outside or marker, color=colour, markersize=size, fillstyle=_LEAKED_FILL[cell.leaked],
+        x, y, marker=outside or marker, color=colour, markersize=size, fillstyle=_LEAKED_FILL[cell.leaked],
         markerfacecoloralt="white", zorder=2 if cell.weights == "untrained" else 3,
     )  # fmt: skip
 
 
-def handles(looks: Mapping[str, tuple[str, str]], cells: pd.DataFrame, outside: bool) -> list[Line2D]:
+def handles(looks: Mapping[str, tuple[str, object]], cells: pd.DataFrame, outside: bool) -> list[Line2D]:
     """Legend entries of what is shown.
 
     Parameters
     ----------
     looks : mapping
-        Family -> (colour, marker).
+        As `earthdim.figures.style.looks` gives it.
     cells : DataFrame
-        The cells shown, with the columns family, weights and leaked.
+        The cells shown, with the columns family, weights, encoder and leaked.
     outside : bool
         Whether a value lies outside a panel.
     """
@@ -60,7 +60,8 @@ def handles(looks: Mapping[str, tuple[str, str]], cells: pd.DataFrame, outside: 
     found = [style.key(style.title(family), *look) for family, look in shown]
     weights, leaked = set(cells["weights"]), set(cells["leaked"])
     if "released" in weights:
-        found.append(style.key("released weights", marker="*", markersize=8.5))
+        encoders = cells.loc[cells["weights"] == "released", "encoder"]
+        found += style.released_keys(encoders, looks, RELEASED_SIZE)
     if "untrained" in weights:
         found.append(style.key("untrained twin", style.FAINT, "o", markersize=3.0))
     if "yes" in leaked:

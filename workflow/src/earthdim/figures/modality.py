@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
 
-_LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 _UNTRAINED = "untrained twin"
 
 
@@ -25,13 +24,9 @@ def draw(
     Parameters
     ----------
     variants, dimension : DataFrame
-        variants.csv and dimension.csv. Modalities are shown in the order of the variants table.
+        The tables. Modalities are shown in the order of the variants.
     points : str, sequence of str or None
-        The sample of points; see `earthdim.figures.cells.embedding_rows`.
-
-    Returns
-    -------
-    PrintedFigure
+        The sample of points.
 
     Raises
     ------
@@ -46,18 +41,19 @@ def draw(
     measured = measured.merge(series[["model", "resolution"]])
     in_order = [name for name in variants["modality"].dropna().unique() if name in set(measured["label"])]
     labels = [*in_order, *([_UNTRAINED] if _UNTRAINED in set(measured["label"]) else [])]
-    looks = style.looks(variants["family"])
-    found = cells.measures(measured)
-    height = max(rows.ROW, 0.09 * len(series))
-    figure, axes = rows.dot_panels(len(found), labels, [style.INK] * len(labels), height)
-    for panel, (estimator, k, part) in zip(axes, found, strict=True):
+    looks = style.looks(variants)
+
+    def draw_rows(panel: Axes, part: pd.DataFrame) -> pd.Series:
         shown = cells.average(part, by=["model", "resolution", "label"])
         for index, member in enumerate(series.itertuples()):
             mine = shown[(shown["model"] == member.model) & (shown["resolution"] == member.resolution)]
             shift = 0.5 * ((index + 0.5) / len(series) - 0.5)
             places = mine["label"].map(labels.index) + shift
             _draw_series(panel, mine.assign(y=places).sort_values("y"), *looks[member.family], member.line)
-        rows.head_panel(panel, estimator, k, shown[["least", "greatest"]].stack())
+        return shown[["least", "greatest"]].stack()
+
+    height = max(rows.ROW, 0.09 * len(series))
+    figure = rows.dot_panels(measured, labels, [style.INK] * len(labels), draw_rows, height)
     names = [f"{style.title(member.model)} {member.resolution}" for member in series.itertuples()]
     style.legend(figure, [
         style.key(name, *looks[member.family], member.line)
@@ -78,7 +74,7 @@ def _series(trained: pd.DataFrame) -> pd.DataFrame:
     several = counts[counts["modalities"] > 1]
     series = several if len(several) else counts
     rank = series.groupby("family").cumcount()
-    return series.assign(line=[_LINES[number % len(_LINES)] for number in rank])
+    return series.assign(line=[style.LINES[number % len(style.LINES)] for number in rank])
 
 
 def _draw_series(panel: Axes, points: pd.DataFrame, colour: str, marker: str, line: object) -> None:

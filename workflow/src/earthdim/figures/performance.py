@@ -28,7 +28,7 @@ def draw(
     Parameters
     ----------
     variants, dimension, probe, correlation : DataFrame
-        variants.csv, dimension.csv, probe.csv and correlation.csv.
+        The tables.
     estimator : str
         Of the ID.
     split : str
@@ -41,10 +41,6 @@ def draw(
         Neighbours of the estimator, where the table holds several.
     points : str or None
         The point set of the embedding's ID; None stands for that of the greatest n.
-
-    Returns
-    -------
-    PrintedFigure
 
     Raises
     ------
@@ -67,7 +63,7 @@ def draw(
     if joined.empty:
         raise ValueError(f"space: no cell has both an ID of its {space} and a performance")
     tasks = list(dict.fromkeys(joined["task"]))
-    looks = style.looks(variants["family"])
+    looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.35, extra=0.75, sharex=space == "embedding")
     for panel, task in zip(axes, tasks, strict=True):
         here = joined[joined["task"] == task]

@@ -10,6 +10,8 @@ from importlib.resources import files
 
 import pandas as pd
 
+TABLE = "Table 1"
+
 
 def published() -> pd.DataFrame:
     """Read the published values.
@@ -17,9 +19,11 @@ def published() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns model, resolution ("" for released weights), estimator, k (NaN where there is none), value,
-        approximate (yes: read off a figure) and source. The paper's samples hold 100,000 points on land; k is
-        the one that reproduces its row of GeoCLIP from the released weights.
+        A row a value. Columns name (the encoder, as the paper spells it), kind (location or image), ambient_dim,
+        model, resolution ("" where it has no knob), variant (which holds the very weights; "" where none does),
+        estimator, k (NaN where there is none), value, approximate (yes: read off a figure), table ("Table 1", or
+        figure) and source. The paper's samples hold 100,000 points on land; k is the one that reproduces its row
+        of GeoCLIP from the released weights.
     """
     path = files("earthdim.figures") / "published.csv"
     with path.open(encoding="utf-8") as file:

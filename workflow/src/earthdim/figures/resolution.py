@@ -8,6 +8,9 @@ from matplotlib.axes import Axes
 from earthdim.figures import cells, style
 from earthdim.figures.published import published as published_values
 
+_STAR = 9.0
+"""Size of the marks of released weights."""
+
 
 @style.styled()
 def draw(
@@ -24,16 +27,12 @@ def draw(
     Parameters
     ----------
     variants, dimension : DataFrame
-        variants.csv and dimension.csv.
+        The tables.
     published : DataFrame or None
         Values to mark, with the columns of `earthdim.figures.published.published`, which stands in for None. Rows
         without a counterpart among the variants are ignored.
     points : str, sequence of str or None
-        The sample of points; see `earthdim.figures.cells.embedding_rows`.
-
-    Returns
-    -------
-    PrintedFigure
+        The sample of points.
 
     Raises
     ------
@@ -43,7 +42,7 @@ def draw(
     published = published_values() if published is None else published
     rows = cells.embedding_rows(dimension, variants, points)
     found = cells.measures(rows)
-    looks = style.looks(variants["family"])
+    looks = style.looks(variants)
     sweeps = cells.sweep(cells.average(rows))
     if not sweeps:
         raise ValueError("resolution: no trained variant has a shortest wavelength")
@@ -63,8 +62,7 @@ def draw(
     for panel in axes:
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel("intrinsic dimension")
-    weights = set(rows["weights"])
-    style.legend(figure, _handles(looks, weights, shown_published, set(rows["family"])), spare)
+    style.legend(figure, _handles(looks, rows, shown_published), spare)
     return figure
 
 
@@ -82,9 +80,11 @@ def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, looks:
         panel.plot(
             line["shortest_wavelength_km"], line["value"], color=colour, linestyle=(0, (3, 2)), linewidth=0.9
         )
-    for row in averaged[averaged["weights"] == "released"].itertuples():
-        colour, _ = looks[row.family]
-        panel.plot(row.shortest_wavelength_km, row.value, "*", color=colour, markersize=9, zorder=4)
+    for row in averaged[averaged["encoder"] != ""].itertuples():
+        colour, marker = looks[row.encoder]
+        panel.plot(
+            row.shortest_wavelength_km, row.value, marker=marker, color=colour, markersize=_STAR, zorder=4
+        )
     for row in marks.itertuples():
         panel.plot(row.shortest_wavelength_km, row.value, "D", color=looks[row.family][0], markersize=6.5,
                    markerfacecolor="none", markeredgewidth=1.1, zorder=5)  # fmt: skip
@@ -93,14 +93,22 @@ def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, looks:
 def _published_marks(
     published: pd.DataFrame, averaged: pd.DataFrame, estimator: str, k: float
 ) -> pd.DataFrame:
-    """Published values that have a counterpart here: the same model, resolution, estimator and k."""
+    """Published values that have a counterpart here, at its wavelength, with the same estimator and k.
+
+    The counterpart is the variant that holds the very weights, else our own model at the same resolution.
+    """
     same_k = pd.to_numeric(published["k"]).fillna(-1) == (-1 if pd.isna(k) else k)
-    mine = published[(published["estimator"] == estimator) & same_k][["model", "resolution", "value"]]
-    # A released encoder has one resolution only, which the paper's table does not name.
-    measured = averaged[averaged["weights"].isin(("trained", "released"))].copy()
-    measured["at"] = measured["resolution"].where(measured["weights"] == "trained", "")
-    places = measured.drop_duplicates(["model", "at"])[["model", "at", "family", "shortest_wavelength_km"]]
-    return mine.merge(places, left_on=["model", "resolution"], right_on=["model", "at"])
+    mine = published[(published["estimator"] == estimator) & same_k]
+    facts = ["family", "shortest_wavelength_km"]
+    own = averaged[averaged["weights"] == "trained"].drop_duplicates(["model", "resolution"])
+    released = averaged[averaged["encoder"] != ""].rename(columns={"encoder": "variant"})
+    is_released = mine["variant"].isin(released["variant"])
+    return pd.concat(
+        [
+            mine[is_released].merge(released[["variant", *facts]]),
+            mine[~is_released].merge(own[["model", "resolution", *facts]]),
+        ]
+    )
 
 
 def _wavelength_axis(axes: Sequence[Axes], wavelengths: pd.Series) -> None:
@@ -143,16 +151,15 @@ def _common_letters(tokens: Sequence[str]) -> str:
     return first[:length]
 
 
-def _handles(looks: dict, weights: set[str], published: bool, families: set[str]) -> list:
+def _handles(looks: dict, rows: pd.DataFrame, published: bool) -> list:
+    families = set(rows["family"])
     handles = [
-        style.key(style.title(family), colour, marker, "-")
-        for family, (colour, marker) in looks.items()
-        if family in families
+        style.key(style.title(family), *look, "-") for family, look in looks.items() if family in families
     ]
-    if "untrained" in weights:
+    if (rows["weights"] == "untrained").any():
         handles.append(style.key("untrained twin", line=(0, (3, 2)), linewidth=0.9))
-    if "released" in weights:
-        handles.append(style.key("released weights", marker="*", markersize=9))
+    if (rows["encoder"] != "").any():
+        handles += style.released_keys(rows.loc[rows["encoder"] != "", "encoder"], looks, _STAR)
     if published:
         handles.append(style.key("published", marker="D", fillstyle="none", markersize=6.5))
     return handles

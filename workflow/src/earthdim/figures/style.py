@@ -1,10 +1,11 @@
 """What every figure shares: size on paper, type, colours, markers and the words for tokens."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,6 +22,9 @@ SMALL = 8
 # Okabe and Ito's colours (https://jfly.uni-koeln.de/color/); neighbours also differ in lightness.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Of released weights: stars and polygons that no family has.
+STARS = ("*", (4, 1, 0), "p", (3, 1, 0), "h", (8, 1, 0))
+LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 INK = "#222222"
 FAINT = "#9A9A9A"
 
@@ -66,6 +70,15 @@ _TITLES = {
     "tle": "TLE",
     "twonn": "TwoNN",
     "fishers": "FisherS",
+    "corrint": "CorrInt",
+    "ess": "ESS",
+    "mada": "MADA",
+    "knn": "KNN",
+    "mind-ml": "MiND_ML",
+    "danco": "DANCo",
+    "lpca": "lPCA",
+    "gride": "Gride",
+    "rankme": "RankMe",
     "mlp": "MLP",
     "r2": "R²",
     "rgb": "RGB",
@@ -98,8 +111,8 @@ def styled():
 
 
 def title(token: object) -> str:
-    """Return the words for a token: the field's spelling of known names, else the token without hyphens."""
-    return _TITLES.get(str(token), str(token).replace("-", " ").replace("_", " "))
+    """Return the words for a token or a variant's name: known names as the field spells them, else no hyphens."""
+    return " ".join(_TITLES.get(part, part.replace("-", " ")) for part in str(token).split("_"))
 
 
 def measure_title(estimator: str, k: float, log: bool = False) -> str:
@@ -108,28 +121,46 @@ def measure_title(estimator: str, k: float, log: bool = False) -> str:
     return f"{title(estimator)}{neighbours}{' (log scale)' if log else ''}"
 
 
-def looks(families: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Give each family a colour and a marker, the same in every figure of one experiment.
+def looks(variants: pd.DataFrame) -> dict[str, tuple[str, object]]:
+    """Give each family and each released encoder its look, the same in every figure of one experiment.
 
     Parameters
     ----------
-    families : iterable of str
-        The families of all variants, in any order.
+    variants : DataFrame
+        variants.csv.
 
     Returns
     -------
     dict
-        Family -> (colour, marker).
+        Family -> (colour, marker), and the variant of released weights -> (its family's colour, a marker that no
+        other encoder of the family has).
 
     Raises
     ------
     ValueError
-        If there are more families than colours that a reader can tell apart.
+        If there are more families, or released encoders of one, than a reader can tell apart.
     """
-    names = sorted(set(families))
+    names = sorted(set(variants["family"]))
     if len(names) > len(COLOURS):
         raise ValueError(f"family: {len(names)} families cannot be told apart by {len(COLOURS)} colours")
-    return dict(zip(names, zip(COLOURS, MARKERS, strict=True), strict=False))
+    found = dict(zip(names, zip(COLOURS, MARKERS, strict=True), strict=False))
+    released = variants[variants["weights"] == "released"]
+    for family, encoders in released.groupby("family")["variant"]:
+        if len(encoders) > len(STARS):
+            raise ValueError(
+                f"weights: {len(encoders)} released encoders of {family} cannot be told apart by {len(STARS)} markers"
+            )
+        colour, _ = found[family]
+        found |= {encoder: (colour, star) for encoder, star in zip(encoders, STARS, strict=False)}
+    return found
+
+
+def released_keys(encoders: Sequence[str], looks: dict[str, tuple[str, object]], size: float) -> list[Line2D]:
+    """Return legend entries of released encoders: one for all while all have one marker, else one for each."""
+    shown = [(name, *looks[name]) for name in dict.fromkeys(encoders)]
+    if len({marker for *_, marker in shown}) == 1:
+        return [key("released weights", marker=shown[0][-1], markersize=size)]
+    return [key(title(name), colour, marker, markersize=size) for name, colour, marker in shown]
 
 
 def panels(
@@ -188,7 +219,7 @@ def legend(figure: Figure, handles: Sequence[Line2D], spare: Sequence[Axes] = ()
         figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, len(handles)))
 
 
-def key(label: str, colour: str = INK, marker: str = "", line: object = "none", **options) -> Line2D:
+def key(label: str, colour: str = INK, marker: object = "", line: object = "none", **options) -> Line2D:
     """Return a legend entry."""
     return Line2D([], [], color=colour, marker=marker, linestyle=line, label=label, **options)
 

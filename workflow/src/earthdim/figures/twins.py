@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
 
@@ -19,13 +20,9 @@ def draw(
     Parameters
     ----------
     variants, dimension : DataFrame
-        variants.csv and dimension.csv, with the column twin_value.
+        The tables, the second with the column twin_value.
     points : str, sequence of str or None
-        The sample of points; see `earthdim.figures.cells.embedding_rows`.
-
-    Returns
-    -------
-    PrintedFigure
+        The sample of points.
 
     Raises
     ------
@@ -36,13 +33,10 @@ def draw(
     measured = measured[(measured["weights"] == "trained") & measured["twin_value"].notna()]
     if measured.empty:
         raise ValueError("twin_value: no trained variant has an untrained twin")
-    looks = style.looks(variants["family"])
+    looks = style.looks(variants)
     shown = cells.order(cells.average(measured))[cells.CELL].reset_index(drop=True)
-    found = cells.measures(measured)
-    figure, axes = rows.dot_panels(
-        len(found), _labels(shown), [looks[family][0] for family in shown["family"]]
-    )
-    for panel, (estimator, k, part) in zip(axes, found, strict=True):
+
+    def draw_rows(panel: Axes, part: pd.DataFrame) -> pd.Series:
         averaged = shown.merge(cells.average(part, columns=("value", "twin_value")), how="left")
         for y, row in averaged.iterrows():
             colour, marker = looks[row["family"]]
@@ -50,7 +44,10 @@ def draw(
             panel.hlines(y, row["least"], row["greatest"], color=colour, linewidth=2.4, alpha=0.45)
             panel.plot(row["value"], y, marker, color=colour, zorder=3)
             panel.plot(row["twin_value"], y, marker, color=colour, fillstyle="none", markersize=6, zorder=4)
-        rows.head_panel(panel, estimator, k, averaged[["least", "greatest", "twin_value"]].stack())
+        return averaged[["least", "greatest", "twin_value"]].stack()
+
+    colours = [looks[family][0] for family in shown["family"]]
+    figure = rows.dot_panels(measured, _labels(shown), colours, draw_rows)
     handles = [
         style.key("trained", marker="o"),
         style.key("untrained twin", marker="o", fillstyle="none", markersize=6),

@@ -1,0 +1,66 @@
+"""How often the intervals of half samples hold what they promise to hold, on uniform balls."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from earthdim.estimators import Evidence, estimate
+from earthdim.measure import measure
+from earthdim.neighbours import knn, prepare
+
+LEAVES = {
+    name: yaml.safe_load((Path(__file__).parents[2] / "config" / "estimator" / f"{name}.yaml").read_text())
+    for name in ("mle", "twonn", "fishers")
+}
+N, DRAWS, SEEDS = 1000, 8, 16
+
+
+def ball(d, seed):
+    rng = np.random.default_rng([d, seed])
+    direction = rng.standard_normal((N, d))
+    return direction / np.linalg.norm(direction, axis=1, keepdims=True) * rng.random((N, 1)) ** (1 / d)
+
+
+def evidence(d, seed):
+    prepared = prepare(ball(d, seed))
+    return Evidence(prepared, knn(prepared.points, 20))
+
+
+@cache
+def trials(d, seeds):
+    """Value, low and high of each estimator (axis 1) for each seed (axis 0)."""
+    rows = (measure(evidence(d, seed), LEAVES, {"draws": DRAWS, "seed": seed})[0] for seed in range(seeds))
+    return np.array([part[["value", "low", "high"]].to_numpy() for part in rows])
+
+
+def covered(found):
+    """Share of intervals that hold the estimator's expectation, which is the mean over seeds."""
+    value, low, high = np.moveaxis(found, 2, 0)
+    expected = value.mean(axis=0)
+    return ((low <= expected) & (expected <= high)).mean(axis=0)
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_intervals_hold_what_the_estimator_gives_on_average(d):
+    # Over 200 seeds they do so in 96.5 to 100 % of cases; `earthdim.uncertainty` has the table.
+    assert (covered(trials(d, SEEDS)) >= 0.8).all()
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_intervals_are_about_as_wide_as_the_scatter_asks(d):
+    value, low, high = np.moveaxis(trials(d, SEEDS), 2, 0)
+    # The t quantile of seven degrees of freedom at 97.5 %.
+    claimed = ((high - low) / 2 / 2.364624).mean(axis=0)
+    ratio = claimed / value.std(axis=0, ddof=1)
+    assert ((ratio > 0.75) & (ratio < 2.2)).all()
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_pointwise_values_taken_for_independent_would_claim_too_much(d):
+    inverse = np.array([1 / estimate(LEAVES["mle"], evidence(d, seed)).local for seed in range(SEEDS)])
+    value = 1 / inverse.mean(axis=1)
+    claimed = (value**2 * inverse.std(axis=1, ddof=1) / np.sqrt(N)).mean()
+    assert claimed < 0.85 * value.std(ddof=1)

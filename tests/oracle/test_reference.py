@@ -1,0 +1,123 @@
+"""Equality with the reference implementation, which searches for neighbours and decomposes by itself.
+
+Three embeddings: a released encoder, one pre-trained here for a few steps, and a uniform ball. The reference gets the
+same centred and rescaled points and nothing else.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from earthdim import samples
+from earthdim.build import build
+from earthdim.composition import compose
+from earthdim.encoders import build_encoder
+from earthdim.estimators import EstimateError, Evidence, estimate
+from earthdim.neighbours import knn, prepare
+from earthdim.pretrain import pretrain
+
+CONFIG = Path(__file__).parents[2] / "config"
+REFERENCE = "scikit-dimension 0.5.0"
+
+PLAIN = {
+    "mle": lambda skdim, X: skdim.MLE().fit(X, n_neighbors=20, comb="mle"),
+    "mom": lambda skdim, X: skdim.MOM().fit(X, n_neighbors=20),
+    "tle": lambda skdim, X: skdim.TLE().fit(X, n_neighbors=20),
+    "twonn": lambda skdim, X: skdim.TwoNN().fit(X),
+    "lpca-fo": lambda skdim, X: skdim.lPCA(ver="FO").fit(X),
+    "lpca-maxgap": lambda skdim, X: skdim.lPCA(ver="maxgap").fit(X),
+    "lpca-ratio": lambda skdim, X: skdim.lPCA(ver="ratio", alphaRatio=0.95).fit(X),
+    "lpca-kaiser": lambda skdim, X: skdim.lPCA(ver="Kaiser").fit(X),
+    "lpca-broken-stick": lambda skdim, X: skdim.lPCA(ver="broken_stick").fit(X),
+    "lpca-mp": lambda skdim, X: skdim.lPCA(ver="MP").fit(X),
+    "lpca-gd": lambda skdim, X: skdim.lPCA(ver="GD").fit(X),
+    "ess": lambda skdim, X: skdim.ESS().fit(X, n_neighbors=20),
+    "mada": lambda skdim, X: skdim.MADA().fit(X, n_neighbors=20),
+    "mind-ml": lambda skdim, X: skdim.MiND_ML(k=20, D=100).fit(X),
+    "corrint": lambda skdim, X: skdim.CorrInt(k1=10, k2=20).fit(X),
+    "fishers": lambda skdim, X: skdim.FisherS().fit(X),
+    "gride-k16": lambda skdim, X: skdim.GRIDE(n1=8).fit(X),
+    "knn": lambda skdim, X: skdim.KNN(k=5, ps=np.array([50, 100, 200]), M=20, random_state=0).fit(X),
+}
+
+
+def places(n):
+    return samples.sphere(n, np.random.default_rng(3))
+
+
+@cache
+def released():
+    leaf = yaml.safe_load((CONFIG / "weights" / "geoclip" / "released.yaml").read_text())
+    return build({key: leaf[key] for key in ("_target_", "file", "sha256")})
+
+
+@cache
+def trained():
+    """Return SatCLIP's recipe after 30 steps against random waves."""
+    model = compose(CONFIG, "model/satclip")["model"]
+    lonlat = samples.sphere(1280, np.random.default_rng(0))
+    waves = np.sin(lonlat @ np.random.default_rng(1).normal(size=(2, 8)) / 20).astype(np.float32)
+    schedule = {"batch": 128, "steps": 30, "warmup_steps": 3, "evaluate_every": 30, "candidates": 128}
+    schedule |= {"locations": 1024, "validation": 256, "seed": 0}
+    encoder = build_encoder(model, seed=0)
+    result = pretrain(
+        encoder, {"waves": waves}, lonlat, np.arange(1024, 1280), model, schedule, 0, lambda line: None
+    )
+    encoder.load_state_dict(result.state)
+    return encoder
+
+
+def ball(n):
+    rng = np.random.default_rng(4)
+    direction = rng.standard_normal((n, 6))
+    return direction / np.linalg.norm(direction, axis=1, keepdims=True) * rng.random((n, 1)) ** (1 / 6)
+
+
+EMBEDDINGS = {
+    "released": lambda n: released().embed(places(n)),
+    "trained": lambda n: trained().embed(places(n)),
+    "ball": ball,
+}
+
+
+@cache
+def evidence(name, n):
+    prepared = prepare(EMBEDDINGS[name](n))
+    return Evidence(prepared, knn(prepared.points, 21))
+
+
+def compare(embedding, n, name):
+    import skdim
+    import skdim.id
+
+    assert f"scikit-dimension {skdim.__version__}" == REFERENCE
+    read = evidence(embedding, n)
+    leaf = compose(CONFIG, f"estimator/{name}")["estimator"]
+    plain = PLAIN[name](skdim.id, read.prepared.points)
+    if plain.dimension_ == 0:
+        # No component stands out from a ball: a rank of 0, which is no dimension.
+        with pytest.raises(EstimateError, match=r"gave 0\.0"):
+            estimate(leaf, read)
+        return
+    found = estimate(leaf, read)
+    assert found.value == pytest.approx(plain.dimension_, rel=1e-9)
+    if found.local is not None:
+        np.testing.assert_allclose(found.local, plain.dimension_pw_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("n", [2000], ids=[f"{REFERENCE}, 2000 points"])
+def test_equals_the_reference(embedding, n, name):
+    compare(embedding, n, name)
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("n", [10000], ids=[f"{REFERENCE}, 10000 points"])
+def test_equals_the_reference_on_many_points(embedding, n, name):
+    compare(embedding, n, name)

@@ -1,0 +1,41 @@
+"""Leaves of config/estimator, and point sets with what estimators read of them."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from earthdim.composition import compose
+from earthdim.estimators import Evidence
+from earthdim.neighbours import Graph, Prepared, knn, prepare
+
+CONFIG = Path(__file__).parents[2] / "config"
+NAMES = sorted(path.stem for path in (CONFIG / "estimator").glob("*.yaml"))
+
+
+@cache
+def leaf(name):
+    return compose(CONFIG, f"estimator/{name}")["estimator"]
+
+
+def curved_surface(n, d, seed=3):
+    """Return points of a smooth surface in d dimensions, as an encoder of low frequencies makes them."""
+    rng = np.random.default_rng(seed)
+    return np.sin(rng.uniform(-1, 1, (n, 2)) @ rng.standard_normal((2, d)) * 2 + rng.uniform(0, 6, d))
+
+
+def uniform_ball(n, d, seed=0):
+    rng = np.random.default_rng(seed)
+    direction = rng.standard_normal((n, d))
+    return direction / np.linalg.norm(direction, axis=1, keepdims=True) * rng.random((n, 1)) ** (1 / d)
+
+
+def evidence(X, k):
+    prepared = prepare(X)
+    return Evidence(prepared, knn(prepared.points, k))
+
+
+def bare(points, distance, index):
+    """Return evidence of points and a graph that nobody searched."""
+    n, d = points.shape
+    return Evidence(Prepared(points, np.arange(n), 0, 1.0, np.zeros(d)), Graph(distance, index))

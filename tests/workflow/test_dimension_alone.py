@@ -1,0 +1,94 @@
+"""An experiment that measures dimension alone, from two draws of points; and graphs searched by several jobs."""
+
+import re
+
+import pytest
+from project import Project, rules_of
+
+from earthdim import artefacts
+
+pytestmark = pytest.mark.workflow
+
+ALONE = ("--config", "experiment=alone")
+EXPERIMENT = """\
+title: Dimension alone
+branches:
+  released: {model: [geoclip], weights: [geoclip/released]}
+sample: land-1200
+estimators: [mle, mle-k10, twonn, fishers]
+local_estimator: mle
+datasets: [coastline]
+compare: [table1]
+figures: [local_maps, table1]
+"""
+SAMPLE = """\
+_target_: earthdim.samples.land
+kind: land
+n: 1200
+replicates: 2
+seed: 2000
+"""
+VARIANT = "variants/geoclip_released"
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    project = Project.create(tmp_path_factory.mktemp("alone") / "project")
+    project.write("config/experiment/alone.yaml", EXPERIMENT)
+    project.write("config/sample/land-1200.yaml", SAMPLE)
+    project.output = project.run(*ALONE).stdout
+    return project
+
+
+@pytest.fixture(scope="module")
+def tables(alone):
+    folder = alone.folder / "results" / "alone" / "tables"
+    return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
+
+
+def test_it_makes_its_own_tables_and_no_others(tables):
+    assert set(tables) == {"datasets", "variants", "dimension", "draws", "table1"}
+    for name in set(tables) - {"datasets"}:
+        assert tuple(tables[name].columns[: len(artefacts.COLUMNS[name])]) == artefacts.COLUMNS[name]
+
+
+def test_draws_are_averaged_and_stand_beside_the_paper(tables):
+    dimension, draws = tables["dimension"], tables["draws"]
+    assert set(dimension["replicate"]) == {0, 1}
+    mean = dimension.query("estimator == 'mle' and k == 20")["value"].mean()
+    (row,) = draws.query("estimator == 'mle' and k == 20").to_dict("records")
+    assert row["value"] == pytest.approx(mean)
+    assert row["low"] < mean < row["high"]
+    beside = tables["table1"].query("name == 'GeoCLIP' and estimator == 'mle' and k == 20")
+    assert beside[["published", "value", "draws"]].to_numpy().tolist() == [[11.21, row["value"], 2]]
+    assert (tables["table1"]["note"] == "not measured: weights not at hand").sum() == 36
+
+
+def test_report_and_costs_are_there(alone):
+    assert "results/alone/report.html" in alone.output
+    assert re.search(r"^\s*dimension +2 ", alone.output, re.MULTILINE)
+    report = (alone.folder / "results" / "alone" / "report.html").read_text(errors="replace")
+    assert "figures/table1.png" in report
+    (alone.folder / "results" / "alone" / "report.html").unlink()
+    alone.finish(*ALONE)
+    assert (alone.folder / "results" / "alone" / "report.html").is_file()
+
+
+def test_four_blocks_give_the_same_graph_byte_for_byte(alone, tmp_path):
+    project = alone.copy(tmp_path / "project")
+    graphs = [f"{VARIANT}/land-1200-r{replicate}/neighbours." for replicate in range(2)]
+    before = project.files(*graphs, "alone/variants", "alone/tables")
+    project.edit("config/config.yaml", "blocks_from: 50000", "blocks_from: 1200")
+    # Tiles of 512 points square: three by three of them, so that every part has some.
+    project.edit("config/config.yaml", "memory_mb: 16", "memory_mb: 1")
+    jobs = project.planned(*ALONE)
+    assert len([rule for rule, _ in jobs if rule == "neighbours_block"]) == 8
+    assert not rules_of(jobs) & {"pretrain", "embed", "points", "neighbours"}
+    project.run(*ALONE)
+    after = project.files(*graphs, "alone/variants", "alone/tables")
+    assert set(after) == set(before)
+    # Only what made it is told apart, in the metadata of the store.
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {f"{graph}zarr/zarr.json" for graph in graphs}
+    assert not list((project.folder / "results" / VARIANT).rglob("candidates-*"))
+    assert "Nothing to be done" in project.run(*ALONE).stdout

@@ -1,0 +1,156 @@
+"""The library's door: the dimension of any array, without Snakemake and without files."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from operator import index
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from earthdim.composition import LeafStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from earthdim.neighbours import Graph
+
+CHECKOUT = Path(__file__).parents[3]
+
+Leaf = Mapping[str, Any]
+
+
+def dimension(
+    array: ArrayLike,
+    lonlat: ArrayLike | None = None,
+    estimators: Sequence[str] | Mapping[str, Leaf] = ("mle", "mom", "tle", "twonn", "fishers"),
+    k: int | None = None,
+    subsampling: Mapping[str, int] | None = None,
+) -> "pd.DataFrame":
+    """Measure the intrinsic dimension of an embedding.
+
+    The rows are those of the workflow's dimension.csv for the same embedding: duplicates are dropped and counted, the
+    points centred and rescaled, one exact nearest-neighbour graph is searched, and every estimator reads it. The last
+    digits may depend on the number of threads of BLAS, which is left as it is (the workflow takes one).
+
+    Parameters
+    ----------
+    array : array_like, shape (n, d)
+        One row a point: a NumPy array, a torch tensor (on any device, with or without gradient), a Zarr array, or
+        whatever `numpy.asarray` takes. It is read into memory, and left as it was.
+    lonlat : array_like, shape (n, 2), optional
+        Longitude and latitude of the rows, degrees. Adds the column neighbour_radius_km.
+    estimators : sequence of str, or mapping
+        Names of leaves of config/estimator; or name -> leaf, for arguments of your own.
+    k : int, optional
+        Neighbours of each point for the local estimators (those with an aggregation), in place of their leaves' own;
+        global ones (TwoNN, CorrInt, Gride, FisherS) keep theirs.
+    subsampling : mapping, optional
+        `draws` and `seed` of half samples, from whose spread each estimator without an interval of its own gets one;
+        no interval with more than `up_to` points, where that is given.
+
+    Returns
+    -------
+    DataFrame
+        One row an estimator, with n (rows of the array), estimator, k, aggregation, value, low, high and interval
+        (empty where there is none), neighbour_radius_km (only with `lonlat`: the median distance on the ground to
+        the k-th nearest other point, km; empty for an estimator without k), above_ambient, duplicates_dropped, library
+        and library_version.
+
+    Raises
+    ------
+    ValueError
+        If the array is not a finite matrix of enough distinct rows, `lonlat` does not fit it, an estimator is not
+        known, or a k does not fit the number of points.
+    earthdim.estimators.EstimateError
+        If an estimator fails, or gives what no dimension can be. It is a ValueError.
+    FileNotFoundError
+        If estimators are named and their leaves are not at hand.
+    """
+    # Here, so that `import earthdim` stays cheap.
+    from earthdim.estimators import Evidence
+    from earthdim.measure import ROW_COLUMNS, graph_depth, measure
+    from earthdim.neighbours import prepare
+    from earthdim.scale import measure_scale
+
+    missing = [] if subsampling is None else [key for key in ("draws", "seed") if key not in subsampling]
+    if missing:
+        raise ValueError(f"subsampling: lacks {', '.join(missing)}")
+    leaves = _leaves(estimators, k)
+    values = _values(array)
+    if lonlat is not None:
+        return measure_scale(
+            values, np.asarray(lonlat), [len(values)], leaves, graph_depth(leaves), subsampling
+        )
+    prepared = prepare(values)
+    rows, _ = measure(Evidence(prepared, _graph(prepared.points, leaves)), leaves, subsampling)
+    return rows.assign(n=len(values))[["n", *ROW_COLUMNS]]
+
+
+def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
+    """Find each estimator's leaf, with the `k` that was asked for."""
+    from earthdim.estimators.estimate import OWN_KEYS
+
+    if isinstance(estimators, str):
+        estimators = [estimators]
+    if not isinstance(estimators, Mapping):
+        estimators = {name: _store().get("estimator", name, "estimators")["estimator"] for name in estimators}
+    if not estimators:
+        raise ValueError("estimators: there are none")
+    for name, leaf in estimators.items():
+        missing = [key for key in ("_target_", *OWN_KEYS) if key not in leaf]
+        if missing:
+            raise ValueError(f"estimators: the leaf of {name} lacks {', '.join(missing)}")
+    if k is None:
+        return dict(estimators)
+    local = {
+        name: {**leaf, "k": index(k)} for name, leaf in estimators.items() if leaf["aggregation"] != "global"
+    }
+    return {**estimators, **local}
+
+
+@cache
+def _store() -> LeafStore:
+    return LeafStore(_leaf_folder())
+
+
+def _leaf_folder() -> Path:
+    """The config folder: of the checkout that this file belongs to, else the copy that the package installed."""
+    if (CHECKOUT / "config" / "estimator").is_dir():
+        return CHECKOUT / "config"
+    try:
+        installed = distribution("earthdim").files or []
+    except PackageNotFoundError:
+        installed = []
+    folders = {Path(file.locate()).resolve().parent for file in installed if file.suffix == ".yaml"}
+    for folder in sorted(folders):
+        if folder.name == "estimator" and folder.is_dir():
+            return folder.parent
+    raise FileNotFoundError(
+        "estimators: their leaves (config/estimator) are neither in a checkout nor installed; give leaves as a mapping"
+    )
+
+
+def _values(array: ArrayLike) -> np.ndarray:
+    """Read an array into memory as NumPy has it."""
+    if hasattr(array, "detach"):
+        # A torch tensor: NumPy takes none with a gradient or on another device, and knows no bfloat16.
+        array = array.detach().cpu()
+        array = array.float() if str(array.dtype) == "torch.bfloat16" else array
+    values = np.asarray(array)
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"array: must hold real numbers, holds {values.dtype}")
+    return values
+
+
+def _graph(points: np.ndarray, leaves: Mapping[str, Leaf]) -> "Graph":
+    """Search the neighbours that the estimators read; none where none of them reads any."""
+    from earthdim.estimators.estimate import READS
+    from earthdim.measure import graph_depth
+    from earthdim.neighbours import Graph, knn
+
+    if not any(READS[leaf["reads"]].of_graph for leaf in leaves.values() if leaf["reads"] in READS):
+        return Graph(np.empty((len(points), 0)), np.empty((len(points), 0), dtype=np.int64))
+    return knn(points, graph_depth(leaves))

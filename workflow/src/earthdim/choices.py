@@ -1,0 +1,245 @@
+"""What an experiment chooses beside its variants, checked: estimators, scale, the costly ones, the Jacobian, figures.
+
+Everything here takes and returns plain values; the keys of config in messages begin with `key`, the experiment's own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from earthdim.experiment import Plain, Variant, in_branches
+from earthdim.leaves import ConfigError
+
+# Probing takes all of these; an experiment with none of them measures dimension alone.
+PROBING = ("task_sample", "activation_estimator", "tasks", "splits", "heads", "statistics")
+# What an estimator reads that holds k neighbours of each point.
+FROM_GRAPH = ("neighbours", "distances", "graph")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a figure asks of an experiment.
+
+    Attributes
+    ----------
+    needs : tuple of str
+        Of what `_made` tells.
+    shows : tuple of str
+        Keys of `shown` that it draws.
+    """
+
+    needs: tuple[str, ...] = ()
+    shows: tuple[str, ...] = ()
+
+
+# All figures: each has a rule figure_<name>, and a test holds rules and names together.
+FIGURES = {
+    "resolution": Figure(("trained variants",)),
+    "modality": Figure(("trained variants",)),
+    "twins": Figure(("untrained twins",)),
+    "performance": Figure(("tasks",), ("estimator", "split", "head")),
+    "activation": Figure(("tasks",), ("split", "head")),
+    "heads": Figure(("tasks",)),
+    "gap": Figure(("tasks",), ("split", "optimistic_split", "head")),
+    "loss": Figure(("trained variants",)),
+    "local_maps": Figure(("the data set coastline",)),
+    "scale": Figure(("scale",)),
+    "table1": Figure(("compare: [table1]",)),
+}
+
+
+def probing(settings: Plain, key: str) -> bool:
+    """Whether the experiment probes tasks.
+
+    Raises
+    ------
+    ConfigError
+        If it has some of the keys that probing takes, and not all.
+    """
+    missing = [name for name in PROBING if name not in settings]
+    if missing and len(missing) < len(PROBING):
+        raise ConfigError(f"{key}.{missing[0]}: is missing; {', '.join(PROBING)} come together")
+    return not missing
+
+
+def estimator_lists(settings: Plain) -> dict[str, list[str]]:
+    """The estimators that an experiment names, by the key that names them."""
+    lists = {"estimators": settings["estimators"]}
+    for role in ("local_estimator", "activation_estimator"):
+        if role in settings:
+            lists[role] = [settings[role]]
+    for part in ("scale", "costly"):
+        if part in settings:
+            lists[f"{part}.estimators"] = settings[part]["estimators"]
+    return lists
+
+
+def check_estimators(settings: Plain, leaves: Mapping[str, Plain], depth: int, key: str) -> None:
+    """Hold an experiment's estimators against their parts and against the depth of the graphs.
+
+    Parameters
+    ----------
+    settings : dict
+        The experiment's leaf.
+    leaves : mapping
+        Name -> leaf of all its estimators.
+    depth : int
+        Neighbours kept in each graph.
+    key : str
+        The experiment's key.
+
+    Raises
+    ------
+    ConfigError
+        If one cannot play its part, looks further than the graphs go, or two would be one in tables.
+    """
+    local = settings["local_estimator"]
+    if local not in settings["estimators"] or leaves[local]["aggregation"] == "global":
+        raise ConfigError(f"{key}.local_estimator: must be one of estimators, with a value at each point")
+    activation = settings.get("activation_estimator")
+    if activation is not None and leaves[activation]["reads"] not in FROM_GRAPH:
+        raise ConfigError(f"{key}.activation_estimator: must read neighbours or distances")
+    for name, leaf in leaves.items():
+        if neighbours_of(leaf) > depth:
+            raise ConfigError(
+                f"estimator.{name}.k: {leaf['k']} is above neighbours.k = {depth} of config.yaml"
+            )
+    for part, names in estimator_lists(settings).items():
+        _check_apart(names, leaves, f"{key}.{part}")
+
+
+def neighbours_of(leaf: Plain) -> int:
+    """How many neighbours of each point an estimator reads from the graph; 0 where it reads none."""
+    return leaf["k"] or 0 if leaf["reads"] in FROM_GRAPH else 0
+
+
+def _check_apart(names: Sequence[str], leaves: Mapping[str, Plain], key: str) -> None:
+    """Refuse two estimators whose rows in a table could not be told apart."""
+    seen: dict[tuple, str] = {}
+    for name in names:
+        row = (leaves[name].get("name", name), leaves[name]["k"], leaves[name]["aggregation"])
+        if seen.setdefault(row, name) != name:
+            raise ConfigError(
+                f"{key}: {seen[row]} and {name} would both stand in tables as {row[0]}, k = {row[1]}, {row[2]}"
+            )
+
+
+def chosen_variants(branches: Sequence[str], variants: Mapping[str, Variant], key: str) -> list[str]:
+    """Names of the variants of some branches.
+
+    Raises
+    ------
+    ConfigError
+        If a branch is unknown.
+    """
+    known = {branch for variant in variants.values() for branch in variant.branches}
+    for branch in branches:
+        if branch not in known:
+            raise ConfigError(
+                f"{key}.branches: {branch!r} is not a branch; there are {', '.join(sorted(known))}"
+            )
+    return [variant.name for variant in in_branches(variants, branches)]
+
+
+def sizes_within(sizes: Sequence[int], n: int, largest: int, key: str) -> list[int]:
+    """Numbers of points of a sample, ascending.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        What the experiment asks for.
+    n : int
+        Points of the sample.
+    largest : int
+        At least n: points of the sample without overrides. An override that takes fewer cuts the sizes down to them.
+    key : str
+        The key of the sizes.
+
+    Raises
+    ------
+    ConfigError
+        If a size is above `largest`.
+    """
+    for size in sizes:
+        if size > largest:
+            raise ConfigError(f"{key}: {size} is above the n = {n} of the sample")
+    return sorted({min(size, n) for size in sizes})
+
+
+def check_reach(
+    names: Sequence[str], leaves: Mapping[str, Plain], n: int, key: str, subsampling: Plain | None = None
+) -> None:
+    """Refuse an estimator whose k is too large for n points, or for half of them where half samples are taken.
+
+    Raises
+    ------
+    ConfigError
+        If a k is not below the number of points less one.
+    """
+    halved = subsampling is not None and n <= subsampling["up_to"]
+    for name in names:
+        k = leaves[name]["k"]
+        if k is not None and k >= (n // 2 if halved else n) - 1:
+            raise ConfigError(
+                f"{key}: {'half of ' if halved else ''}{n} points are too few for estimator.{name}, whose k is {k}"
+            )
+
+
+def check_figures(
+    settings: Plain,
+    variants: Mapping[str, Variant],
+    datasets: Mapping[str, Plain],
+    shown: Plain,
+    key: str,
+) -> None:
+    """Refuse a figure that is not known or shows what the experiment does not make.
+
+    Parameters
+    ----------
+    settings : dict
+        The experiment's leaf.
+    variants, datasets : mapping
+        Name -> what was resolved.
+    shown : dict
+        The experiment's `shown`, with config.yaml's in place of what it does not say.
+    key : str
+        The experiment's key.
+
+    Raises
+    ------
+    ConfigError
+        For the first such figure.
+    """
+    made = _made(settings, variants, datasets)
+    for name in settings["figures"]:
+        if name not in FIGURES:
+            raise ConfigError(f"{key}.figures: there is no figure {name!r}; there are {', '.join(FIGURES)}")
+        for need in FIGURES[name].needs:
+            if not made[need]:
+                raise ConfigError(
+                    f"{key}.figures: {name!r} needs {need}, which this experiment does not have"
+                )
+        for part in FIGURES[name].shows:
+            among = _among(settings, part)
+            if shown[part] not in among:
+                raise ConfigError(
+                    f"{key}.shown.{part}: {shown[part]!r}, which the figure {name!r} shows, is none of "
+                    f"{', '.join(among)}"
+                )
+
+
+def _made(settings: Plain, variants: Mapping[str, Variant], datasets: Mapping[str, Plain]) -> dict[str, bool]:
+    return {
+        "trained variants": any(variant.kind == "trained" for variant in variants.values()),
+        "untrained twins": any(variant.twin for variant in variants.values()),
+        "tasks": "tasks" in settings,
+        "the data set coastline": "coastline" in datasets,
+        "scale": "scale" in settings,
+        "compare: [table1]": "table1" in settings.get("compare", []),
+    }
+
+
+def _among(settings: Plain, part: str) -> list[str]:
+    """What an experiment has of what a part of `shown` names."""
+    if part == "estimator":
+        return settings["estimators"]
+    return settings["heads"]["trained"] if part == "head" else settings["splits"]

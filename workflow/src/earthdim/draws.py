@@ -1,0 +1,93 @@
+"""Means over independent draws of points, and beside them what the paper published."""
+
+import pandas as pd
+
+from earthdim.artefacts import AXES
+from earthdim.figures.published import TABLE
+from earthdim.figures.published import published as published_values
+from earthdim.uncertainty import draws_interval
+
+INTERVAL = ["value", "low", "high", "interval"]
+ENCODER = ["name", "kind", "ambient_dim", "variant"]
+MEASURE = ["variant", "estimator", "k"]
+
+
+def draws_table(dimension: pd.DataFrame) -> pd.DataFrame:
+    """Mean over independent draws of points, with its t interval.
+
+    Parameters
+    ----------
+    dimension : DataFrame
+        dimension.csv. The draws are the replicates of one number of points.
+
+    Returns
+    -------
+    DataFrame
+        One row a variant, n, estimator, k and aggregation of embeddings. A single draw keeps its own interval.
+    """
+    rows = dimension[dimension["space"] == "embedding"]
+    key = ["variant", *AXES, "n", "estimator", "k", "aggregation"]
+    found = []
+    for values, draws in rows.groupby(key, sort=False, dropna=False):
+        several = len(draws) > 1
+        interval = draws_interval(draws["value"])._asdict() if several else draws[INTERVAL].iloc[0].to_dict()
+        above = bool(draws["above_ambient"].any())
+        found.append(
+            {**dict(zip(key, values, strict=True)), "draws": len(draws), **interval, "above_ambient": above}
+        )
+    return pd.DataFrame(found)
+
+
+def table1(dimension: pd.DataFrame, published: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The paper's Table 1 beside what was measured.
+
+    Parameters
+    ----------
+    dimension : DataFrame
+        dimension.csv.
+    published : DataFrame, optional
+        With the columns of `earthdim.figures.published.published`, which stands in for None.
+
+    Returns
+    -------
+    DataFrame
+        One row a published value, in their order: the mean over draws of the variant that holds the very weights (see
+        `draws_table`), or a note that says why there is none. Below them what was measured of these variants and not
+        published: other k, other estimators.
+
+    Raises
+    ------
+    ValueError
+        If a published value has more than one counterpart.
+    """
+    published = published_values() if published is None else published
+    # An estimator without k has an empty cell there, and empty cells do not find each other.
+    wanted = published[published["table"] == TABLE].rename(columns={"value": "published"}).fillna({"k": 0})
+    measured = draws_table(dimension).fillna({"k": 0}).astype({"k": wanted["k"].dtype})
+    measured = measured[[*MEASURE, "aggregation", "n", "draws", *INTERVAL]]
+    try:
+        beside = wanted[[*ENCODER, "estimator", "k", "published"]].merge(
+            measured, on=MEASURE, how="left", validate="many_to_one"
+        )
+    except pd.errors.MergeError as error:
+        raise ValueError(f"table 1: a variant has several values of one estimator and k ({error})") from error
+    known = set(measured["variant"])
+    beside["note"] = [
+        _note(row.variant, row.estimator, row.k, known) if pd.isna(row.value) else ""
+        for row in beside.itertuples()
+    ]
+    found, taken = (pd.MultiIndex.from_frame(part[MEASURE]) for part in (measured, beside))
+    encoders = wanted.loc[wanted["variant"] != "", ENCODER].drop_duplicates()
+    others = measured[~found.isin(taken)].merge(encoders, on="variant", validate="many_to_one")
+    table = pd.concat([beside, others.assign(note="not published")], ignore_index=True)
+    words = {column: table[column].astype(object).fillna("") for column in ("aggregation", "interval")}
+    return table.assign(k=table["k"].where(table["k"] > 0), **words)
+
+
+def _note(variant: str, estimator: str, k: float, known: set[str]) -> str:
+    """Why a published value has no counterpart."""
+    if not variant:
+        return "not measured: weights not at hand"
+    if variant not in known:
+        return f"not measured: {variant} is not in this experiment"
+    return f"not measured: this experiment has no {estimator}" + (f" at k = {k:.0f}" if k else "")

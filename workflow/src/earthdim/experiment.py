@@ -1,0 +1,121 @@
+"""A resolved experiment: everything that the rules need, as plain values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from earthdim.leaves import ConfigError
+
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One encoder of the grid.
+
+    Attributes
+    ----------
+    name : str
+        The tokens of its axes.
+    axes : dict
+        Axis -> leaf or seed; an axis that does not apply is "".
+    config : dict
+        The resolved config: model, weights, seed and, when it is trained, modality and schedule.
+    features : dict
+        Source of the modality -> name of the feature store (trained variants only).
+    branches : tuple of str
+        The experiment's branches that name it.
+    twin : str
+        Name of its untrained twin in the same experiment, or "".
+    """
+
+    name: str
+    axes: Plain
+    config: Plain
+    features: dict[str, str] = field(default_factory=dict)
+    branches: tuple[str, ...] = ()
+    twin: str = ""
+
+    @property
+    def kind(self) -> str:
+        """trained, untrained or released."""
+        return self.config["weights"]["kind"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A resolved experiment.
+
+    Attributes
+    ----------
+    name : str
+        The leaf's name; overrides that change anything add `@` and eight digits.
+    settings : dict
+        The leaf of config/experiment itself.
+    variants : dict
+        Name -> Variant.
+    points, features, datasets : dict
+        Name of a point set, feature store, data set -> its config.
+    sample_points : tuple of str
+        The point sets where the dimension is read, one a replicate.
+    task_points : str
+        The point set of the tasks; "" where the experiment has none.
+    estimators, tasks, splits, heads : dict
+        Name -> leaf; the last three are empty where dimension alone is measured.
+    scale : dict
+        Empty, or variants, sizes (point set -> numbers of points) and estimators, all by name.
+    costly : dict
+        Empty, or variants, n and estimators.
+    jacobian : dict
+        Empty, or variants and n.
+    shown : dict
+        What figures of one measure show: estimator, head, split, optimistic_split, and kinds of heads.
+    statistics, neighbours, subsampling, intervals : dict
+        Settings of the correlation, of graphs, and of intervals; statistics is empty without tasks.
+    math_threads : int
+        Threads of every job.
+    """
+
+    name: str
+    settings: Plain
+    variants: dict[str, Variant]
+    points: dict[str, Plain]
+    sample_points: tuple[str, ...]
+    task_points: str
+    features: dict[str, Plain]
+    datasets: dict[str, Plain]
+    estimators: dict[str, Plain]
+    tasks: dict[str, Plain]
+    splits: dict[str, Plain]
+    heads: dict[str, Plain]
+    scale: Plain
+    costly: Plain
+    jacobian: Plain
+    shown: Plain
+    statistics: Plain
+    neighbours: Plain
+    subsampling: Plain
+    intervals: Plain
+    math_threads: int
+
+    def branch(self, name: str | None) -> list[Variant]:
+        """The variants of one branch.
+
+        Raises
+        ------
+        ConfigError
+            If no branch is named, or the experiment has none of that name.
+        """
+        known = list(self.settings["branches"])
+        if name is None:
+            raise ConfigError(
+                f"branch: say which one: --config branch=NAME; {self.name} has {', '.join(known)}"
+            )
+        if name not in known:
+            raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
+        return list(in_branches(self.variants, [name]))
+
+
+def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[Variant]:
+    """The variants that any of the branches names, in the order of the grid."""
+    return (variant for variant in variants.values() if set(branches) & set(variant.branches))

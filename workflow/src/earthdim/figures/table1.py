@@ -1,0 +1,67 @@
+"""What was measured beside the paper's Table 1."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from earthdim.figures import rows, style
+
+_IMAGE = "#6E6E6E"
+"""Colour of the names of image encoders."""
+
+
+@style.styled()
+def draw(table1: pd.DataFrame) -> style.PrintedFigure:
+    """Draw the published intrinsic dimensions (ID) and those measured: a row an encoder, a panel an estimator.
+
+    An open diamond is a published value, a filled mark the mean over independent draws of points, a thick line its
+    interval; the number beside it says by how much the mean differs from the published value.
+
+    Parameters
+    ----------
+    table1 : DataFrame
+        table1.csv. Rows without a published value (other k, other estimators) are not drawn; where an encoder was
+        not measured, its published value stands alone.
+
+    Raises
+    ------
+    ValueError
+        If the table has no published value.
+    """
+    shown = table1[table1["published"].notna()]
+    if shown.empty:
+        raise ValueError("table1: no row has a published value")
+    encoders = shown.drop_duplicates("name").reset_index(drop=True)
+    colours = [_IMAGE if kind == "image" else style.INK for kind in encoders["kind"]]
+    row_of = {name: y for y, name in enumerate(encoders["name"])}
+
+    def draw_rows(panel: Axes, part: pd.DataFrame) -> pd.Series:
+        part = part.assign(y=part["name"].map(row_of))
+        panel.plot(
+            part["published"], part["y"], "D", color=_IMAGE, fillstyle="none", markersize=5.5, zorder=3
+        )
+        bounds = part[["published", "value", "low", "high"]].stack()
+        for row in part[part["value"].notna()].itertuples():
+            panel.hlines(row.y, row.low, row.high, color=style.COLOURS[0], linewidth=2.4, alpha=0.45)
+            panel.plot(row.value, row.y, "o", color=style.COLOURS[0], markersize=3.5, zorder=4)
+            _write_difference(panel, row, np.sqrt(bounds.min() * bounds.max()))
+        return bounds
+
+    figure = rows.dot_panels(shown, encoders["name"].tolist(), colours, draw_rows)
+    handles = [style.key("published (Table 1)", _IMAGE, "D", fillstyle="none", markersize=5.5)]
+    if shown["value"].notna().any():
+        handles.append(style.key("measured, and its difference", style.COLOURS[0], "o", markersize=3.5))
+    style.legend(figure, handles)
+    return figure
+
+
+def _write_difference(panel: Axes, row, middle: float) -> None:
+    """Write the difference in per cent beside the marks, on the side where there is room."""
+    left = row.value > middle
+    ends = [row.value, row.published, row.low, row.high]
+    difference = 100 * (row.value / row.published - 1)
+    panel.annotate(
+        f"{difference:+.1f} %".replace("-", "−"), (np.nanmin(ends) if left else np.nanmax(ends), row.y),
+        (-6 if left else 6, 0), textcoords="offset points", va="center_baseline", ha="right" if left else "left",
+        color=style.COLOURS[0],
+    )  # fmt: skip

@@ -1,0 +1,336 @@
+"""The inner loops of the search, compiled. Nothing here is random, threaded or reordered by the compiler.
+
+The compiled code is kept on disk beside this file, so that one process compiles it and the others load it.
+"""
+
+import numba as nb
+import numpy as np
+
+UNIT_ROUNDOFF = 2.0**-24
+"""Of float32."""
+
+WORD = 8
+"""Flags that are looked at together, as one integer."""
+
+
+@nb.njit(cache=True)
+def squared_distance(a, b):
+    """Squared Euclidean distance of two rows, from the differences of their coordinates.
+
+    Eight partial sums in a fixed order, so that it is the same on every machine, and the same for (a, b) and (b, a).
+    """
+    n = a.size
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+    whole = n - n % 8
+    for t in range(0, whole, 8):
+        d0 = a[t] - b[t]
+        d1 = a[t + 1] - b[t + 1]
+        d2 = a[t + 2] - b[t + 2]
+        d3 = a[t + 3] - b[t + 3]
+        d4 = a[t + 4] - b[t + 4]
+        d5 = a[t + 5] - b[t + 5]
+        d6 = a[t + 6] - b[t + 6]
+        d7 = a[t + 7] - b[t + 7]
+        s0 += d0 * d0
+        s1 += d1 * d1
+        s2 += d2 * d2
+        s3 += d3 * d3
+        s4 += d4 * d4
+        s5 += d5 * d5
+        s6 += d6 * d6
+        s7 += d7 * d7
+    for t in range(whole, n):
+        d = a[t] - b[t]
+        s0 += d * d
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+
+
+@nb.njit(cache=True)
+def row_hashes(points):
+    """64-bit FNV-1a hashes of rows, -0 counted as +0; equal rows have equal hashes."""
+    hashes = np.empty(len(points), dtype=np.uint64)
+    prime = np.uint64(1099511628211)
+    for i in range(len(points)):
+        row = points[i] + 0.0
+        words = row.view(np.uint64)
+        value = np.uint64(14695981039346656037)
+        for j in range(words.size):
+            # The high half is folded in first: FNV alone mixes upwards only.
+            value = (value ^ (words[j] ^ (words[j] >> np.uint64(32)))) * prime
+        hashes[i] = value
+    return hashes
+
+
+@nb.njit(cache=True)
+def _select(rank, index, count, width):
+    """Bring the `width` smallest of the first `count` ranks to the front, and return the largest of these.
+
+    References
+    ----------
+    Hoare, C. A. R. (1961), Algorithm 65: find, Communications of the ACM 4, 321-322.
+    """
+    low, high, wanted = 0, count - 1, width - 1
+    while low < high:
+        pivot = rank[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while rank[i] < pivot:
+                i += 1
+            while rank[j] > pivot:
+                j -= 1
+            if i <= j:
+                rank[i], rank[j] = rank[j], rank[i]
+                index[i], index[j] = index[j], index[i]
+                i += 1
+                j -= 1
+        if wanted <= j:
+            high = j
+        elif wanted >= i:
+            low = i
+        else:
+            break
+    return rank[:width].max()
+
+
+@nb.njit(cache=True, inline="always")
+def _append(rank, index, count, root, me, value, other, width):
+    """Note a candidate; a full row is cut to the `width` nearest, whose largest rank is the new root."""
+    rank[me, count[me]] = value
+    index[me, count[me]] = other
+    count[me] += 1
+    if count[me] == rank.shape[1]:
+        root[me] = min(root[me], _select(rank[me], index[me], count[me], width))
+        count[me] = width
+
+
+@nb.njit(cache=True)
+def begin(products, norms, first, wanted, own, rank, index, count, root):
+    """Begin the rows of a tile with the inner products among themselves.
+
+    Every row keeps its `wanted` nearest, and from then on notes only what is nearer than the last of them.
+
+    Parameters
+    ----------
+    products : ndarray (r, r), float32
+        Inner products of the points `first` .. with each other.
+    norms : ndarray (m,), float32
+        Squared norms.
+    wanted : int
+    own : bool
+        Whether the candidates found here are noted, or the root alone.
+    rank, index, count, root
+        As for `offer`.
+    """
+    n = len(products)
+    ranks, names = np.empty(n - 1, np.float32), np.empty(n - 1, np.int32)
+    keep = min(wanted, n - 1)
+    two = np.float32(2)
+    for i in range(n):
+        me = first + i
+        line = products[i]
+        for j in range(n - 1):
+            other = j if j < i else j + 1
+            ranks[j] = norms[me] + norms[first + other] - two * line[other]
+            names[j] = first + other
+        if keep < n - 1:
+            root[me] = _select(ranks, names, n - 1, keep)
+        if own:
+            rank[me, :keep] = ranks[:keep]
+            index[me, :keep] = names[:keep]
+            count[me] = keep
+
+
+@nb.njit(cache=True)
+def offer(products, norms, first_row, first_column, rank, index, count, root, width):
+    """Offer one tile of inner products to its rows and, by symmetry, to its columns.
+
+    Parameters
+    ----------
+    products : ndarray (r, c), float32
+        Inner products of the points `first_row` .. with the points `first_column` .., two ranges without overlap.
+    norms : ndarray (m,), float32
+        Squared norms.
+    rank, index : ndarray (m, capacity), float32 and int32
+        Approximate squared distances of candidates and who they are; changed in place, as are the next two.
+    count : ndarray (m,), int64
+        Candidates of each row.
+    root : ndarray (m,), float32
+        What a rank must be below to be noted.
+    width : int
+        Candidates that a row keeps.
+    """
+    rows, columns = products.shape
+    column_norms = norms[first_column : first_column + columns]
+    # A pair is of interest to its column j where norm_i + norm_j - 2 product < root_j.
+    slack = root[first_column : first_column + columns] - column_norms
+    two = np.float32(2)
+    flags = np.zeros(columns + WORD - columns % WORD, dtype=np.uint8)
+    words = flags.view(np.uint64)
+    for i in range(rows):
+        me = first_row + i
+        line = products[i]
+        mine = norms[me]
+        room = root[me] - mine
+        # A loop without branches, many products at a time; roots that sink meanwhile only flag some too many.
+        for j in range(columns):
+            twice = two * line[j]
+            flags[j] = (column_norms[j] - twice < room) | (mine - twice < slack[j])
+        for word in range(words.size):
+            if words[word] == 0:
+                continue
+            for j in range(word * WORD, min(word * WORD + WORD, columns)):
+                if flags[j] == 0:
+                    continue
+                other = first_column + j
+                value = mine + column_norms[j] - two * line[j]
+                if value < root[me]:
+                    _append(rank, index, count, root, me, value, other, width)
+                if value < root[other]:
+                    _append(rank, index, count, root, other, value, me, width)
+                    slack[j] = root[other] - column_norms[j]
+
+
+@nb.njit(cache=True)
+def cut(rank, index, count, root, width, kept_rank, kept_index, beyond):
+    """Copy the `width` nearest candidates of every row, and what the ranks of all others are at least.
+
+    Places without a candidate hold infinity and -1.
+    """
+    for i in range(count.size):
+        have = count[i]
+        beyond[i] = root[i]
+        if have > width:
+            beyond[i] = min(root[i], _select(rank[i], index[i], have, width))
+            have = width
+        kept_rank[i, :have] = rank[i, :have]
+        kept_index[i, :have] = index[i, :have]
+        kept_rank[i, have:] = np.inf
+        kept_index[i, have:] = -1
+
+
+@nb.njit(cache=True)
+def refine(points, norms, offset_error, rank, index, beyond, distance, neighbours, certified):
+    """Measure the candidates of every row again in float64, keep the nearest, and say which rows are certain.
+
+    With T the k-th smallest approximate squared distance and e the bound of its error, the k-th squared distance is
+    at most T + e, so that all the nearest have approximations of at most T + 2 e. A row is certain when all others than
+    its candidates are known to lie beyond that.
+
+    Parameters
+    ----------
+    points : ndarray (m, d), float64
+    norms : ndarray (m,), float64
+        Norms of the centred points.
+    offset_error : float
+        How far rounding moved a centred point.
+    rank, index : ndarray (m, w)
+        Candidates; places that were never taken hold infinity and -1.
+    beyond : ndarray (m,), float32
+        What the ranks of all others are at least.
+    distance, neighbours, certified : ndarray (m, k), (m, k), (m,)
+        Filled in.
+
+    References
+    ----------
+    Higham, N. J. (2002), Accuracy and Stability of Numerical Algorithms, 2nd edition, section 3.1: the rounding error
+    of an inner product of d terms is at most d u / (1 - d u) times the product of the norms, in any order of summing.
+    """
+    m, d = points.shape
+    k = distance.shape[1]
+    for i in range(m):
+        known = np.count_nonzero(index[i] >= 0)
+        certified[i] = False
+        if known < k:
+            continue
+        threshold = np.inf
+        if known < m - 1:
+            nearest = np.float64(np.partition(rank[i], k - 1)[k - 1])
+            reach = 2 * np.sqrt(max(nearest, 0.0))
+            error = rank_error(norms[i], norms[i] + reach, d, offset_error)
+            threshold = nearest + 2 * error
+            # The error was bounded for neighbours within `reach`, which the k-th is if error <= 3 nearest.
+            if not (threshold < beyond[i] and error <= 3 * nearest):
+                continue
+        taken = index[i][(index[i] >= 0) & (rank[i] <= threshold)]
+        taken.sort()
+        squared = np.empty(taken.size)
+        for t in range(taken.size):
+            squared[t] = squared_distance(points[i], points[taken[t]])
+        order = np.argsort(squared, kind="mergesort")
+        for t in range(k):
+            distance[i, t] = np.sqrt(squared[order[t]])
+            neighbours[i, t] = taken[order[t]]
+        certified[i] = True
+
+
+@nb.njit(cache=True)
+def rank_error(norm, other, d, offset_error):
+    """Largest error of an approximate squared distance between points of these norms.
+
+    Twice that of the inner product (rounding its float32 arguments included); that of both squared norms and of the
+    sums, with some to spare for the comparisons rearranged in `offer`; and that of the float64 centring.
+    """
+    product = 2 * 1.01 * (d + 4) * UNIT_ROUNDOFF * norm * other
+    both = norm + other
+    return product + 12 * UNIT_ROUNDOFF * both * both + 8 * offset_error * (both + offset_error) + 1e-30
+
+
+@nb.njit(cache=True)
+def count_tile(products, points, norms, rows, first_column, limits, offset_error, counts):
+    """Count, for each limit, the pairs of a tile at a distance below it; a point is no pair with itself.
+
+    A pair whose approximate squared distance is too near a limit is measured again in float64.
+    """
+    columns = products.shape[1]
+    highest = limits.max()
+    squares = (norms[first_column : first_column + columns] ** 2).astype(np.float32)
+    two = np.float32(2)
+    flags = np.zeros(columns + WORD - columns % WORD, dtype=np.uint8)
+    words = flags.view(np.uint64)
+    for i in range(rows.size):
+        me = rows[i]
+        line = products[i]
+        # What lies within the highest limit has a norm of at most this one's plus the limit.
+        error = rank_error(norms[me], norms[me] + highest, points.shape[1], offset_error)
+        room = np.float32(highest * highest + error - norms[me] * norms[me])
+        if not np.isfinite(room):
+            room = np.float32(np.inf)
+        for j in range(columns):
+            flags[j] = not (squares[j] - two * line[j] > room)
+        for word in range(words.size):
+            if words[word] == 0:
+                continue
+            for j in range(word * WORD, min(word * WORD + WORD, columns)):
+                other = first_column + j
+                if flags[j] != 0 and other != me:
+                    _count_pair(line[j], points, norms, me, other, limits, offset_error, counts)
+
+
+@nb.njit(cache=True)
+def _count_pair(product, points, norms, me, other, limits, offset_error, counts):
+    approximate = norms[me] * norms[me] + norms[other] * norms[other] - 2.0 * product
+    error = rank_error(norms[me], norms[other], points.shape[1], offset_error)
+    exact = -1.0
+    for t in range(limits.size):
+        square = limits[t] * limits[t]
+        near = not (abs(approximate - square) > error + 1e-12 * square)
+        if near and exact < 0:
+            exact = np.sqrt(squared_distance(points[me], points[other]))
+        if (exact < limits[t]) if near else (approximate < square):
+            counts[t] += 1
+
+
+@nb.njit(cache=True)
+def restrict(distance, index, rows, place, k, part_distance, part_index, found):
+    """Copy from a graph's rows the neighbours that have a place in a subset, as far as they go, `k` at most."""
+    for i in range(rows.size):
+        count = 0
+        for t in range(index.shape[1]):
+            target = place[index[rows[i], t]]
+            if target >= 0:
+                part_distance[i, count] = distance[rows[i], t]
+                part_index[i, count] = target
+                count += 1
+                if count == k:
+                    break
+        found[i] = count

@@ -1,0 +1,84 @@
+"""How the dimension of one embedding depends on the number of points and on the size of neighbourhoods."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from earthdim.estimators import Evidence
+from earthdim.geo import check_lonlat, neighbour_radius_km
+from earthdim.measure import ROW_COLUMNS, measure
+from earthdim.neighbours import knn, prepare
+
+COLUMNS = ("n", *ROW_COLUMNS[:7], "neighbour_radius_km", *ROW_COLUMNS[7:])
+
+
+def measure_scale(
+    embedding: np.ndarray,
+    lonlat: np.ndarray,
+    sizes: Sequence[int],
+    estimators: Mapping[str, Mapping[str, Any]],
+    k: int,
+    subsampling: Mapping[str, int] | None = None,
+) -> pd.DataFrame:
+    """Measure the first m points of an embedding, for several m.
+
+    The samples are nested: the first m points of a draw are the draw of size m. Fewer points lie further apart, so
+    decimation reads the same encoder at a coarser scale.
+
+    Parameters
+    ----------
+    embedding : ndarray (n, d)
+        In the order of the draw.
+    lonlat : ndarray (n, 2)
+        Longitude and latitude, degrees, of its rows.
+    sizes : sequence of int
+        Numbers of points, each at most n.
+    estimators : mapping
+        Name -> leaf of config/estimator.
+    k : int
+        Neighbours in the graph, at least as many as any estimator's k; fewer where a size does not allow them.
+    subsampling : mapping, optional
+        As `earthdim.measure.measure` takes it.
+
+    Returns
+    -------
+    DataFrame
+        One row a size and estimator, with `COLUMNS`. `neighbour_radius_km` is the median distance on the ground from a
+        point to its k-th nearest other point, km; empty for an estimator without k.
+
+    Raises
+    ------
+    EstimateError
+        If an estimator fails or gives what no dimension can be.
+    ValueError
+        If embedding and coordinates do not match, a size is out of range, or an estimator's k does not fit one.
+    """
+    lonlat = check_lonlat(lonlat)
+    if len(embedding) != len(lonlat):
+        raise ValueError(f"lonlat: {len(lonlat)} coordinates for {len(embedding)} embeddings")
+    _check(sizes, len(lonlat), estimators, k)
+    tables = []
+    for size in sizes:
+        prepared = prepare(embedding[:size])
+        graph = knn(prepared.points, min(k, len(prepared.points) - 2))
+        rows, _ = measure(Evidence(prepared, graph), estimators, subsampling)
+        at = lonlat[prepared.kept]
+        radius = {reach: np.median(neighbour_radius_km(at, reach)) for reach in rows["k"].dropna().unique()}
+        tables.append(rows.assign(n=size, neighbour_radius_km=rows["k"].map(radius).astype("float64")))
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+
+
+def _check(sizes: Sequence[int], n: int, estimators: Mapping[str, Mapping[str, Any]], k: int) -> None:
+    """Raise ValueError unless every size exists and every estimator fits the smallest one."""
+    if not len(sizes):
+        raise ValueError("sizes: there are none")
+    if max(sizes) > n:
+        raise ValueError(f"sizes: {max(sizes)} is more than the {n} points that there are")
+    for name, leaf in estimators.items():
+        reach = leaf["k"]
+        if reach is not None and reach > k:
+            raise ValueError(f"{name}: k = {reach} is above the {k} neighbours of the graph")
+        if reach is not None and reach >= min(sizes) - 1:
+            raise ValueError(f"{name}: k = {reach} is too large for sizes: {min(sizes)} points")
