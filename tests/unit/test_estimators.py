@@ -93,10 +93,13 @@ class TestGuards:
         with pytest.raises(EstimateError, match=r"skdim.id.TwoNN \(k = 2, .*above 1.5 times the 2 columns"):
             estimate(leaf("twonn"), jittered_lattice)
 
-    def test_refuses_what_is_not_finite(self, ball):
-        level = bare(ball.prepared.points, np.ones_like(ball.graph.distance), ball.graph.index)
-        with pytest.raises(EstimateError, match=r"skdim.id.MLE \(k = 20, harmonic-mean\) gave inf"):
-            estimate(leaf("mle"), level)
+    @pytest.mark.parametrize(("every_distance", "value"), [(1.0, "inf"), (0.0, "nan")])
+    def test_refuses_what_is_not_finite(self, ball, every_distance, value):
+        distance = np.full_like(ball.graph.distance, every_distance)
+        with pytest.raises(
+            EstimateError, match=rf"MLE \(k = 20, harmonic-mean\) gave {value}, which is no dim"
+        ):
+            estimate(leaf("mle"), bare(ball.prepared.points, distance, ball.graph.index))
 
     def test_refuses_zero(self, ball):
         distance = ball.graph.distance.copy()

@@ -1,6 +1,5 @@
 """One part of the search for the kNN graph of one embedding."""
 
-import numpy as np
 import xarray as xr
 
 from earthdim import artefacts, runtime
@@ -15,8 +14,12 @@ embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings", ["em
 points = prepare(embeddings["embedding"].values).points
 memory = config["memory_mb"] * 2**20
 found = candidates(points, config["k"], block, config["blocks"], memory, config["device"])
-# Where there was no candidate the index says so; a store holds no infinity.
-rank = np.where(found.index < 0, np.float32(0), found.rank)
-store = xr.Dataset({"index": (("point", "candidate"), found.index), "rank": (("point", "candidate"), rank)})
+store = xr.Dataset(
+    {
+        "index": (("point", "candidate"), found.index),
+        "rank": (("point", "candidate"), found.rank),
+        "beyond": ("point", found.beyond),
+    }
+)
 artefacts.save_store(store, snakemake.output.store, "candidates", runtime.provenance(job))
-log.info("part %d of %d, %d candidates of each point", block + 1, config["blocks"], rank.shape[1])
+log.info("part %d of %d, %d candidates of each point", block + 1, config["blocks"], found.rank.shape[1])

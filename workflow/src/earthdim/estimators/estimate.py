@@ -94,7 +94,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """What one value of `reads` means.
 
     Attributes
@@ -125,19 +125,19 @@ def _fit_neighbours(estimator: Any, k: int, evidence: Evidence) -> None:
 
 
 READS = {
-    "neighbours": _Reading(_fit_neighbours, tuple(AGGREGATIONS), True, False),
-    "distances": _Reading(
+    "neighbours": Reading(_fit_neighbours, tuple(AGGREGATIONS), True, False),
+    "distances": Reading(
         lambda e, k, evidence: e.fit(evidence.graph.distance[:, :k]), (GLOBAL,), True, False
     ),
-    "graph": _Reading(
+    "graph": Reading(
         lambda e, k, evidence: e.fit(evidence.prepared.points, evidence.graph),
         (*AGGREGATIONS, GLOBAL),
         True,
         True,
     ),
-    "points": _Reading(lambda e, k, evidence: e.fit(evidence.prepared.points), (GLOBAL,), False, True),
-    "spectrum": _Reading(lambda e, k, evidence: e.fit(evidence.spectrum), (GLOBAL,), False, True),
-    "variances": _Reading(
+    "points": Reading(lambda e, k, evidence: e.fit(evidence.prepared.points), (GLOBAL,), False, True),
+    "spectrum": Reading(lambda e, k, evidence: e.fit(evidence.spectrum), (GLOBAL,), False, True),
+    "variances": Reading(
         lambda e, k, evidence: e.fit(evidence.spectrum.variances),
         (GLOBAL,),
         False,

@@ -9,6 +9,9 @@ import numpy as np
 UNIT_ROUNDOFF = 2.0**-24
 """Of float32."""
 
+FAR = np.finfo(np.float32).max
+"""The rank of what is too far for single precision, and of no candidate at all: stores hold no infinity."""
+
 WORD = 8
 """Flags that are looked at together, as one integer."""
 
@@ -130,7 +133,8 @@ def begin(products, norms, first, wanted, own, rank, index, count, root):
         line = products[i]
         for j in range(n - 1):
             other = j if j < i else j + 1
-            ranks[j] = norms[me] + norms[first + other] - two * line[other]
+            value = norms[me] + norms[first + other] - two * line[other]
+            ranks[j] = value if value < FAR else FAR  # what is no number is far too
             names[j] = first + other
         if keep < n - 1:
             root[me] = _select(ranks, names, n - 1, keep)
@@ -194,17 +198,17 @@ def offer(products, norms, first_row, first_column, rank, index, count, root, wi
 def cut(rank, index, count, root, width, kept_rank, kept_index, beyond):
     """Copy the `width` nearest candidates of every row, and what the ranks of all others are at least.
 
-    Places without a candidate hold infinity and -1.
+    Places without a candidate hold `FAR` and -1.
     """
     for i in range(count.size):
         have = count[i]
-        beyond[i] = root[i]
+        beyond[i] = min(root[i], FAR)
         if have > width:
-            beyond[i] = min(root[i], _select(rank[i], index[i], have, width))
+            beyond[i] = min(beyond[i], _select(rank[i], index[i], have, width))
             have = width
         kept_rank[i, :have] = rank[i, :have]
         kept_index[i, :have] = index[i, :have]
-        kept_rank[i, have:] = np.inf
+        kept_rank[i, have:] = FAR
         kept_index[i, have:] = -1
 
 
@@ -224,7 +228,7 @@ def refine(points, norms, offset_error, rank, index, beyond, distance, neighbour
     offset_error : float
         How far rounding moved a centred point.
     rank, index : ndarray (m, w)
-        Candidates; places that were never taken hold infinity and -1.
+        Candidates; places that were never taken hold `FAR` and -1.
     beyond : ndarray (m,), float32
         What the ranks of all others are at least.
     distance, neighbours, certified : ndarray (m, k), (m, k), (m,)

@@ -31,7 +31,7 @@ class Candidates:
     index : numpy.ndarray
         Shape (m, w), int32; -1 where there was none.
     rank : numpy.ndarray
-        Shape (m, w), float32: approximate squared distance; infinite where there was none.
+        Shape (m, w), float32: approximate squared distance; the largest number where there was none.
     beyond : numpy.ndarray
         Shape (m,), float32: the rank of every point of the part that is not among a row's candidates is at least this.
     """
@@ -192,7 +192,7 @@ def _nearest_of(parts: list[Candidates]) -> Candidates:
         every = np.concatenate([part.index[block] for part in parts], axis=1)
         result.index[block] = np.take_along_axis(every, kept, axis=1)
         result.beyond[block] = np.minimum(
-            np.min([part.beyond[block] for part in parts], axis=0),
+            np.minimum.reduce([part.beyond[block] for part in parts]),
             np.take_along_axis(ranks, dropped, axis=1).min(axis=1),
         )
     return result
