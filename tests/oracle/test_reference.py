@@ -116,8 +116,9 @@ def test_equals_the_reference(embedding, n, name):
 
 
 @pytest.mark.workflow
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", [name for name in PLAIN if name != "knn"])
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 @pytest.mark.parametrize("n", [10000], ids=[f"{REFERENCE}, 10000 points"])
 def test_equals_the_reference_on_many_points(embedding, n, name):
+    """Minutes: the reference's MADA and TwoNN hold all distances, its ESS takes a millisecond a point."""
     compare(embedding, n, name)

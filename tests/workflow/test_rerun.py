@@ -74,12 +74,13 @@ def test_another_support_is_embedded_alone(project):
     assert len([rule for rule, _ in jobs if rule == "embed"]) == 2
 
 
-def test_without_the_optional_parts_nothing_is_left_to_do(project):
+def test_without_the_optional_parts_only_the_list_of_data_sets_is_made_anew(project):
     file = project.folder / "config" / "experiment" / "tiny.yaml"
     text = file.read_text()
     figures = text[text.index("figures:") :].replace(", scale]", "]")
     file.write_text(text[: text.index("scale:")] + figures)
-    assert not rules_of(project.planned(*TINY))
+    # The data set of the borders is no longer read.
+    assert rules_of(project.planned(*TINY)) == {"sources", "all"}
 
 
 def test_other_half_samples_measure_anew_and_search_nothing(project):

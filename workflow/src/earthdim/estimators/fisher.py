@@ -13,9 +13,6 @@ BLOCK_BYTES = 2**25
 TILE = 1024
 """Points on each side of one matrix of inner products, which then fits into the cache."""
 
-CHUNK = 64
-"""Products that are looked at together: a loop without branches says whether any of them matters."""
-
 
 @dataclass
 class FisherS:
@@ -174,20 +171,16 @@ def count_inseparable(points: np.ndarray, alphas: np.ndarray) -> np.ndarray:
 @nb.njit(cache=True, error_model="numpy")
 def _count_tile(products, row_length, column_length, row_bound, column_bound, alphas, diagonal, between):
     """Add to `between` how many ordered pairs of a tile lie at each alpha and below the next."""
-    rows, columns = products.shape
-    for i in range(rows):
-        first = i + 1 if diagonal else 0
-        for start in range(first, columns, CHUNK):
-            stop = min(start + CHUNK, columns)
-            some = False
-            for j in range(start, stop):
-                some |= products[i, j] >= min(row_bound[i], column_bound[j])
-            if some:
-                for j in range(start, stop):
-                    if products[i, j] >= row_bound[i]:
-                        _add(products[i, j] / row_length[i], alphas, between)
-                    if products[i, j] >= column_bound[j]:
-                        _add(products[i, j] / column_length[j], alphas, between)
+    lowest = column_bound.min()
+    for i in range(products.shape[0]):
+        row, bound = products[i], min(row_bound[i], lowest)
+        for j in range(i + 1 if diagonal else 0, row.size):
+            # Few pairs pass the first comparison, which is all that the others cost.
+            if row[j] >= bound:
+                if row[j] >= row_bound[i]:
+                    _add(row[j] / row_length[i], alphas, between)
+                if row[j] >= column_bound[j]:
+                    _add(row[j] / column_length[j], alphas, between)
 
 
 @nb.njit(cache=True)
