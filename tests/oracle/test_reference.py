@@ -115,7 +115,7 @@ def test_equals_the_reference(embedding, n, name):
     compare(embedding, n, name)
 
 
-@pytest.mark.workflow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in PLAIN if name != "knn"])
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 @pytest.mark.parametrize("n", [10000], ids=[f"{REFERENCE}, 10000 points"])
