@@ -25,7 +25,17 @@ FLOORS = [
     {"scale", "jacobian", "draws"},
 ]
 # Not part of the flow: how it is configured, recorded and stored.
-FRAME = {"artefacts", "choices", "composition", "experiment", "grid", "leaves", "provenance", "runtime", "views"}
+FRAME = {
+    "artefacts",
+    "choices",
+    "composition",
+    "experiment",
+    "grid",
+    "leaves",
+    "provenance",
+    "runtime",
+    "views",
+}
 # For people who have an array and no workflow: it may know all of the above.
 DOORS = {"__init__", "api"}
 STAGES = {"pretrain", "neighbours", "probes", "correlate"}

@@ -9,8 +9,18 @@ Rows of both count the kept points: row ``i`` is row ``prepared.kept[i]`` of the
 parts by several jobs, ``candidates`` one part each, and ``merge`` makes the same graph of them, byte for byte.
 """
 
-from earthdim.neighbours.graph import Graph, count_within, subgraph
 from earthdim.neighbours.cleaning import Prepared, prepare
+from earthdim.neighbours.graph import Graph, count_within, subgraph
 from earthdim.neighbours.search import Candidates, candidates, knn, merge
 
-__all__ = ["Candidates", "Graph", "Prepared", "candidates", "count_within", "knn", "merge", "prepare", "subgraph"]
+__all__ = [
+    "Candidates",
+    "Graph",
+    "Prepared",
+    "candidates",
+    "count_within",
+    "knn",
+    "merge",
+    "prepare",
+    "subgraph",
+]

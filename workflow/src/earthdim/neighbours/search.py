@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import poisson
 
+from earthdim.neighbours.cleaning import finite_matrix
 from earthdim.neighbours.exact import nearest
 from earthdim.neighbours.graph import Graph, single_precision
 from earthdim.neighbours.kernels import begin, cut, offer, refine
-from earthdim.neighbours.cleaning import finite_matrix
 
 BLOCK_BYTES = 2**24
 """Memory for one tile of inner products, float32: 2,048 points square."""
@@ -113,7 +113,9 @@ def candidates(
         pairs = [(first, second) for first in starts for second in starts if first < second]
         for first, second in pairs[block::blocks]:
             offer(multiply(first, second), squared_norms, first, second, rank, index, count, root, width)
-    found = Candidates(np.empty((m, width), np.int32), np.empty((m, width), np.float32), np.empty(m, np.float32))
+    found = Candidates(
+        np.empty((m, width), np.int32), np.empty((m, width), np.float32), np.empty(m, np.float32)
+    )
     cut(rank, index, count, root, width, found.rank, found.index, found.beyond)
     return _in_order(found, order)
 
@@ -139,9 +141,7 @@ def merge(points: np.ndarray, k: int, parts: Sequence[Candidates] | Iterable[Can
     m = len(points)
     distance, index = np.empty((m, k)), np.empty((m, k), dtype=np.int64)
     certified = np.empty(m, dtype=bool)
-    refine(
-        points, norms, offset_error, found.rank, found.index, found.beyond, distance, index, certified
-    )
+    refine(points, norms, offset_error, found.rank, found.index, found.beyond, distance, index, certified)
     doubtful = np.flatnonzero(~certified)
     if len(doubtful):
         distance[doubtful], index[doubtful] = nearest(points, doubtful, k)
@@ -160,9 +160,9 @@ def _checked(points: np.ndarray, k: int) -> np.ndarray:
 def _foresight(m: int, width: int, tile: int) -> int:
     """How many neighbours within its tile a point begins with; what is farther than these is not noted any more.
 
-    One tile is a random sample. Within the distance of its `wanted`-th nearest there are fewer than `width` of all points
-    only if more than `wanted` of those happened to be sampled, a Poisson variable: once in a million rows. Rows
-    that this leaves short of candidates have no certificate; all others have a third of the candidates to look at.
+    One tile is a random sample. Within the distance of its `wanted`-th nearest there are fewer than `width` of all
+    points only if more than `wanted` of those happened to be sampled, a Poisson variable: once in a million rows.
+    Rows that this leaves short of candidates have no certificate; all others have a third of the candidates to look at.
     """
     if tile >= m:
         return width
