@@ -49,7 +49,7 @@ def draw(
     low, high = np.quantile(everything, _QUANTILES)
     norm = mpl.colors.LogNorm(low, max(high, low * 1.05))
     figure, axes, _ = style.panels(
-        len(maps), columns, height=3.3 / columns + 0.45, extra=0.6, short_row="last"
+        len(maps), columns, height=3.6 / columns + 0.45, extra=0.6, short_row="last"
     )
     lines = _coast_lines(coastline)
     for panel, one in zip(axes, maps, strict=True):

@@ -213,7 +213,7 @@ def cut(rank, index, count, root, width, kept_rank, kept_index, beyond):
 
 
 @nb.njit(cache=True)
-def refine(points, norms, offset_error, rank, index, beyond, distance, neighbours, certified):
+def refine(points, order, norms, offset_error, rank, index, beyond, distance, neighbours, certified):
     """Measure the candidates of every row again in float64, keep the nearest, and say which rows are certain.
 
     With T the k-th smallest approximate squared distance and e the bound of its error, the k-th squared distance is
@@ -223,6 +223,8 @@ def refine(points, norms, offset_error, rank, index, beyond, distance, neighbour
     Parameters
     ----------
     points : ndarray (m, d), float64
+    order : ndarray (m,), int64
+        In which order rows are taken; nothing but speed depends on it.
     norms : ndarray (m,), float64
         Norms of the centred points.
     offset_error : float
@@ -241,7 +243,7 @@ def refine(points, norms, offset_error, rank, index, beyond, distance, neighbour
     """
     m, d = points.shape
     k = distance.shape[1]
-    for i in range(m):
+    for i in order:
         known = np.count_nonzero(index[i] >= 0)
         certified[i] = False
         if known < k:

@@ -11,8 +11,8 @@ from earthdim.neighbours.exact import nearest
 from earthdim.neighbours.graph import Graph, single_precision
 from earthdim.neighbours.kernels import begin, cut, offer, refine
 
-BLOCK_BYTES = 2**24
-"""Memory for one tile of inner products, float32: 2,048 points square."""
+BLOCK_BYTES = 2**22
+"""Memory for one tile of inner products, float32: 1,024 points square, which a cache holds."""
 
 SPARE = 28
 """Candidates kept of each point beyond its `k` nearest: what lies between makes room for the error of float32."""
@@ -141,7 +141,11 @@ def merge(points: np.ndarray, k: int, parts: Sequence[Candidates] | Iterable[Can
     m = len(points)
     distance, index = np.empty((m, k)), np.empty((m, k), dtype=np.int64)
     certified = np.empty(m, dtype=bool)
-    refine(points, norms, offset_error, found.rank, found.index, found.beyond, distance, index, certified)
+    # Rows that share a candidate come one after the other, so that its coordinates are still in the cache.
+    order = np.argsort(found.index.min(axis=1), kind="stable")
+    refine(
+        points, order, norms, offset_error, found.rank, found.index, found.beyond, distance, index, certified
+    )
     doubtful = np.flatnonzero(~certified)
     if len(doubtful):
         distance[doubtful], index[doubtful] = nearest(points, doubtful, k)
@@ -161,12 +165,12 @@ def _foresight(m: int, width: int, tile: int) -> int:
     """How many neighbours within its tile a point begins with; what is farther than these is not noted any more.
 
     One tile is a random sample. Within the distance of its `wanted`-th nearest there are fewer than `width` of all
-    points only if more than `wanted` of those happened to be sampled, a Poisson variable: once in a million rows.
+    points only if more than `wanted` of those happened to be sampled, a Poisson variable: once in 100,000 rows.
     Rows that this leaves short of candidates have no certificate; all others have a third of the candidates to look at.
     """
     if tile >= m:
         return width
-    return min(width, int(poisson.ppf(1 - 1e-6, width * tile / m)) + 1)
+    return min(width, int(poisson.ppf(1 - 1e-5, width * tile / m)) + 1)
 
 
 def _in_order(found: Candidates, order: np.ndarray) -> Candidates:
