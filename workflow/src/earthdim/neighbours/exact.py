@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from earthdim.neighbours.kernels import squared_distance
+from earthdim.neighbours.kernels import squared_distances
 
 BLOCK_BYTES = 2**26
 """Memory for one block of pairwise distances."""
@@ -65,6 +65,6 @@ def nearest(
 
 def _nearest(points: np.ndarray, query: int, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return distance and index of the `k` nearest of `candidates`, which are in ascending order."""
-    squared = np.array([squared_distance(points[query], points[other]) for other in candidates])
+    squared = squared_distances(points, query, candidates)
     order = np.argsort(squared, kind="stable")[:k]
     return np.sqrt(squared[order]), candidates[order]

@@ -12,40 +12,53 @@ UNIT_ROUNDOFF = 2.0**-24
 FAR = np.finfo(np.float32).max
 """The rank of what is too far for single precision, and of no candidate at all: stores hold no infinity."""
 
+LANES = 64
+"""Partial sums of a squared distance; a power of two."""
+
 WORD = 8
 """Flags that are looked at together, as one integer."""
 
 
 @nb.njit(cache=True)
-def squared_distance(a, b):
+def squared_distance(a, b, sums):
     """Squared Euclidean distance of two rows, from the differences of their coordinates.
 
-    Eight partial sums in a fixed order, so that it is the same on every machine, and the same for (a, b) and (b, a).
+    Partial sums in a fixed order, so that it is the same on every machine, and the same for (a, b) and (b, a).
+
+    Parameters
+    ----------
+    a, b : ndarray (d,), float64
+    sums : ndarray (LANES,), float64
+        Room for the partial sums; overwritten.
     """
-    n = a.size
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = n - n % 8
-    for t in range(0, whole, 8):
-        d0 = a[t] - b[t]
-        d1 = a[t + 1] - b[t + 1]
-        d2 = a[t + 2] - b[t + 2]
-        d3 = a[t + 3] - b[t + 3]
-        d4 = a[t + 4] - b[t + 4]
-        d5 = a[t + 5] - b[t + 5]
-        d6 = a[t + 6] - b[t + 6]
-        d7 = a[t + 7] - b[t + 7]
-        s0 += d0 * d0
-        s1 += d1 * d1
-        s2 += d2 * d2
-        s3 += d3 * d3
-        s4 += d4 * d4
-        s5 += d5 * d5
-        s6 += d6 * d6
-        s7 += d7 * d7
-    for t in range(whole, n):
-        d = a[t] - b[t]
-        s0 += d * d
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+    whole = a.size // LANES
+    for lane in range(LANES):
+        sums[lane] = 0.0
+    for part in range(whole):
+        x, y = a[part * LANES : part * LANES + LANES], b[part * LANES : part * LANES + LANES]
+        for lane in range(LANES):
+            difference = x[lane] - y[lane]
+            sums[lane] += difference * difference
+    x, y = a[whole * LANES :], b[whole * LANES :]
+    for lane in range(x.size):
+        difference = x[lane] - y[lane]
+        sums[lane] += difference * difference
+    half = LANES // 2
+    while half:
+        for lane in range(half):
+            sums[lane] += sums[lane + half]
+        half //= 2
+    return sums[0]
+
+
+@nb.njit(cache=True)
+def squared_distances(points, query, others):
+    """Squared distances from one row of points to others."""
+    sums = np.empty(LANES)
+    squared = np.empty(others.size)
+    for t in range(others.size):
+        squared[t] = squared_distance(points[query], points[others[t]], sums)
+    return squared
 
 
 @nb.njit(cache=True)
@@ -64,9 +77,21 @@ def row_hashes(points):
     return hashes
 
 
+@nb.njit(cache=True, inline="always")
+def _pack(rank, other):
+    """Rank and point as one integer, which sorts by rank: the bits of floats that are not negative do."""
+    bits = np.float32(max(rank, np.float32(0))).view(np.uint32)
+    return (np.uint64(bits) << np.uint64(32)) | np.uint64(other)
+
+
+@nb.njit(cache=True, inline="always")
+def _rank_of(packed):
+    return np.uint32(packed >> np.uint64(32)).view(np.float32)
+
+
 @nb.njit(cache=True)
-def _select(rank, index, count, width):
-    """Bring the `width` smallest of the first `count` ranks to the front, and return the largest of these.
+def _select(packed, count, width):
+    """Bring the `width` smallest of the first `count` to the front, and return the rank of the largest of these.
 
     References
     ----------
@@ -74,16 +99,15 @@ def _select(rank, index, count, width):
     """
     low, high, wanted = 0, count - 1, width - 1
     while low < high:
-        pivot = rank[(low + high) // 2]
+        pivot = packed[(low + high) // 2]
         i, j = low, high
         while i <= j:
-            while rank[i] < pivot:
+            while packed[i] < pivot:
                 i += 1
-            while rank[j] > pivot:
+            while packed[j] > pivot:
                 j -= 1
             if i <= j:
-                rank[i], rank[j] = rank[j], rank[i]
-                index[i], index[j] = index[j], index[i]
+                packed[i], packed[j] = packed[j], packed[i]
                 i += 1
                 j -= 1
         if wanted <= j:
@@ -92,22 +116,21 @@ def _select(rank, index, count, width):
             low = i
         else:
             break
-    return rank[:width].max()
+    return _rank_of(packed[:width].max())
 
 
 @nb.njit(cache=True, inline="always")
-def _append(rank, index, count, root, me, value, other, width):
+def _append(noted, count, root, me, rank, other, width):
     """Note a candidate; a full row is cut to the `width` nearest, whose largest rank is the new root."""
-    rank[me, count[me]] = value
-    index[me, count[me]] = other
+    noted[me, count[me]] = _pack(rank, other)
     count[me] += 1
-    if count[me] == rank.shape[1]:
-        root[me] = min(root[me], _select(rank[me], index[me], count[me], width))
+    if count[me] == noted.shape[1]:
+        root[me] = min(root[me], _select(noted[me], count[me], width))
         count[me] = width
 
 
 @nb.njit(cache=True)
-def begin(products, norms, first, wanted, own, rank, index, count, root):
+def begin(products, norms, first, wanted, own, noted, count, root):
     """Begin the rows of a tile with the inner products among themselves.
 
     Every row keeps its `wanted` nearest, and from then on notes only what is nearer than the last of them.
@@ -121,11 +144,11 @@ def begin(products, norms, first, wanted, own, rank, index, count, root):
     wanted : int
     own : bool
         Whether the candidates found here are noted, or the root alone.
-    rank, index, count, root
+    noted, count, root
         As for `offer`.
     """
     n = len(products)
-    ranks, names = np.empty(n - 1, np.float32), np.empty(n - 1, np.int32)
+    packed = np.empty(n - 1, np.uint64)
     keep = min(wanted, n - 1)
     two = np.float32(2)
     for i in range(n):
@@ -133,19 +156,18 @@ def begin(products, norms, first, wanted, own, rank, index, count, root):
         line = products[i]
         for j in range(n - 1):
             other = j if j < i else j + 1
-            value = norms[me] + norms[first + other] - two * line[other]
-            ranks[j] = value if value < FAR else FAR  # what is no number is far too
-            names[j] = first + other
+            rank = norms[me] + norms[first + other] - two * line[other]
+            # What is no number is far too.
+            packed[j] = _pack(rank if rank < FAR else FAR, first + other)
         if keep < n - 1:
-            root[me] = _select(ranks, names, n - 1, keep)
+            root[me] = _select(packed, n - 1, keep)
         if own:
-            rank[me, :keep] = ranks[:keep]
-            index[me, :keep] = names[:keep]
+            noted[me, :keep] = packed[:keep]
             count[me] = keep
 
 
 @nb.njit(cache=True)
-def offer(products, norms, first_row, first_column, rank, index, count, root, width):
+def offer(products, norms, first_row, first_column, noted, count, root, width):
     """Offer one tile of inner products to its rows and, by symmetry, to its columns.
 
     Parameters
@@ -154,8 +176,8 @@ def offer(products, norms, first_row, first_column, rank, index, count, root, wi
         Inner products of the points `first_row` .. with the points `first_column` .., two ranges without overlap.
     norms : ndarray (m,), float32
         Squared norms.
-    rank, index : ndarray (m, capacity), float32 and int32
-        Approximate squared distances of candidates and who they are; changed in place, as are the next two.
+    noted : ndarray (m, capacity), uint64
+        Candidates of each row, rank and point packed; changed in place, as are the next two.
     count : ndarray (m,), int64
         Candidates of each row.
     root : ndarray (m,), float32
@@ -186,17 +208,17 @@ def offer(products, norms, first_row, first_column, rank, index, count, root, wi
                 if flags[j] == 0:
                     continue
                 other = first_column + j
-                value = mine + column_norms[j] - two * line[j]
-                if value < root[me]:
-                    _append(rank, index, count, root, me, value, other, width)
-                if value < root[other]:
-                    _append(rank, index, count, root, other, value, me, width)
+                rank = mine + column_norms[j] - two * line[j]
+                if rank < root[me]:
+                    _append(noted, count, root, me, rank, other, width)
+                if rank < root[other]:
+                    _append(noted, count, root, other, rank, me, width)
                     slack[j] = root[other] - column_norms[j]
 
 
 @nb.njit(cache=True)
-def cut(rank, index, count, root, width, kept_rank, kept_index, beyond):
-    """Copy the `width` nearest candidates of every row, and what the ranks of all others are at least.
+def cut(noted, count, root, width, rank, index, beyond):
+    """Unpack the `width` nearest candidates of every row, and what the ranks of all others are at least.
 
     Places without a candidate hold `FAR` and -1.
     """
@@ -204,12 +226,13 @@ def cut(rank, index, count, root, width, kept_rank, kept_index, beyond):
         have = count[i]
         beyond[i] = min(root[i], FAR)
         if have > width:
-            beyond[i] = min(beyond[i], _select(rank[i], index[i], have, width))
+            beyond[i] = min(beyond[i], _select(noted[i], have, width))
             have = width
-        kept_rank[i, :have] = rank[i, :have]
-        kept_index[i, :have] = index[i, :have]
-        kept_rank[i, have:] = FAR
-        kept_index[i, have:] = -1
+        for t in range(have):
+            rank[i, t] = _rank_of(noted[i, t])
+            index[i, t] = np.int32(noted[i, t] & np.uint64(0xFFFFFFFF))
+        rank[i, have:] = FAR
+        index[i, have:] = -1
 
 
 @nb.njit(cache=True)
@@ -259,13 +282,11 @@ def refine(points, order, norms, offset_error, rank, index, beyond, distance, ne
                 continue
         taken = index[i][(index[i] >= 0) & (rank[i] <= threshold)]
         taken.sort()
-        squared = np.empty(taken.size)
-        for t in range(taken.size):
-            squared[t] = squared_distance(points[i], points[taken[t]])
-        order = np.argsort(squared, kind="mergesort")
+        squared = squared_distances(points, i, taken)
+        nearest_first = np.argsort(squared, kind="mergesort")
         for t in range(k):
-            distance[i, t] = np.sqrt(squared[order[t]])
-            neighbours[i, t] = taken[order[t]]
+            distance[i, t] = np.sqrt(squared[nearest_first[t]])
+            neighbours[i, t] = taken[nearest_first[t]]
         certified[i] = True
 
 
@@ -321,7 +342,7 @@ def _count_pair(product, points, norms, me, other, limits, offset_error, counts)
         square = limits[t] * limits[t]
         near = not (abs(approximate - square) > error + 1e-12 * square)
         if near and exact < 0:
-            exact = np.sqrt(squared_distance(points[me], points[other]))
+            exact = np.sqrt(squared_distance(points[me], points[other], np.empty(LANES)))
         if (exact < limits[t]) if near else (approximate < square):
             counts[t] += 1
 

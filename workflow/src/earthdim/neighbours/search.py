@@ -14,11 +14,11 @@ from earthdim.neighbours.kernels import begin, cut, offer, refine
 BLOCK_BYTES = 2**22
 """Memory for one tile of inner products, float32: 1,024 points square, which a cache holds."""
 
-SPARE = 28
+SPARE = 20
 """Candidates kept of each point beyond its `k` nearest: what lies between makes room for the error of float32."""
 
 
-ROOM = 128
+ROOM = 64
 """Candidates noted beyond those that are kept, before the nearest are picked out."""
 
 
@@ -98,7 +98,7 @@ def candidates(
     low, norms, _ = single_precision(points, order)
     with np.errstate(over="ignore"):
         squared_norms = (norms**2).astype(np.float32)
-    rank, index = np.empty((m, width + ROOM), np.float32), np.empty((m, width + ROOM), np.int32)
+    noted = np.empty((m, width + ROOM), np.uint64)
     count, root = np.zeros(m, np.int64), np.full(m, np.inf, np.float32)
     tile = max(1, int(np.sqrt(block_bytes / 4)))
     starts = range(0, m, tile)
@@ -109,14 +109,14 @@ def candidates(
     with np.errstate(all="ignore"):
         for number, first in enumerate(starts):
             own = number % blocks == block
-            begin(multiply(first, first), squared_norms, first, wanted, own, rank, index, count, root)
+            begin(multiply(first, first), squared_norms, first, wanted, own, noted, count, root)
         pairs = [(first, second) for first in starts for second in starts if first < second]
         for first, second in pairs[block::blocks]:
-            offer(multiply(first, second), squared_norms, first, second, rank, index, count, root, width)
+            offer(multiply(first, second), squared_norms, first, second, noted, count, root, width)
     found = Candidates(
         np.empty((m, width), np.int32), np.empty((m, width), np.float32), np.empty(m, np.float32)
     )
-    cut(rank, index, count, root, width, found.rank, found.index, found.beyond)
+    cut(noted, count, root, width, found.rank, found.index, found.beyond)
     return _in_order(found, order)
 
 
@@ -165,12 +165,13 @@ def _foresight(m: int, width: int, tile: int) -> int:
     """How many neighbours within its tile a point begins with; what is farther than these is not noted any more.
 
     One tile is a random sample. Within the distance of its `wanted`-th nearest there are fewer than `width` of all
-    points only if more than `wanted` of those happened to be sampled, a Poisson variable: once in 100,000 rows.
-    Rows that this leaves short of candidates have no certificate; all others have a third of the candidates to look at.
+    points only if more than `wanted` of those happened to be sampled, a Poisson variable: in one row of a thousand.
+    Rows that this leaves without a certificate, fewer still, are searched in float64; all have a third of the
+    candidates to look at.
     """
     if tile >= m:
         return width
-    return min(width, int(poisson.ppf(1 - 1e-5, width * tile / m)) + 1)
+    return min(width, int(poisson.ppf(1 - 1e-3, width * tile / m)) + 1)
 
 
 def _in_order(found: Candidates, order: np.ndarray) -> Candidates:
