@@ -14,8 +14,8 @@ class TLE:
     """Tight local intrinsic dimensionality at every point, equal to scikit-dimension's TLE.
 
     Beside the distances to its neighbours a point's estimate uses those between the neighbours, as if each of them,
-    and its reflection through the point, were a centre too. scikit-dimension takes every neighbourhood through a few dozen
-    array operations; here they are one compiled loop.
+    and its reflection through the point, were a centre too. scikit-dimension takes every neighbourhood through a few
+    dozen array operations; here they are one compiled loop.
 
     Parameters
     ----------
