@@ -80,7 +80,7 @@ def test_four_blocks_give_the_same_graph_byte_for_byte(alone, tmp_path):
     before = project.files(*graphs, "alone/variants", "alone/tables")
     project.edit("config/config.yaml", "blocks_from: 50000", "blocks_from: 1200")
     # Tiles of 512 points square: three by three of them, so that every part has some.
-    project.edit("config/config.yaml", "memory_mb: 16", "memory_mb: 1")
+    project.edit("config/config.yaml", "memory_mb: 4", "memory_mb: 1")
     jobs = project.planned(*ALONE)
     assert len([rule for rule, _ in jobs if rule == "neighbours_block"]) == 8
     assert not rules_of(jobs) & {"pretrain", "embed", "points", "neighbours"}
