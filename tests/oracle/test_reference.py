@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from reference import PLAIN
 
 from earthdim import samples
 from earthdim.build import build
@@ -22,26 +23,26 @@ from earthdim.pretrain import pretrain
 CONFIG = Path(__file__).parents[2] / "config"
 REFERENCE = "scikit-dimension 0.5.0"
 
-PLAIN = {
-    "mle": lambda skdim, X: skdim.MLE().fit(X, n_neighbors=20, comb="mle"),
-    "mom": lambda skdim, X: skdim.MOM().fit(X, n_neighbors=20),
-    "tle": lambda skdim, X: skdim.TLE().fit(X, n_neighbors=20),
-    "twonn": lambda skdim, X: skdim.TwoNN().fit(X),
-    "lpca-fo": lambda skdim, X: skdim.lPCA(ver="FO").fit(X),
-    "lpca-maxgap": lambda skdim, X: skdim.lPCA(ver="maxgap").fit(X),
-    "lpca-ratio": lambda skdim, X: skdim.lPCA(ver="ratio", alphaRatio=0.95).fit(X),
-    "lpca-kaiser": lambda skdim, X: skdim.lPCA(ver="Kaiser").fit(X),
-    "lpca-broken-stick": lambda skdim, X: skdim.lPCA(ver="broken_stick").fit(X),
-    "lpca-mp": lambda skdim, X: skdim.lPCA(ver="MP").fit(X),
-    "lpca-gd": lambda skdim, X: skdim.lPCA(ver="GD").fit(X),
-    "ess": lambda skdim, X: skdim.ESS().fit(X, n_neighbors=20),
-    "mada": lambda skdim, X: skdim.MADA().fit(X, n_neighbors=20),
-    "mind-ml": lambda skdim, X: skdim.MiND_ML(k=20, D=100).fit(X),
-    "corrint": lambda skdim, X: skdim.CorrInt(k1=10, k2=20).fit(X),
-    "fishers": lambda skdim, X: skdim.FisherS().fit(X),
-    "gride-k16": lambda skdim, X: skdim.GRIDE(n1=8).fit(X),
-    "knn": lambda skdim, X: skdim.KNN(k=5, ps=np.array([50, 100, 200]), M=20, random_state=0).fit(X),
-}
+NAMES = (
+    "mle",
+    "mom",
+    "tle",
+    "twonn",
+    "lpca-fo",
+    "lpca-maxgap",
+    "lpca-ratio",
+    "lpca-kaiser",
+    "lpca-broken-stick",
+    "lpca-mp",
+    "lpca-gd",
+    "ess",
+    "mada",
+    "mind-ml",
+    "corrint",
+    "fishers",
+    "gride-k16",
+    "knn",
+)
 
 
 def places(n):
@@ -108,7 +109,7 @@ def compare(embedding, n, name):
         np.testing.assert_allclose(found.local, plain.dimension_pw_, rtol=1e-8)
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 @pytest.mark.parametrize("n", [2000], ids=[f"{REFERENCE}, 2000 points"])
 def test_equals_the_reference(embedding, n, name):
@@ -116,7 +117,7 @@ def test_equals_the_reference(embedding, n, name):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", [name for name in PLAIN if name != "knn"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "knn"])
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 @pytest.mark.parametrize("n", [10000], ids=[f"{REFERENCE}, 10000 points"])
 def test_equals_the_reference_on_many_points(embedding, n, name):

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from earthdim.artefacts import COLUMNS
-from earthdim.figures.published import published
+from earthdim.published import published
 
 RESOLUTIONS = {
     "satclip": {"l5": 10007.0, "l10": 4448.0, "l20": 2107.0, "l40": 1026.0},

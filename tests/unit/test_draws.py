@@ -5,7 +5,7 @@ from scipy import stats
 
 from earthdim import artefacts
 from earthdim.draws import draws_table, table1
-from earthdim.figures.published import published
+from earthdim.published import published
 
 AXES = {
     "model": "geoclip",

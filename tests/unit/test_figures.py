@@ -29,7 +29,7 @@ from earthdim.figures import (
     table1,
     twins,
 )
-from earthdim.figures.published import published
+from earthdim.published import published
 
 CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
 LINEAR = ["ridge", "logistic"]

@@ -16,7 +16,7 @@ CONFIG = ROOT / "config"
 
 # From the ground up; a module may import what stands on a lower floor, and its own room.
 FLOORS = [
-    {"geo", "build"},
+    {"geo", "build", "published"},
     {"samples", "encodings", "networks", "statistics", "metrics", "splits"},
     {"datasets"},
     {"encoders", "modalities", "objectives", "tasks", "heads", "regions"},

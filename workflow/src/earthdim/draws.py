@@ -3,8 +3,8 @@
 import pandas as pd
 
 from earthdim.artefacts import AXES
-from earthdim.figures.published import TABLE
-from earthdim.figures.published import published as published_values
+from earthdim.published import TABLE
+from earthdim.published import published as published_values
 from earthdim.uncertainty import draws_interval
 
 INTERVAL = ["value", "low", "high", "interval"]
@@ -46,7 +46,7 @@ def table1(dimension: pd.DataFrame, published: pd.DataFrame | None = None) -> pd
     dimension : DataFrame
         dimension.csv.
     published : DataFrame, optional
-        With the columns of `earthdim.figures.published.published`, which stands in for None.
+        With the columns of `earthdim.published.published`, which stands in for None.
 
     Returns
     -------

@@ -100,7 +100,7 @@ def _tight(reach, squared, epsilon):
 def _measurement(mine, other, squared, radius):
     """Distance from a neighbour to another, scaled as if the ball around the point were one around the neighbour.
 
-    Equation 5 of the paper; at the border of the ball its limit.
+    At the border of the ball the limit is taken.
     """
     if mine == radius:
         return radius * squared / (radius**2 + squared - other**2)

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, style
-from earthdim.figures.published import published as published_values
+from earthdim.published import published as published_values
 
 _STAR = 9.0
 """Size of the marks of released weights."""
@@ -29,7 +29,7 @@ def draw(
     variants, dimension : DataFrame
         The tables.
     published : DataFrame or None
-        Values to mark, with the columns of `earthdim.figures.published.published`, which stands in for None. Rows
+        Values to mark, with the columns of `earthdim.published.published`, which stands in for None. Rows
         without a counterpart among the variants are ignored.
     points : str, sequence of str or None
         The sample of points.

@@ -1,6 +1,6 @@
 """The exact search of all points: float32 products of tiles, candidates measured again in float64, a certificate."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ BLOCK_BYTES = 2**22
 
 SPARE = 20
 """Candidates kept of each point beyond its `k` nearest: what lies between makes room for the error of float32."""
-
 
 ROOM = 64
 """Candidates noted beyond those that are kept, before the nearest are picked out."""
@@ -52,7 +51,7 @@ def knn(points: np.ndarray, k: int, block_bytes: int = BLOCK_BYTES, device: str 
         The number of neighbours, below m - 1.
     block_bytes : int
         Memory for one tile of inner products; the graph does not depend on it. Beside it and the points the search
-        holds about 4 d + 16 k + 2,000 bytes a point.
+        holds the points in float32 and, of each, some candidates more than `k`.
     device : str
         Where the matrix products are made: "cpu", or a device of torch such as "cuda" (untested: no machine of ours
         has one). The graph is the same.
@@ -120,14 +119,14 @@ def candidates(
     return _in_order(found, order)
 
 
-def merge(points: np.ndarray, k: int, parts: Sequence[Candidates] | Iterable[Candidates]) -> Graph:
+def merge(points: np.ndarray, k: int, parts: Iterable[Candidates]) -> Graph:
     """Make the exact graph of all parts of a search.
 
     Parameters
     ----------
     points, k
         As for `candidates`.
-    parts : sequence of Candidates
+    parts : iterable of Candidates
         All of them, in any order.
 
     Raises
@@ -166,7 +165,7 @@ def _foresight(m: int, width: int, tile: int) -> int:
 
     One tile is a random sample. Within the distance of its `wanted`-th nearest there are fewer than `width` of all
     points only if more than `wanted` of those happened to be sampled, a Poisson variable: in one row of a thousand.
-    Rows that this leaves without a certificate, fewer still, are searched in float64; all have a third of the
+    Rows that this leaves without a certificate, fewer still, are searched in float64; all others have fewer
     candidates to look at.
     """
     if tile >= m:

@@ -25,6 +25,6 @@ def published() -> pd.DataFrame:
         figure) and source. The paper's samples hold 100,000 points on land; k is the one that reproduces its row
         of GeoCLIP from the released weights.
     """
-    path = files("earthdim.figures") / "published.csv"
+    path = files("earthdim") / "published.csv"
     with path.open(encoding="utf-8") as file:
         return pd.read_csv(file, keep_default_na=False, na_values={"k": [""]})
