@@ -119,14 +119,24 @@ def _select(packed, count, width):
     return _rank_of(packed[:width].max())
 
 
-@nb.njit(cache=True, inline="always")
-def _append(noted, count, root, me, rank, other, width):
-    """Note a candidate; a full row is cut to the `width` nearest, whose largest rank is the new root."""
-    noted[me, count[me]] = _pack(rank, other)
-    count[me] += 1
-    if count[me] == noted.shape[1]:
-        root[me] = min(root[me], _select(noted[me], count[me], width))
-        count[me] = width
+@nb.njit(cache=True)
+def _note(noted, count, me, packed, near):
+    """Note a candidate if it is near, and return how many there are.
+
+    It is written in any case and counted if near: a branch here would be guessed wrong half the time.
+    """
+    have = count[me]
+    noted[me, have] = packed
+    have += near
+    count[me] = have
+    return have
+
+
+@nb.njit(cache=True)
+def _make_room(noted, count, root, me, width):
+    """Cut a row to the `width` nearest, whose largest rank is the new root."""
+    root[me] = min(root[me], _select(noted[me], count[me], width))
+    count[me] = width
 
 
 @nb.njit(cache=True)
@@ -191,7 +201,8 @@ def offer(products, norms, first_row, first_column, noted, count, root, width):
     slack = root[first_column : first_column + columns] - column_norms
     two = np.float32(2)
     flags = np.zeros(columns + WORD - columns % WORD, dtype=np.uint8)
-    words = flags.view(np.uint64)
+    near = np.empty(flags.size, dtype=np.int32)
+    capacity = noted.shape[1]
     for i in range(rows):
         me = first_row + i
         line = products[i]
@@ -201,24 +212,33 @@ def offer(products, norms, first_row, first_column, noted, count, root, width):
         for j in range(columns):
             twice = two * line[j]
             flags[j] = (column_norms[j] - twice < room) | (mine - twice < slack[j])
-        for word in range(words.size):
-            if words[word] == 0:
-                continue
-            for j in range(word * WORD, min(word * WORD + WORD, columns)):
-                if flags[j] == 0:
-                    continue
-                other = first_column + j
-                rank = mine + column_norms[j] - two * line[j]
-                if rank < root[me]:
-                    _append(noted, count, root, me, rank, other, width)
-                if rank < root[other]:
-                    _append(noted, count, root, other, rank, me, width)
-                    slack[j] = root[other] - column_norms[j]
+        for t in range(_flagged(flags, near)):
+            j = near[t]
+            other = first_column + j
+            rank = mine + column_norms[j] - two * line[j]
+            if _note(noted, count, me, _pack(rank, other), rank < root[me]) == capacity:
+                _make_room(noted, count, root, me, width)
+            if _note(noted, count, other, _pack(rank, me), rank < root[other]) == capacity:
+                _make_room(noted, count, root, other, width)
+                slack[j] = root[other] - column_norms[j]
+
+
+@nb.njit(cache=True, inline="always")
+def _flagged(flags, places):
+    """Write the places of the flags that are set to the front of `places`, and return how many there are."""
+    words = flags.view(np.uint64)
+    count = 0
+    for word in range(words.size):
+        if words[word] != 0:
+            for j in range(word * WORD, word * WORD + WORD):
+                places[count] = j
+                count += flags[j]
+    return count
 
 
 @nb.njit(cache=True)
 def cut(noted, count, root, width, rank, index, beyond):
-    """Unpack the `width` nearest candidates of every row, and what the ranks of all others are at least.
+    """Unpack the `width` nearest candidates of every row in their order, and what the ranks of all others are at least.
 
     Places without a candidate hold `FAR` and -1.
     """
@@ -228,6 +248,7 @@ def cut(noted, count, root, width, rank, index, beyond):
         if have > width:
             beyond[i] = min(beyond[i], _select(noted[i], have, width))
             have = width
+        noted[i, :have].sort()
         for t in range(have):
             rank[i, t] = _rank_of(noted[i, t])
             index[i, t] = np.int32(noted[i, t] & np.uint64(0xFFFFFFFF))
@@ -253,7 +274,7 @@ def refine(points, order, norms, offset_error, rank, index, beyond, distance, ne
     offset_error : float
         How far rounding moved a centred point.
     rank, index : ndarray (m, w)
-        Candidates; places that were never taken hold `FAR` and -1.
+        Candidates, nearest first; places that were never taken hold `FAR` and -1.
     beyond : ndarray (m,), float32
         What the ranks of all others are at least.
     distance, neighbours, certified : ndarray (m, k), (m, k), (m,)
@@ -266,6 +287,7 @@ def refine(points, order, norms, offset_error, rank, index, beyond, distance, ne
     """
     m, d = points.shape
     k = distance.shape[1]
+    squared, taken, sums = np.empty(rank.shape[1]), np.empty(rank.shape[1], np.int64), np.empty(LANES)
     for i in order:
         known = np.count_nonzero(index[i] >= 0)
         certified[i] = False
@@ -273,21 +295,38 @@ def refine(points, order, norms, offset_error, rank, index, beyond, distance, ne
             continue
         threshold = np.inf
         if known < m - 1:
-            nearest = np.float64(np.partition(rank[i], k - 1)[k - 1])
+            nearest = np.float64(rank[i, k - 1])
             reach = 2 * np.sqrt(max(nearest, 0.0))
             error = rank_error(norms[i], norms[i] + reach, d, offset_error)
             threshold = nearest + 2 * error
             # The error was bounded for neighbours within `reach`, which the k-th is if error <= 3 nearest.
             if not (threshold < beyond[i] and error <= 3 * nearest):
                 continue
-        taken = index[i][(index[i] >= 0) & (rank[i] <= threshold)]
-        taken.sort()
-        squared = squared_distances(points, i, taken)
-        nearest_first = np.argsort(squared, kind="mergesort")
+        count = 0
+        for t in range(rank.shape[1]):
+            if index[i, t] >= 0 and rank[i, t] <= threshold:
+                squared[count] = squared_distance(points[i], points[index[i, t]], sums)
+                taken[count] = index[i, t]
+                count += 1
+        _sort_pairs(squared, taken, count)
         for t in range(k):
-            distance[i, t] = np.sqrt(squared[nearest_first[t]])
-            neighbours[i, t] = taken[nearest_first[t]]
+            distance[i, t] = np.sqrt(squared[t])
+            neighbours[i, t] = taken[t]
         certified[i] = True
+
+
+@nb.njit(cache=True)
+def _sort_pairs(squared, taken, count):
+    """Sort by squared distance, equal ones by index; quick where the order is nearly right already."""
+    for t in range(1, count):
+        value, point = squared[t], taken[t]
+        place = t
+        while place and (
+            squared[place - 1] > value or (squared[place - 1] == value and taken[place - 1] > point)
+        ):
+            squared[place], taken[place] = squared[place - 1], taken[place - 1]
+            place -= 1
+        squared[place], taken[place] = value, point
 
 
 @nb.njit(cache=True)

@@ -30,7 +30,7 @@ class Candidates:
     index : numpy.ndarray
         Shape (m, w), int32; -1 where there was none.
     rank : numpy.ndarray
-        Shape (m, w), float32: approximate squared distance; the largest number where there was none.
+        Shape (m, w), float32, ascending: approximate squared distance; the largest number where there was none.
     beyond : numpy.ndarray
         Shape (m,), float32: the rank of every point of the part that is not among a row's candidates is at least this.
     """
@@ -190,7 +190,7 @@ def _nearest_of(parts: list[Candidates]) -> Candidates:
     for start in range(0, len(result.rank), rows):
         block = slice(start, start + rows)
         ranks = np.concatenate([part.rank[block] for part in parts], axis=1)
-        order = np.argpartition(ranks, width - 1, axis=1)
+        order = np.argsort(ranks, axis=1, kind="stable")
         kept, dropped = order[:, :width], order[:, width:]
         result.rank[block] = np.take_along_axis(ranks, kept, axis=1)
         every = np.concatenate([part.index[block] for part in parts], axis=1)
