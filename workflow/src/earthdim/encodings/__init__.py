@@ -1,1 +1,1 @@
-"""Positional encodings: longitude and latitude to features, one file each."""
+"""Positional encodings: longitude and latitude to features, one file for each source."""

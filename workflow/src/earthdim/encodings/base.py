@@ -18,9 +18,9 @@ class Encoding(nn.Module):
     shortest_wavelength_km : float or None
         5th percentile of the ground wavelengths of the features' frequencies along the equator; of a
         band-limited set, the wavelength of its limit. The one axis on which the resolutions of all families
-        compare. None where no feature varies along the equator.
+        compare. None where no feature varies along the equator, or nobody knows.
     nominal_wavelength_km : float or None
-        The ground wavelength at the equator that the resolution knob names.
+        The ground wavelength at the equator that the resolution knob names. None where there is no knob.
     """
 
     width: int

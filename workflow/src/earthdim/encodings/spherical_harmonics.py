@@ -1,6 +1,7 @@
 """Real spherical harmonics, the positional encoding of SatCLIP."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -61,12 +62,41 @@ class SphericalHarmonics(Encoding):
         self._recurrence = [_coefficients(degree) for degree in range(1, legendre_polys)]
 
     def forward(self, lonlat: Tensor) -> Tensor:  # noqa: D102
+        return torch.cat([degree.float() for degree in self.by_degree(lonlat)]).T
+
+    def harmonics(self, lonlat: Tensor) -> Tensor:
+        """Evaluate the features in double precision.
+
+        Parameters
+        ----------
+        lonlat : Tensor of shape (n, 2)
+            Longitude and latitude in degrees.
+
+        Returns
+        -------
+        Tensor of shape (n, width), float64
+        """
+        return torch.cat(list(self.by_degree(lonlat))).T
+
+    def by_degree(self, lonlat: Tensor) -> Iterator[Tensor]:
+        """Evaluate the harmonics in double precision one degree after the other, from 0.
+
+        Parameters
+        ----------
+        lonlat : Tensor of shape (n, 2)
+            Longitude and latitude in degrees.
+
+        Yields
+        ------
+        Tensor of shape (2 l + 1, n), float64
+            Those of degree l, order by order from -l.
+        """
         longitude, latitude = torch.deg2rad(lonlat.double()).unbind(1)
         # The polar angle theta has sin(latitude) for its cosine.
         cosine, sine = torch.sin(latitude), torch.cos(latitude)
         sectoral = torch.full_like(longitude, self._constant)
         before, last = None, sectoral[None]
-        degrees = [last.float()]
+        yield last
         for degree, (a, ab) in enumerate(self._recurrence, start=1):
             inner = a * (cosine * last)
             if before is not None:
@@ -76,8 +106,7 @@ class SphericalHarmonics(Encoding):
             angle = degree * longitude
             current = torch.cat(((outer * torch.sin(angle))[None], inner, (outer * torch.cos(angle))[None]))
             before, last = last, current
-            degrees.append(current.float())
-        return torch.cat(degrees).T
+            yield current
 
 
 def _coefficients(degree: int) -> tuple[Tensor, Tensor]:
