@@ -8,6 +8,7 @@ import xarray as xr
 import yaml
 
 from earthdim.build import build
+from earthdim.modalities.classes import RasterClasses
 from earthdim.modalities.convolutional import RandomConvolutionalFeatures
 from earthdim.modalities.raster import RasterPatches
 
@@ -161,5 +162,66 @@ def test_leaf_builds_its_sources(path):
         assert all((path.parent / f"{part}.yaml").exists() for part in parts)
     for name, source in leaf.get("sources", {}).items():
         assert name == path.stem
-        assert isinstance(build(source), RasterPatches)
+        assert isinstance(build(source), RasterPatches | RasterClasses)
         assert (CONFIG / "dataset" / f"{source['dataset']}.yaml").exists()
+
+
+ZONES = {
+    "_target_": "earthdim.modalities.classes.RasterClasses",
+    "title": "Test",
+    "dataset": "test",
+    "variable": "zone",
+    "without": ["sea"],
+}
+
+
+def zones():
+    """Four flags by quadrant: 7 in the west and 3 in the east of the south, sea and 9 in the north."""
+    raster = globe(
+        lambda lon, lat: np.where(lat > 0, np.where(lon > 0, 9, 5), np.where(lon > 0, 3, 7)), "zone", 1.0
+    )
+    raster["zone"].attrs = {"flag_values": [3, 5, 7, 9], "flag_meanings": "wet sea dry cold"}
+    return raster
+
+
+def test_classes_are_one_hot_in_the_order_of_their_names():
+    lonlat = np.array([[-90.0, -45.0], [90.0, -45.0], [90.0, 45.0], [-90.0, 45.0], [-180.0, -89.9]])
+    source = build(ZONES)
+    assert source.class_names(zones()) == ["wet", "dry", "cold"]
+    features = source.features(zones(), lonlat)
+    assert features.dtype == np.float32
+    # The fourth place lies in the sea, which is no class.
+    np.testing.assert_array_equal(features, [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 1, 0]])
+    assert build(ZONES | {"without": []}).features(zones(), lonlat).sum() == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variable": "depth"}, "variable: 'depth'"),
+        ({"without": ["lake"]}, "without: 'lake'"),
+    ],
+)
+def test_bad_classes_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        build(ZONES | change).features(zones(), places(3))
+
+
+def test_a_raster_without_flags_has_no_classes():
+    raster = zones()
+    raster["zone"].attrs = {}
+    with pytest.raises(ValueError, match="flag_meanings"):
+        build(ZONES).features(raster, places(3))
+
+
+def test_climate_zones_of_known_places(packaged):
+    """The Sahara, central Amazonia, Greenland's ice, and the Pacific."""
+    source = build(
+        yaml.safe_load((CONFIG / "modality" / "climate-zones.yaml").read_text())["sources"]["climate-zones"]
+    )
+    dataset = packaged("climate-zones")
+    lonlat = np.array([[10.0, 25.0], [-65.0, -3.0], [-40.0, 72.0], [-150.0, 20.0]])
+    features, names = source.features(dataset, lonlat), source.class_names(dataset)
+    assert features.shape == (4, len(names)) == (4, 31)
+    assert [names[i] for i in features[:3].argmax(axis=1)] == ["BWh", "Af", "EF"]
+    assert features.sum(axis=1).tolist() == [1, 1, 1, 0]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from earthdim.networks import MLP, Capsules, Siren, SpaceFFN
+from earthdim.networks import MLP, Capsules, ResidualFCNet, Siren, SpaceFFN
 
 
 def count(network):
@@ -22,6 +22,10 @@ def test_capsules_have_the_published_size():
 
 def test_space_ffn_has_the_published_size():
     assert count(SpaceFFN(128, width=512, hidden_layers=1, outputs=256)) == 198_400
+
+
+def test_residual_network_has_the_published_size():
+    assert count(ResidualFCNet(4, width=256, blocks=4)) == 527_616
 
 
 def test_siren_by_hand():
@@ -68,8 +72,44 @@ def test_space_ffn_by_hand_with_the_skip_where_shapes_match():
     torch.testing.assert_close(network(x), network.last(second))
 
 
-def test_dropout_acts_in_training_only():
-    network = SpaceFFN(3, width=64, hidden_layers=1, outputs=2, dropout=0.5)
+def test_residual_network_by_hand():
+    network = ResidualFCNet(3, width=5, blocks=2).double().eval()
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+
+    def layer(name, values):
+        return np.maximum(values @ state[f"{name}.weight"].T + state[f"{name}.bias"], 0)
+
+    y = layer("first", x)
+    for block in ("blocks.0", "blocks.1"):
+        y = y + layer(f"{block}.second", layer(f"{block}.first", y))
+    np.testing.assert_allclose(network(torch.from_numpy(x)).detach(), y, atol=1e-12)
+
+
+def test_residual_network_drops_between_the_layers_of_a_block():
+    """With every weight of the second layers 1, whatever is dropped moves all units of a block alike."""
+    network = ResidualFCNet(3, width=16, blocks=1, dropout=0.5)
+    torch.nn.init.ones_(network.blocks[0].second.weight)
+    x = torch.ones(1, 3)
+    with torch.no_grad():
+        first = torch.relu(network.first(x))
+        steps = [network(x) - first for _ in range(8)]
+    assert all(
+        torch.unique((step - network.blocks[0].second.bias).round(decimals=4)).numel() == 1 for step in steps
+    )
+    assert len({step.sum().item() for step in steps}) > 1
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        SpaceFFN(3, width=64, hidden_layers=1, outputs=2, dropout=0.5),
+        ResidualFCNet(3, width=64, blocks=1, dropout=0.5),
+    ],
+    ids=lambda network: type(network).__name__,
+)
+def test_dropout_acts_in_training_only(network):
+    network.train()
     x = torch.ones(1, 3)
     assert not torch.equal(network(x), network(x))
     network.eval()
@@ -91,6 +131,8 @@ def test_every_network_states_its_sizes():
     ):
         assert (network.inputs, network.outputs) == (4, 3)
         assert network(torch.zeros(2, 4)).shape == (2, 3)
+    network = ResidualFCNet(4, 3, 2)
+    assert (network.inputs, network.outputs, network(torch.zeros(2, 4)).shape) == (4, 3, (2, 3))
 
 
 @pytest.mark.parametrize(
@@ -104,6 +146,8 @@ def test_every_network_states_its_sizes():
         (lambda: Capsules(7, 0, 8, 1, 3), "capsules"),
         (lambda: SpaceFFN(4, 8, 1, 3, dropout=1.0), "dropout"),
         (lambda: SpaceFFN(4, 8, 1, 2.5), "outputs"),
+        (lambda: ResidualFCNet(4, 8, 0), "blocks"),
+        (lambda: ResidualFCNet(4, 8, 1, dropout=-0.1), "dropout"),
     ],
 )
 def test_bad_arguments(build, match):

@@ -4,19 +4,29 @@ import numpy as np
 import pytest
 import torch
 
-from earthdim import samples
+from earthdim.artefacts import read_table, write_json, write_table
 from earthdim.encoders import LocationEncoder
+from earthdim.modalities.observations import standardise
 from earthdim.pretrain import (
     _adamw,
     _batches,
     learning_rate_factor,
     pretrain,
-    standardise,
 )
+from earthdim.samples import area as samples
 
 MODEL = {
     "objective": {"_target_": "earthdim.objectives.InfoNCE", "temperature": 0.07, "max_scale": 100.0},
     "optimiser": {"lr": 0.01, "weight_decay": 0.01},
+}
+TERMS = {"batch_temperature": 0.07, "negative_temperature": 0.07, "simcse_temperature": 0.07}
+OBJECTIVES = {
+    "InfoNCE": {"temperature": 0.07, "max_scale": 100.0},
+    "SigLIP": {"scale": 10.0, "bias": -10.0},
+    "CSP": TERMS,
+    "GeoCLIP": {"queue_size": 100, "noise_km": 0.15, "queue_noise_km": 1.0},
+    "PresenceOnly": {"positive_weight": 8.0},
+    "Regression": {},
 }
 SCHEDULE = {
     "locations": 400,
@@ -52,6 +62,15 @@ def encoder(dropout=0.0):
         return LocationEncoder(Directions(), Network(dropout))
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As every job runs; small products on several threads are slow."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def data():
     """Locations and features that follow from them, with the rows held out."""
@@ -64,6 +83,75 @@ def train(data, model=MODEL, schedule=SCHEDULE, seed=0, trained=None, log=lambda
     lonlat, validation_rows, own = data
     features = own if features is None else features
     return pretrain(trained or encoder(), features, lonlat, validation_rows, model, schedule, seed, log)
+
+
+def model(objective):
+    return MODEL | {"objective": {"_target_": f"earthdim.objectives.{objective}", **OBJECTIVES[objective]}}
+
+
+def features_for(objective, data):
+    """Features that follow from the place; for presences, the octant of the globe in which it lies."""
+    if objective != "PresenceOnly":
+        return data[2]
+    octant = (data[0][:, 0] // 90 + 2).astype(int) + 4 * (data[0][:, 1] > 0)
+    return {"octant": np.eye(8, dtype=np.float32)[octant]}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_lowers_its_loss_on_held_out_rows(data, objective):
+    lines, features = [], features_for(objective, data)
+    schedule = SCHEDULE | {"evaluate_every": 4}
+    result = train(
+        data, model(objective), schedule, trained=encoder(0.1), log=lines.append, features=features
+    )
+    assert result.val_loss < 0.8 * result.curve["val_loss"].iloc[0]
+    paired = objective not in ("PresenceOnly", "Regression")
+    assert (result.val_top1 is not None) == paired == ("top-1" in lines[-1])
+    if paired:
+        assert result.val_top1 > 5 / 64
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_gives_the_same_bits_for_the_same_seed(data, objective):
+    """And no evaluation moves what follows: often or seldom, the training is the same."""
+    features, schedule = features_for(objective, data), SCHEDULE | {"steps": 12, "evaluate_every": 6}
+    seldom, again, often = (
+        train(
+            data, model(objective), schedule | {"evaluate_every": n}, trained=encoder(0.3), features=features
+        )
+        for n in (12, 12, 4)
+    )
+    assert seldom.curve.equals(again.curve)
+    assert all(torch.equal(seldom.state[name], again.state[name]) for name in seldom.state)
+    assert often.curve["val_loss"].iloc[-1] == seldom.curve["val_loss"].iloc[-1]
+
+
+@pytest.mark.parametrize("objective", ["CSP", "GeoCLIP", "PresenceOnly"])
+def test_evaluations_draw_alike(data, objective):
+    """Where nothing is learned, one validation loss stands at every step."""
+    frozen = model(objective) | {"optimiser": {"lr": 1e-30, "weight_decay": 0.0}}
+    result = train(data, frozen, trained=encoder(0.3), features=features_for(objective, data))
+    assert result.curve["val_loss"].nunique() == 1
+
+
+def test_an_objective_that_pairs_nothing_leaves_empty_cells(data, tmp_path):
+    result = train(data, model("Regression"))
+    assert result.val_top1 is None
+    write_table(result.curve, tmp_path / "training.csv")
+    write_json({"val_top1": result.val_top1}, tmp_path / "summary.json")
+    assert (tmp_path / "training.csv").read_text().splitlines()[1].endswith(",")
+    assert read_table(tmp_path / "training.csv")["val_top1"].isna().all()
+    assert "null" in (tmp_path / "summary.json").read_text()
+
+
+def test_an_objective_for_classes_refuses_features(data):
+    with pytest.raises(ValueError, match=r"^sources\.a: the objective needs classes"):
+        train(data, model("PresenceOnly"))
+
+
+def test_a_second_pass_needs_dropout(data):
+    with pytest.raises(ValueError, match=r"^objective\.simcse_weight"):
+        train(data, model("CSP"), trained=encoder(0.0))
 
 
 def test_training_finds_the_pairs(data):

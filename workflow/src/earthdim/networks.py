@@ -1,4 +1,4 @@
-"""The networks behind the positional encodings: SIREN, capsules, Space2Vec's network, plain MLP."""
+"""The networks behind the positional encodings: SIREN, capsules, those of Space2Vec and SINR, plain MLP."""
 
 import math
 from itertools import pairwise
@@ -160,8 +160,7 @@ class SpaceFFN(nn.Module):
     ) -> None:
         super().__init__()
         _check_sizes(inputs=inputs, width=width, hidden_layers=hidden_layers, outputs=outputs)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {dropout!r}")
+        _check_dropout(dropout)
         self.inputs, self.outputs = inputs, outputs
         sizes = [inputs, *[width] * hidden_layers]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
@@ -179,6 +178,60 @@ class SpaceFFN(nn.Module):
         return self.last(x)
 
 
+class ResidualFCNet(nn.Module):
+    """SINR's residual network: one linear layer with ReLU, then residual blocks of constant width.
+
+    A block adds to its input linear, ReLU, dropout, linear, ReLU. The last block's output, which is no less than 0
+    everywhere, is the embedding: the linear layer that makes classes of it belongs to the objective.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of features.
+    width : int
+        Units of every layer, and dimension of the embedding.
+    blocks : int
+        Number of residual blocks.
+    dropout : float
+        Probability of dropping a unit while training.
+
+    References
+    ----------
+    Cole, Van Horn, Lange, Shepard, Leary, Perona, Loarie, Mac Aodha (2023). Spatial implicit neural representations
+    for global-scale species mapping. ICML.
+
+    Mac Aodha, Cole, Perona (2019). Presence-only geographical priors for fine-grained image classification. ICCV
+    (the network).
+    """
+
+    def __init__(self, inputs: int, width: int, blocks: int, dropout: float = 0.5) -> None:
+        super().__init__()
+        _check_sizes(inputs=inputs, width=width, blocks=blocks)
+        _check_dropout(dropout)
+        self.inputs, self.outputs = inputs, width
+        self.first = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList(_ResidualBlock(width, dropout) for _ in range(blocks))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features (n, inputs) to embeddings (n, width)."""
+        x = torch.relu(self.first(features))
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class _ResidualBlock(nn.Module):
+    """Linear, ReLU, dropout, linear, ReLU, added to the input."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.relu(self.second(self.dropout(torch.relu(self.first(x)))))
+
+
 def _activation(name: str) -> nn.Module:
     """Build an activation by its name."""
     if name not in ACTIVATIONS:
@@ -191,6 +244,12 @@ def _check_sizes(**sizes: int) -> None:
     for name, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise ValueError(f"{name} must be a positive whole number, got {size!r}")
+
+
+def _check_dropout(dropout: float) -> None:
+    """Raise ValueError unless a probability of dropping leaves something."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must lie in [0, 1), got {dropout!r}")
 
 
 def _draw_uniform(layer: nn.Linear, bound: float) -> None:

@@ -1,4 +1,4 @@
-"""Contrastive pre-training: an encoder learns to tell which observation belongs to which coordinate."""
+"""Pre-training: one loop for all objectives, from frozen features of places to the weights of an encoder."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from earthdim.build import build
 from earthdim.encoders import LocationEncoder
-from earthdim.objectives import retrieval_top1
+from earthdim.objectives import Batch, Objective, retrieval_top1
+
+# Further words of the seed: what an objective draws while training, and afresh at every evaluation.
+TRAINING, EVALUATION = 1, 2
 
 
 @dataclass(frozen=True)
@@ -25,60 +28,21 @@ class Result:
     step : int
         The best step: the evaluated one of the lowest validation loss.
     val_loss : float
-        Validation loss at the best step, nats; the mean over held-out batches of the schedule's size.
-    val_top1 : float
+        The objective's loss at the best step, in its own unit (nats but for the mean squared error of a regression);
+        the mean over held-out batches of the schedule's size.
+    val_top1 : float or None
         Share of the held-out observations that find their own location among the candidates, at the best
-        step.
+        step; None for an objective that pairs nothing.
     curve : DataFrame
-        One row an evaluation: step, train_loss (mean since the evaluation before), val_loss, val_top1.
+        One row an evaluation: step, train_loss (mean since the evaluation before), val_loss, val_top1 (empty where
+        there is none).
     """
 
     state: dict[str, Tensor]
     step: int
     val_loss: float
-    val_top1: float
+    val_top1: float | None
     curve: pd.DataFrame
-
-
-def standardise(features: Mapping[str, np.ndarray], training_rows: np.ndarray) -> np.ndarray:
-    """Concatenate the sources' features, each source with the same share of the variance.
-
-    Parameters
-    ----------
-    features : mapping of ndarray (n, w)
-        Features by source; the widths may differ.
-    training_rows : int ndarray
-        The rows whose mean and standard deviation are used.
-
-    Returns
-    -------
-    observations : float32 ndarray (n, W)
-        W is the sum of the widths. Over the training rows every column has mean 0, all columns of a source
-        have one variance, and these sum to W over the number of sources. A constant column becomes 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no source, or one is not finite or constant.
-    """
-    if not features:
-        raise ValueError("sources: a modality needs at least one")
-    total = sum(values.shape[1] for values in features.values())
-    columns = []
-    for source, values in features.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"sources.{source}: its features are not finite")
-        mean, spread = (stat(values[training_rows], 0, dtype=np.float64) for stat in (np.mean, np.std))
-        # A constant column's spread is the rounding of its mean, not 0.
-        varies = spread > 1e-6 * np.abs(mean)
-        if not varies.any():
-            raise ValueError(f"sources.{source}: its features are constant")
-        weight = math.sqrt(total / len(features) / np.count_nonzero(varies))
-        scale = np.divide(weight, spread, out=np.zeros_like(spread), where=varies)
-        columns.append(
-            (values.astype(np.float32, copy=False) - mean.astype(np.float32)) * scale.astype(np.float32)
-        )
-    return np.hstack(columns)
 
 
 def learning_rate_factor(step: int, steps: int, warmup_steps: int) -> float:
@@ -98,11 +62,11 @@ def pretrain(
     seed: int,
     log: Callable[[str], object],
 ) -> Result:
-    """Train a location encoder against a learned linear projection of frozen features.
+    """Train a location encoder for an objective, such as to match a learned linear projection of frozen features.
 
     AdamW with linear warm-up and cosine decay; no weight decay on biases, norms and the logit scale. The
     state of the lowest validation loss is kept. Two encoders that train with one seed and schedule see the
-    same batches.
+    same batches, and every evaluation the same draws.
 
     Parameters
     ----------
@@ -119,7 +83,7 @@ def pretrain(
     schedule : mapping
         A leaf of config/schedule.
     seed : int
-        Fixes the projection's start, the order of the batches, and dropout.
+        Fixes the start of what the objective learns, its draws, the order of the batches, and dropout.
     log : callable
         Takes one line of text at every evaluation.
 
@@ -130,7 +94,7 @@ def pretrain(
     Raises
     ------
     ValueError
-        If features, locations and schedule do not fit together.
+        If features, locations and schedule do not fit together, or the objective fits neither features nor encoder.
     FloatingPointError
         If a loss is not finite.
 
@@ -141,22 +105,28 @@ def pretrain(
     """
     training_rows = np.setdiff1d(np.arange(len(lonlat)), validation_rows)
     _check(features, lonlat, training_rows, validation_rows, schedule)
-    observations = torch.from_numpy(standardise(features, training_rows))
     places = torch.as_tensor(lonlat, dtype=torch.float64)
-    held_out = places[validation_rows], observations[validation_rows]
     best, curve, losses = None, [], []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        pair = _Pair(encoder, observations.shape[1], build(model["objective"]))
-        optimiser = _adamw(pair, model["optimiser"]["weight_decay"])
+        objective = build(model["objective"])
+        observations = torch.from_numpy(objective.observations(features, training_rows))
+        objective.attach(encoder, observations.shape[1])
+        trained = nn.ModuleList((encoder, objective))
+        optimiser = _adamw(trained, model["optimiser"]["weight_decay"])
         batches = _batches(training_rows, schedule["batch"], np.random.default_rng(seed))
+        rng = np.random.default_rng([seed, TRAINING])
         for step in range(1, schedule["steps"] + 1):
             factor = learning_rate_factor(step, schedule["steps"], schedule["warmup_steps"])
             rate, rows = factor * model["optimiser"]["lr"], next(batches)
-            loss = _descend(pair, places[rows], observations[rows], optimiser, rate)
-            losses.append(_require_finite(loss, step))
+            batch = Batch(encoder, places[rows], observations[rows], rng)
+            losses.append(_require_finite(_descend(trained, objective, batch, optimiser, rate), step))
             if step % schedule["evaluate_every"] == 0 or step == schedule["steps"]:
-                val_loss, val_top1 = _evaluate(pair, *held_out, schedule)
+                trained.eval()
+                held_out = _held_out(
+                    encoder, places[validation_rows], observations[validation_rows], schedule, seed
+                )
+                val_loss, val_top1 = _evaluate(objective, held_out, schedule["candidates"])
                 _require_finite(val_loss, step)
                 if best is None or val_loss < best["val_loss"]:
                     state = {name: value.detach().clone() for name, value in encoder.state_dict().items()}
@@ -169,21 +139,9 @@ def pretrain(
     return Result(**best, curve=pd.DataFrame(curve, columns=["step", "train_loss", "val_loss", "val_top1"]))
 
 
-class _Pair(nn.Module):
-    """A location encoder, the projection of the observations to its dimension, and the loss of both."""
-
-    def __init__(self, encoder: LocationEncoder, width: int, objective: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.objective = encoder, objective
-        self.projection = nn.Linear(width, encoder.ambient_dim)
-
-    def forward(self, places: Tensor, observations: Tensor) -> tuple[Tensor, Tensor]:
-        return self.encoder(places), self.projection(observations)
-
-
-def _adamw(pair: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
+def _adamw(trained: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
     """AdamW that shrinks matrices alone: vectors and scalars are biases, norms and the logit scale."""
-    parameters = [parameter for parameter in pair.parameters() if parameter.requires_grad]
+    parameters = [parameter for parameter in trained.parameters() if parameter.requires_grad]
     matrices = [parameter for parameter in parameters if parameter.ndim > 1]
     others = [parameter for parameter in parameters if parameter.ndim <= 1]
     return torch.optim.AdamW(
@@ -200,30 +158,37 @@ def _batches(rows: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator
 
 
 def _descend(
-    pair: _Pair, places: Tensor, observations: Tensor, optimiser: torch.optim.Optimizer, rate: float
+    trained: nn.Module, objective: Objective, batch: Batch, optimiser: torch.optim.Optimizer, rate: float
 ) -> float:
     """One step of the optimiser at a learning rate; returns the loss before it."""
-    pair.train()
+    trained.train()
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.zero_grad()
-    loss = pair.objective(*pair(places, observations))
+    loss = objective(batch)
     loss.backward()
     optimiser.step()
     return loss.item()
 
 
+def _held_out(
+    encoder: LocationEncoder, places: Tensor, observations: Tensor, schedule: Mapping, seed: int
+) -> list[Batch]:
+    """Batches of held-out rows."""
+    rng = np.random.default_rng([seed, EVALUATION])
+    parts = zip(places.split(schedule["batch"]), observations.split(schedule["batch"]), strict=True)
+    return [Batch(encoder, *part, rng) for part in parts]
+
+
 @torch.no_grad()
-def _evaluate(pair: _Pair, places: Tensor, observations: Tensor, schedule: Mapping) -> tuple[float, float]:
-    """Loss and top-1 retrieval on held-out rows, each the mean over groups of its own size."""
-    pair.eval()
-    batch, candidates = schedule["batch"], schedule["candidates"]
-    chunks = zip(places.split(batch), observations.split(batch), strict=True)
-    embedded = [pair(*chunk) for chunk in chunks]
-    loss = np.mean([pair.objective(*both).item() for both in embedded])
-    locations, targets = (torch.cat(side).split(candidates) for side in zip(*embedded, strict=True))
-    top1 = np.mean([retrieval_top1(*both) for both in zip(locations, targets, strict=True)])
-    return float(loss), float(top1)
+def _evaluate(objective: Objective, batches: list[Batch], candidates: int) -> tuple[float, float | None]:
+    """Loss and, where observations have locations to find, top-1 retrieval: means over groups of their own sizes."""
+    loss = float(np.mean([objective(batch).item() for batch in batches]))
+    pairs = [objective.pair(batch) for batch in batches]
+    if None in pairs:
+        return loss, None
+    locations, targets = (torch.cat(side).split(candidates) for side in zip(*pairs, strict=True))
+    return loss, float(np.mean([retrieval_top1(*both) for both in zip(locations, targets, strict=True)]))
 
 
 def _require_finite(loss: float, step: int) -> float:
@@ -232,10 +197,13 @@ def _require_finite(loss: float, step: int) -> float:
     return loss
 
 
-def _progress(step: int, train_loss: float, val_loss: float, val_top1: float, best: int, steps: int) -> str:
+def _progress(
+    step: int, train_loss: float, val_loss: float, val_top1: float | None, best: int, steps: int
+) -> str:
+    top1 = "" if val_top1 is None else f"top-1 {val_top1:6.1%}  "
     return (
         f"step {step:>{len(str(steps))}}/{steps}  train loss {train_loss:.3f}  "
-        f"val loss {val_loss:.3f}  top-1 {val_top1:6.1%}  best step {best}"
+        f"val loss {val_loss:.3f}  {top1}best step {best}"
     )
 
 
