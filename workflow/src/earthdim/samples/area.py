@@ -1,37 +1,16 @@
-"""Coordinate sets drawn by area: the only sampler of each kind.
+"""Independent points, uniform by area, over the globe or a part of it.
 
-Every sampler is called as ``sampler(n, rng, is_land, ...)``. The first m points of a draw are the draw of size m from
-the same seed: proposals are drawn row by row, in chunks of a fixed size where some are rejected.
+The first m points of a draw are the draw of size m from the same seed: proposals are drawn row by row, in chunks of a
+fixed size where some are rejected.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.geo import EARTH_RADIUS_KM, check_lonlat, offset_km
-
-CHUNK = 4096
-BARREN_CHUNKS = 256
-"""Chunks in a row without a point to keep (a million proposals) after which there is taken to be none."""
-
-IsLand = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
-
-
-class Box(NamedTuple):
-    """What lies between two parallels and two meridians, degrees.
-
-    It reaches `width` degrees eastwards from the meridian `west`, over the date line where need be.
-    """
-
-    west: float
-    width: float
-    south: float
-    north: float
-
-
-GLOBE = Box(-180.0, 360.0, -90.0, 90.0)
+from earthdim.samples.domain import CHUNK, GLOBE, Box, Condition, accepted, check_n, ground, in_box
 
 
 class Area(Protocol):
@@ -43,7 +22,7 @@ class Area(Protocol):
         """Tell which of (m, 2) longitudes and latitudes (degrees) lie inside."""
 
 
-def sphere(n: int, rng: np.random.Generator, is_land: IsLand | None = None) -> NDArray[np.float64]:
+def sphere(n: int, rng: np.random.Generator, is_land: Condition | None = None) -> NDArray[np.float64]:
     """Draw `n` points uniformly by area over the whole globe, seas included.
 
     Parameters
@@ -60,11 +39,11 @@ def sphere(n: int, rng: np.random.Generator, is_land: IsLand | None = None) -> N
     ndarray of float64, shape (n, 2)
         Longitude and latitude, degrees.
     """
-    _check_n(n)
-    return _in_box(GLOBE, n, rng)
+    check_n(n)
+    return in_box(GLOBE, n, rng)
 
 
-def land(n: int, rng: np.random.Generator, is_land: IsLand) -> NDArray[np.float64]:
+def land(n: int, rng: np.random.Generator, is_land: Condition) -> NDArray[np.float64]:
     """Draw `n` points uniformly by area over land, by rejection from the globe.
 
     Parameters
@@ -86,10 +65,10 @@ def land(n: int, rng: np.random.Generator, is_land: IsLand) -> NDArray[np.float6
     ValueError
         If `n` is below 1 or `is_land` finds no land on the globe.
     """
-    return _accepted(n, lambda: _in_box(GLOBE, CHUNK, rng), (is_land,), "the globe")
+    return accepted(n, lambda: in_box(GLOBE, CHUNK, rng), (is_land,), "the globe")
 
 
-def region(n: int, rng: np.random.Generator, is_land: IsLand, inside: Area) -> NDArray[np.float64]:
+def region(n: int, rng: np.random.Generator, is_land: Condition, inside: Area) -> NDArray[np.float64]:
     """Draw `n` points uniformly by area over the land of a region, by rejection from the box around it.
 
     Parameters
@@ -113,13 +92,11 @@ def region(n: int, rng: np.random.Generator, is_land: IsLand, inside: Area) -> N
     ValueError
         If `n` is below 1 or no land of the region is found in its box.
     """
-    return _accepted(
-        n, lambda: _in_box(inside.box, CHUNK, rng), (is_land, inside), "the box around the region"
-    )
+    return accepted(n, lambda: in_box(inside.box, CHUNK, rng), (is_land, inside), "the box around the region")
 
 
 def patch(
-    n: int, rng: np.random.Generator, is_land: IsLand, lon: float, lat: float, diameter_km: float
+    n: int, rng: np.random.Generator, is_land: Condition, lon: float, lat: float, diameter_km: float
 ) -> NDArray[np.float64]:
     """Draw `n` points uniformly by area over the land of a disc on the ground.
 
@@ -162,42 +139,56 @@ def patch(
         turn = 2 * np.pi * azimuth
         return offset_km(centre, distance * np.sin(turn), distance * np.cos(turn))[0]
 
-    return _accepted(n, proposals, (is_land,), "the patch")
+    return accepted(n, proposals, (is_land,), "the patch")
 
 
-def _check_n(n: int) -> None:
-    if n < 1:
-        raise ValueError(f"n must be at least 1, not {n}")
-
-
-def _in_box(box: Box, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw points uniformly by area; latitudes stay off the poles, where longitude means nothing."""
-    east, height = rng.random((size, 2)).T
-    longitude = box.west + box.width * east
-    longitude = np.where(longitude >= 180, longitude - 360, longitude)
-    low, high = np.sin(np.radians((box.south, box.north)))
-    sine = np.clip(low + (high - low) * height, np.nextafter(-1, 0), np.nextafter(1, 0))
-    return np.stack([longitude, np.degrees(np.arcsin(sine))], axis=1)
-
-
-def _accepted(
+def box(
     n: int,
-    propose: Callable[[], NDArray[np.float64]],
-    conditions: tuple[Callable[[NDArray[np.float64]], NDArray[np.bool_]], ...],
-    where: str,
+    rng: np.random.Generator,
+    is_land: Condition,
+    over: str,
+    south: float,
+    north: float,
+    west: float,
+    east: float,
 ) -> NDArray[np.float64]:
-    """Draw chunks of proposals until `n` of them meet every condition, the cheapest of which comes first."""
-    _check_n(n)
-    kept: list[NDArray[np.float64]] = []
-    found = barren = 0
-    while found < n:
-        points = propose()
-        for condition in conditions:
-            if len(points):
-                points = points[condition(points)]
-        kept.append(points)
-        found += len(points)
-        barren = 0 if len(points) else barren + 1
-        if barren == BARREN_CHUNKS:
-            raise ValueError(f"is_land: no land among {BARREN_CHUNKS * CHUNK} points of {where}")
-    return np.concatenate(kept)[:n]
+    """Draw `n` points uniformly by area between two parallels and two meridians.
+
+    Parameters
+    ----------
+    n : int
+        Number of points.
+    rng : numpy.random.Generator
+        Source of the draw; over land always advanced by whole chunks of proposals.
+    is_land : callable
+        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
+    over : {"land", "globe"}
+        Whether the sea is left out.
+    south, north : float
+        The parallels, degrees.
+    west, east : float
+        The meridians, degrees. The box reaches eastwards from `west` to `east`, and so over the date line where
+        `west` is the larger.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        Longitude and latitude, degrees.
+
+    Raises
+    ------
+    ValueError
+        If `n` is below 1, an edge is no place on the globe, the box is empty, `over` is unknown, or no land is found
+        in the box.
+    """
+    conditions = ground(over, is_land)
+    check_lonlat([[west, south], [east, north]])
+    if not south < north:
+        raise ValueError(f"south: {south} is not below north, {north}")
+    if west == east:
+        raise ValueError(f"west: {west} equals east; all the way round is from -180 to 180")
+    within = Box(west, east - west if west < east else east - west + 360, south, north)
+    if conditions:
+        return accepted(n, lambda: in_box(within, CHUNK, rng), conditions, "the box")
+    check_n(n)
+    return in_box(within, n, rng)
