@@ -14,7 +14,7 @@ from earthdim.build import build
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAF = yaml.safe_load((ROOT / "config/weights/geoclip/released.yaml").read_text())
-ARGUMENTS = {key: LEAF[key] for key in ("_target_", "file", "sha256")}
+ARGUMENTS = {key: LEAF[key] for key in ("_target_", "source", "sha256")}
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +74,16 @@ def test_another_file_is_refused():
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match=r"no file geoclip/none\.pth"):
-        build({**ARGUMENTS, "file": "geoclip/none.pth"})
+    with pytest.raises(FileNotFoundError, match=r"geoclip/none\.pth is not there"):
+        build({**ARGUMENTS, "source": {"package": "geoclip", "file": "geoclip/none.pth"}})
+    with pytest.raises(FileNotFoundError, match=r"no-such-package is not installed"):
+        build({**ARGUMENTS, "source": {"package": "no-such-package", "file": "a.pth"}})
 
 
 def test_the_package_itself_is_never_imported():
     code = (
         "import sys; from earthdim.released.geoclip import location_encoder;"
-        f"location_encoder({LEAF['sha256']!r});"
+        f"location_encoder({LEAF['source']!r}, {LEAF['sha256']!r});"
         "sys.exit(any(name in sys.modules for name in ('geoclip', 'transformers', 'torchvision')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -89,5 +91,5 @@ def test_the_package_itself_is_never_imported():
 
 def test_the_leaf_names_the_installed_version_and_its_licence():
     metadata = distribution("geoclip").metadata
-    assert f"geoclip {metadata['Version']}," in LEAF["source"]
-    assert metadata["License-Expression"] == LEAF["licence"]
+    assert f"geoclip {metadata['Version']}," in LEAF["about"]["address"]
+    assert metadata["License-Expression"] == LEAF["about"]["licence"]

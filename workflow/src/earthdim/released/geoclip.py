@@ -1,88 +1,81 @@
 """GeoCLIP's released location encoder, from the weights that its Python package carries."""
 
-import hashlib
-from importlib.metadata import PackageNotFoundError, distribution
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from earthdim.encoders import LocationEncoder
 from earthdim.encodings.fourier import EqualEarthFourier
 from earthdim.networks import Capsules
+from earthdim.released.layout import check_tensor, fill
+from earthdim.released.sources import CheckpointError, locate, read
 
 SIGMAS = (2**0, 2**4, 2**8)
 FEATURES = 256
 
 
 def location_encoder(
-    sha256: str, file: str = "geoclip/model/weights/location_encoder_weights.pth"
+    source: Mapping[str, str], sha256: str | None, sigmas: Sequence[float] = SIGMAS
 ) -> LocationEncoder:
     """Read GeoCLIP's location encoder without importing its package, which would pull in vision models.
 
     Parameters
     ----------
-    sha256 : str
-        Hexadecimal digest that the file must have.
-    file : str
-        The weights, relative to the directory where the package ``geoclip`` is installed.
+    source : mapping
+        Where the weights are; see `earthdim.released.sources.locate`.
+    sha256 : str or None
+        Hexadecimal digest that the file must have; None is refused.
+    sigmas : sequence of float
+        Standard deviations of the frequencies, one a capsule. The frequencies themselves are in the file, so these
+        only say what wavelength the encoder is called after.
 
     Returns
     -------
     LocationEncoder
-        Three capsules, 512 dimensions, in evaluation mode. Coordinates are longitude, latitude; the
+        A capsule for each sigma, 512 dimensions, in evaluation mode. Coordinates are longitude, latitude; the
         published one takes latitude first.
 
     Raises
     ------
     FileNotFoundError
         If the package or its weights are not installed.
-    ValueError
-        If the file is not the one that `sha256` names.
+    CheckpointError
+        If the file is not the one that `sha256` names, or not of this layout.
 
     References
     ----------
     Vivanco Cepeda, Nayak, Shah (2023). GeoCLIP: Clip-inspired alignment between locations and images for
     effective worldwide geo-localization. NeurIPS. https://github.com/VicenteVivan/geo-clip (MIT).
     """
-    path = _installed(file)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != sha256:
-        raise ValueError(f"sha256: {path} has the digest {digest}, not {sha256}")
-    published = torch.load(path, map_location="cpu", weights_only=True)
+    path = locate(source)
+    published = _stacked(read(path, sha256), len(sigmas), path)
     encoder = LocationEncoder(
-        EqualEarthFourier(sigmas=SIGMAS, features=FEATURES, seed=0),
+        EqualEarthFourier(sigmas=sigmas, features=FEATURES, seed=0),
         Capsules(
-            inputs=2 * FEATURES * len(SIGMAS),
-            capsules=len(SIGMAS),
-            width=1024,
-            hidden_layers=3,
-            outputs=512,
+            inputs=2 * FEATURES * len(sigmas), capsules=len(sigmas), width=1024, hidden_layers=3, outputs=512
         ),
     )
-    encoder.load_state_dict(_renamed(published))
-    return encoder.eval()
+    return fill(encoder, published, _names(len(sigmas)), path)
 
 
-def _installed(file: str) -> Path:
-    """Path of a file of the installed distribution geoclip."""
-    try:
-        path = Path(str(distribution("geoclip").locate_file(file)))
-    except PackageNotFoundError as error:
-        raise FileNotFoundError("the package geoclip, which carries the weights, is not installed") from error
-    if not path.is_file():
-        raise FileNotFoundError(f"the installed package geoclip has no file {file}")
-    return path
+def _stacked(published: dict[str, Tensor], levels: int, path: Path) -> dict[str, Tensor]:
+    """The frequencies of all levels under one name, as our encoding keeps them."""
+    # They multiply (easting, northing), as ours do, although the published encoder takes latitude first.
+    names = [f"LocEnc{level}.capsule.0.b" for level in range(levels)]
+    for name in names:
+        if name not in published:
+            raise CheckpointError(f"{path}: {name} is missing")
+        check_tensor(published[name], (FEATURES, 2), name, path)
+    rest = {name: value for name, value in published.items() if name not in names}
+    return {**rest, "frequencies": torch.stack([published[name] for name in names]).double()}
 
 
-def _renamed(published: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Bring the published state under the names of our encoder."""
-    levels = range(len(SIGMAS))
-    # Its frequencies multiply (easting, northing), as ours do, although it takes latitude first.
-    state = {
-        "encoding.frequencies": torch.stack([published[f"LocEnc{i}.capsule.0.b"] for i in levels]).double()
-    }
-    for i in levels:
-        for kind in ("weight", "bias"):
-            for ours, theirs in ((0, "capsule.1"), (2, "capsule.3"), (4, "capsule.5"), (6, "head.0")):
-                state[f"network.capsules.{i}.{ours}.{kind}"] = published[f"LocEnc{i}.{theirs}.{kind}"]
-    return state
+def _names(levels: int) -> dict[str, str]:
+    names = {"encoding.frequencies": "frequencies"}
+    for level in range(levels):
+        for ours, theirs in ((0, "capsule.1"), (2, "capsule.3"), (4, "capsule.5"), (6, "head.0")):
+            for kind in ("weight", "bias"):
+                names[f"network.capsules.{level}.{ours}.{kind}"] = f"LocEnc{level}.{theirs}.{kind}"
+    return names

@@ -1,0 +1,15 @@
+"""Fetch the released weights of an experiment that are not at hand; all are tried, and each failure is told."""
+
+from earthdim import runtime
+from earthdim.released import sources
+
+job = snakemake.params.job
+log = runtime.begin(snakemake.rule, "weights", snakemake.log[0], job)
+failed = []
+for name, leaf in job["config"]["weights"].items():
+    try:
+        log.info("%s: %s", name, sources.fetch(leaf))
+    except (OSError, ValueError) as error:
+        failed.append(f"{name}: {error}")
+if failed:
+    raise SystemExit("\n".join(failed))
