@@ -3,6 +3,7 @@
 #   snakemake --cores 2                                          the experiment `default`
 #   snakemake --cores 2 --config experiment=smoke                another experiment of config/experiment
 #   snakemake --cores 2 branch --config branch=modality          the rows of one branch
+#   snakemake --cores 1 fetch --config experiment=table1          released weights that are not at hand
 #   snakemake --cores 2 --config 'overrides=[sample.n=2000]'     other values, under names of their own
 from snakemake.utils import min_version
 
@@ -14,6 +15,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/weights.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/dimension.smk"

@@ -16,6 +16,7 @@ PLAIN = {
     **{f"gride-k{k}": LOCAL["gride"](k) for k in (4, 8, 16, 32, 64)},
     "twonn": lambda skdim, X: skdim.TwoNN().fit(X),
     "fishers": lambda skdim, X: skdim.FisherS().fit(X),
+    "fishers-off-sphere": lambda skdim, X: skdim.FisherS(project_on_sphere=0).fit(X),
     "corrint": lambda skdim, X: skdim.CorrInt().fit(X),
     "ess": lambda skdim, X: skdim.ESS().fit(X, n_neighbors=20),
     "mada": lambda skdim, X: skdim.MADA().fit(X),

@@ -96,17 +96,23 @@ def resident(field_name: str = "VmRSS") -> int:
 # What runs in processes of their own
 
 
-def embed(folder: Path, options: argparse.Namespace) -> dict:
-    """Embed land points with GeoCLIP's released encoder; leaves embedding.npy behind."""
+def encoder_and_points(n: int) -> tuple:
+    """GeoCLIP's released encoder, warm, and n points on land."""
     from earthdim.composition import LeafStore
     from earthdim.datasets.landmask import is_land, land_mask
-    from earthdim.samples import land
+    from earthdim.samples.area import land
     from earthdim.variants import fresh
 
     leaf = LeafStore(ROOT / "config").get("weights", "geoclip/released", "weights")["weights"]
     encoder = fresh({"weights": leaf})
-    lonlat = land(options.n, np.random.default_rng([SEED, 0]), is_land(land_mask()))
+    lonlat = land(n, np.random.default_rng([SEED, 0]), is_land(land_mask()))
     encoder.embed(lonlat[:WARM_ROWS])
+    return encoder, lonlat
+
+
+def embed(folder: Path, options: argparse.Namespace) -> dict:
+    """Embed land points with GeoCLIP's released encoder; leaves embedding.npy behind."""
+    encoder, lonlat = encoder_and_points(options.n)
     with Meter(resident()) as meter:
         embedding = encoder.embed(lonlat)
     if not 2 <= options.d <= embedding.shape[1]:

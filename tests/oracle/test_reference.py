@@ -12,13 +12,13 @@ import pytest
 import yaml
 from reference import PLAIN
 
-from earthdim import samples
 from earthdim.build import build
 from earthdim.composition import compose
 from earthdim.encoders import build_encoder
 from earthdim.estimators import EstimateError, Evidence, estimate
 from earthdim.neighbours import knn, prepare
 from earthdim.pretrain import pretrain
+from earthdim.samples import area as samples
 
 CONFIG = Path(__file__).parents[2] / "config"
 REFERENCE = "scikit-dimension 0.5.0"

@@ -46,7 +46,7 @@ def make_tables(
                     "weights": "trained",
                     "seed": seed,
                 }
-                variants.append({**axes, "family": family})
+                variants.append({**axes, "family": family, "counted": True})
                 measured = {**axes, "points": "land-r0", "n": 1000, "replicate": 0, "space": "embedding"}
                 for estimator in estimators:
                     dimension.append(

@@ -18,7 +18,7 @@ from earthdim.composition import LeafStore
 from earthdim.estimators import Evidence
 from earthdim.measure import ROW_COLUMNS, measure
 from earthdim.neighbours import knn, prepare
-from earthdim.samples import sphere
+from earthdim.samples.area import sphere
 from earthdim.scale import measure_scale
 
 ROOT = Path(__file__).parents[2]

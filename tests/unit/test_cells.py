@@ -39,10 +39,11 @@ def test_schedules_are_cells_of_their_own():
     assert row["n_cells"] == 2 * sum(FOUR.values())
 
 
-@pytest.mark.parametrize("weights", ["untrained", "released"])
-def test_only_trained_variants_count(weights):
+@pytest.mark.parametrize("weights", ["untrained", "released", "own", "table"])
+def test_what_is_counted_is_what_the_table_says(weights):
     variants, dimension, probe = make_tables()
-    variants.loc[variants["family"] == "sinr", "weights"] = weights
+    variants.loc[variants["family"] == "csp", "weights"] = weights
+    variants.loc[variants["family"] == "sinr", "counted"] = False
     row = pick(
         correlate(variants, dimension, probe, SETTINGS), **FIRST, level="pooled", coefficient="spearman"
     )

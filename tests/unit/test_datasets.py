@@ -7,7 +7,7 @@ from earthdim.datasets import basemap, geonames, timezones
 from earthdim.datasets.packaged import package_file
 from earthdim.datasets.raster import axis, covers_all_longitudes, sample_raster
 from earthdim.geo import great_circle_km
-from earthdim.samples import sphere
+from earthdim.samples.area import sphere
 
 QUITO, EVEREST, DEAD_SEA, LONDON = (-78.5, -0.2), (86.925, 27.988), (35.45, 31.4), (-0.13, 51.5)
 SAHARA, SINGAPORE, ANTARCTICA, ATLANTIC = (5, 25), (103.82, 1.35), (0, -80), (-30, 0)

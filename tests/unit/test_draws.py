@@ -93,9 +93,12 @@ class TestTable1:
         assert set(beside["note"]) == {""}
 
     def test_what_is_missing_says_why(self):
-        table = table1(dimension()).head(40)
+        missing = {"sinr_released": "put the file there"}
+        table = table1(dimension(), missing).head(40)
         notes = table[table["value"].isna()].set_index(["name", "estimator"])["note"]
-        assert notes["SINR", "mle"] == notes["SatCLIP-L10", "fishers"] == "not measured: weights not at hand"
+        assert notes["SINR", "mle"] == "not measured: weights not at hand; put the file there"
+        assert notes["SatCLIP-L10", "fishers"] == "not measured: satclip_vit16-l10 is not in this experiment"
+        assert notes["CROMA", "mle"].startswith("not measured: earthdim has no adapter")
         assert notes["GeoCLIP", "tle"] == "not measured: this experiment has no tle at k = 20"
         elsewhere = table1(dimension(variant="geoclip_other")).set_index(["name", "estimator"])["note"]
         assert elsewhere["GeoCLIP", "mle"] == "not measured: geoclip_released is not in this experiment"

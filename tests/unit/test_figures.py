@@ -31,7 +31,8 @@ from earthdim.figures import (
 )
 from earthdim.published import published
 
-CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
+ROOT = Path(__file__).parents[2]
+CAPTIONS = ROOT / "workflow" / "report"
 LINEAR = ["ridge", "logistic"]
 MAPS = [local_map("satclip_l10", n=500), local_map("geoclip_released", n=500, level=9.0)]
 
@@ -193,7 +194,10 @@ def test_published_values_are_those_of_the_paper():
     assert len(table) == 41
     table1 = table[table["table"] == "Table 1"]
     assert len(table1) == 40
-    assert set(table1.loc[table1["variant"] != "", "variant"]) == {"geoclip_released"}
+    leaves = {f"{path.parent.name}_{path.stem}" for path in (ROOT / "config" / "weights").glob("*/*.yaml")}
+    held = table1.loc[table1["kind"] == "location"].groupby("name")["variant"].unique()
+    assert all(len(variants) == 1 and variants[0] in leaves for variants in held)
+    assert (table1.loc[table1["kind"] == "image", "variant"] == "").all()
     assert table1.groupby("name").size().tolist() == [4] * 10
     assert table["source"].str.contains("2511.02101").all()
 
@@ -396,7 +400,7 @@ def test_more_than_a_reader_can_tell_apart_is_refused():
     with pytest.raises(ValueError, match="8 families"):
         style.looks(families)
     encoders = pd.DataFrame({"family": "geoclip", "weights": "released", "variant": list("abcdefg")})
-    with pytest.raises(ValueError, match="7 released encoders of geoclip"):
+    with pytest.raises(ValueError, match="7 encoders of geoclip"):
         style.looks(encoders)
 
 
@@ -431,3 +435,16 @@ def test_captions_are_valid_with_and_without_facts(path, facts):
         assert "default" in text
     if facts and path.stem in ("resolution", "twins", "modality", "performance", "heads"):
         assert "about 307 km" in text
+
+
+def test_points_that_a_table_brought_do_not_replace_the_sample(large):
+    one = large.dimension["variant"] == "geoclip_released"
+    brought = large.dimension[one].assign(points="own-stations-99999-r0", n=99999, value=99.0)
+    rows = cells.embedding_rows(pd.concat([brought, large.dimension]), large.variants, None)
+    assert set(rows["points"]) == {"land-10000-r0"}
+    alone = large.correlation.assign(points="own-stations-99999-r0", n=99999, n_cells=1, value=0.123)
+    chosen = {"level": "within", "heads": {"MLP": ["mlp"]}, "splits": ["random"]}
+    axes = heads.draw(pd.concat([alone, large.correlation]), **chosen).axes
+    numbers = [text.get_text().strip("*") for panel in axes for text in panel.texts]
+    assert set(numbers) - {".12"}
+    assert numbers.count(".12") < len(numbers) / 2

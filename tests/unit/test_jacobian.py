@@ -14,7 +14,7 @@ from earthdim.encodings.base import Encoding
 from earthdim.geo import EARTH_RADIUS_KM, offset_km
 from earthdim.jacobian import local_jacobian, summarise
 from earthdim.measure import ROW_COLUMNS
-from earthdim.samples import sphere
+from earthdim.samples.area import sphere
 
 # One recipe for each encoding and network.
 MODELS = ("satclip", "geoclip", "csp")

@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from earthdim.datasets.landmask import is_land, land_mask
-from earthdim.samples import land
+from earthdim.samples.area import land
 
 LAND = [(-78.5, -0.2), (-0.13, 51.5), (5, 25), (103.82, 1.35), (0, -80), (0, -90), (-179, 67), (30, 46)]
 SEA = [(-30, 0), (0, 90), (-180, 0), (180, 0), (2, 56), (-150, -40)]

@@ -6,7 +6,7 @@ from test_house import CONFIG
 from earthdim import measure
 from earthdim.estimators import EstimateError, Evidence, estimate
 from earthdim.neighbours import knn, prepare
-from earthdim.samples import sphere
+from earthdim.samples.area import sphere
 from earthdim.uncertainty import half_samples, subsampling_interval
 
 

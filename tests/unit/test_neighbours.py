@@ -20,7 +20,7 @@ from earthdim.neighbours import (
     subgraph,
 )
 from earthdim.neighbours.graph import single_precision
-from earthdim.samples import sphere
+from earthdim.samples.area import sphere
 
 
 def brute_force(points, k):

@@ -8,7 +8,7 @@ from earthdim.estimators import Evidence
 from earthdim.geo import neighbour_radius_km
 from earthdim.measure import measure
 from earthdim.neighbours import knn, prepare
-from earthdim.samples import sphere
+from earthdim.samples.area import sphere
 from earthdim.scale import COLUMNS, measure_scale
 
 N = 600

@@ -8,7 +8,7 @@ import yaml
 from earthdim.build import build
 from earthdim.datasets import geonames
 from earthdim.geo import EARTH_RADIUS_KM, great_circle_km
-from earthdim.samples import sphere
+from earthdim.samples.area import sphere
 from earthdim.tasks.cities import PopulationDensity
 from earthdim.tasks.country import Country
 from earthdim.tasks.raster import RasterClass, RasterField

@@ -22,7 +22,7 @@ compare: [table1]
 figures: [local_maps, table1]
 """
 SAMPLE = """\
-_target_: earthdim.samples.land
+_target_: earthdim.samples.area.land
 kind: land
 n: 1200
 replicates: 2

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from earthdim import artefacts, grid, provenance, views
+from earthdim import artefacts, frozen, grid, provenance, views
 from earthdim.leaves import ConfigError
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 CONFIG_KEYS = ("experiment", "branch", "overrides")
+# What is to be fetched may be missing. A job that Snakemake starts for the target is called `fetch:`.
+FETCHING = "fetch" in {word.partition(":")[0] for word in sys.argv}
 
 try:
     views.check_keys(config, CONFIG_KEYS)
@@ -20,6 +22,7 @@ try:
         config.get("experiment", "default"),
         config.get("overrides", []),
         cache=Path(".snakemake") / "grid",
+        without=FETCHING,
     )
     # The target alone says nothing: ask at once, before Snakemake wraps the question into a traceback.
     BRANCH = EXPERIMENT.branch(config.get("branch")) if {"branch"} & {*config, *sys.argv} else None
@@ -68,7 +71,14 @@ def dataset_file(wildcards):
 
 
 def points_job(wildcards):
-    return job("points.py", EXPERIMENT.points[wildcards.points], ["points"], ("numpy",))
+    libraries = ("astropy-healpix", "numpy", "scipy", "shapely")
+    return job("points.py", EXPERIMENT.points[wildcards.points], ["points"], libraries)
+
+
+def points_file(wildcards):
+    """A file of points or of a polygon is an input like any other."""
+    leaf = EXPERIMENT.points[wildcards.points]
+    return [leaf["path"]] if "path" in leaf else []
 
 
 def points_dataset(wildcards):
@@ -99,7 +109,8 @@ def sources_job(wildcards):
 def labels_job(wildcards):
     task = EXPERIMENT.tasks[wildcards.task]
     leaf = {key: value for key, value in task.items() if not key.startswith("leaked")}
-    return job("labels.py", {"task": leaf}, ["labels"], ("numpy", "xarray"))
+    everywhere = wildcards.points in EXPERIMENT.own_points.values()
+    return job("labels.py", {"task": leaf, "everywhere": everywhere}, ["labels"], ("numpy", "xarray"))
 
 
 def label_dataset(wildcards):
@@ -113,6 +124,16 @@ def pretrain_job(wildcards):
     return job("pretrain.py", {**parts, "features": variant.features}, ["checkpoint"], ("torch",))
 
 
+def fetch_job(wildcards):
+    weights = {name: absent.leaf for name, absent in sorted(EXPERIMENT.missing.items())}
+    return job("fetch.py", {"weights": weights}, [], ())
+
+
+def own_files(wildcards):
+    """Files of the user's own behind an encoder that comes as it is."""
+    return frozen.files(EXPERIMENT.variants[wildcards.variant].config["weights"])
+
+
 def pretrain_inputs(wildcards):
     variant = EXPERIMENT.variants[wildcards.variant]
     names = variant.features.values()
@@ -120,6 +141,7 @@ def pretrain_inputs(wildcards):
     return {
         "features": expand("<results>/data/features/{features}.zarr", features=names),
         "points": expand("<results>/data/points/{points}.zarr", points=sorted(points)),
+        "own": own_files(wildcards),
     }
 
 
@@ -129,7 +151,8 @@ def encoder_of(variant):
 
 
 def embed_job(wildcards):
-    return job("embed.py", encoder_of(EXPERIMENT.variants[wildcards.variant]), ["embeddings"], ("torch",))
+    libraries = ("onnxruntime", "pyarrow", "pyshtools", "torch")
+    return job("embed.py", encoder_of(EXPERIMENT.variants[wildcards.variant]), ["embeddings"], libraries)
 
 
 def neighbours_job(wildcards):
@@ -198,7 +221,7 @@ def jacobian_job(wildcards):
 
 def probe_job(wildcards):
     variant = EXPERIMENT.variants[wildcards.variant]
-    heads = EXPERIMENT.settings["heads"][variant.kind]
+    heads = EXPERIMENT.settings["heads"]["released" if variant.kind in artefacts.FROZEN else variant.kind]
     estimator = EXPERIMENT.settings["activation_estimator"]
     config = {
         "splits": EXPERIMENT.splits,
@@ -207,13 +230,14 @@ def probe_job(wildcards):
         "intervals": EXPERIMENT.intervals,
         "activation_estimator": {estimator: EXPERIMENT.estimators[estimator]},
         "seed": variant.config["seed"] or 0,
-        "replicate": EXPERIMENT.points[EXPERIMENT.task_points]["replicate"],
+        "replicate": EXPERIMENT.points[views.probe_points(EXPERIMENT, wildcards.variant)]["replicate"],
+        "everywhere": wildcards.variant in EXPERIMENT.own_points,
     }
     return job("probe.py", config, ["probe"], ("numpy", "scikit-dimension", "scikit-learn", "torch"))
 
 
 def probe_inputs(wildcards):
-    points = EXPERIMENT.task_points
+    points = views.probe_points(EXPERIMENT, wildcards.variant)
     return {
         "embeddings": f"<results>/variants/{wildcards.variant}/{points}/embeddings.zarr",
         "manifest": f"<results>/variants/{wildcards.variant}/{points}/embeddings.json",
@@ -227,12 +251,21 @@ def summaries(table, variants):
 
 def dimension_rows(table, variants):
     activations = probe_rows("activation", variants)["rows"] if EXPERIMENT.tasks else []
-    return {"rows": [*rows_at(table, variants, EXPERIMENT.sample_points), *activations]}
+    embedded = [
+        row
+        for variant in variants
+        for row in rows_at(table, [variant], views.dimension_points(EXPERIMENT, variant))
+    ]
+    return {"rows": [*embedded, *activations]}
 
 
 def probe_rows(table, variants):
     of_variant = f"<results>/{EXPERIMENT.name}/variants/{{variant}}/{table}.csv"
     return {"rows": expand(of_variant, variant=variants)}
+
+
+def left_out_rows(table, variants):
+    return probe_rows(table, [variant for variant in variants if variant in EXPERIMENT.own_points])
 
 
 def scale_rows(table, variants):
@@ -261,11 +294,12 @@ TABLES = {
     "variants": ("earthdim.tables.variants_table", summaries, ["facts"]),
     "dimension": ("earthdim.tables.dimension_table", dimension_rows, ["facts"]),
     "probe": ("earthdim.tables.probe_table", probe_rows, ["facts", "tasks"]),
+    "left_out": ("earthdim.tables.left_out_table", left_out_rows, []),
     "scale": ("earthdim.tables.measured_table", scale_rows, ["facts"]),
     "costly": ("earthdim.tables.dimension_table", costly_rows, ["facts"]),
     "jacobian": ("earthdim.tables.measured_table", jacobian_rows, ["facts"]),
     "draws": ("earthdim.draws.draws_table", dimension_table, []),
-    "table1": ("earthdim.draws.table1", dimension_table, []),
+    "table1": ("earthdim.draws.table1", dimension_table, ["missing"]),
 }
 
 
@@ -285,6 +319,7 @@ def table_job(wildcards):
     known = {
         "facts": [views.facts(variant) for variant in variants_in(wildcards)],
         "tasks": {name: {key: task.get(key, []) for key in leaks} for name, task in EXPERIMENT.tasks.items()},
+        "missing": {name: absent.message for name, absent in EXPERIMENT.missing.items()},
     }
     config = {
         "_target_": target,
@@ -353,14 +388,12 @@ def trained_curves(wildcards):
 
 
 def local_maps(wildcards):
-    """Maps of one trained variant of each model and resolution, and of the released encoders."""
-    shown = views.one_a_resolution(EXPERIMENT)
-    return expand(
-        "<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr",
-        experiment=EXPERIMENT.name,
-        variant=shown,
-        points=EXPERIMENT.sample_points[0],
-    )
+    """Maps of one trained variant of each model and resolution, and of all encoders that come as they are."""
+    return [
+        f"<results>/{EXPERIMENT.name}/variants/{variant}/{points}/local_dimension.zarr"
+        for variant in views.one_a_resolution(EXPERIMENT)
+        for points in views.dimension_points(EXPERIMENT, variant)[:1]
+    ]
 
 
 def scale_tables(wildcards):

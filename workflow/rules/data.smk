@@ -25,6 +25,7 @@ rule points:
     input:
         land=LAND,
         dataset=points_dataset,
+        file=points_file,
     output:
         store=directory("<results>/data/points/{points}.zarr"),
         manifest="<results>/data/points/{points}.json",

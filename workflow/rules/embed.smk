@@ -6,6 +6,7 @@ rule embed:
     input:
         checkpoint="<results>/variants/{variant}/checkpoint.safetensors",
         points="<results>/data/points/{points}.zarr",
+        own=own_files,
     output:
         store=directory("<results>/variants/{variant}/{points}/embeddings.zarr"),
         manifest="<results>/variants/{variant}/{points}/embeddings.json",

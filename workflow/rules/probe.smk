@@ -8,6 +8,7 @@ rule probe:
     output:
         probe="<results>/{experiment}/variants/{variant}/probe.csv",
         activation="<results>/{experiment}/variants/{variant}/activation.csv",
+        left_out="<results>/{experiment}/variants/{variant}/left_out.csv",
     log:
         "<results>/logs/probe/{experiment}/{variant}.log",
     benchmark:

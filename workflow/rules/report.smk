@@ -227,7 +227,7 @@ rule figure_loss:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=figure_job("loss"),
+        job=figure_job("loss", objectives=views.objectives(EXPERIMENT)),
         caption=caption(),
     script:
         "../scripts/figure.py"

@@ -4,6 +4,7 @@ import xarray as xr
 
 from earthdim import artefacts, runtime
 from earthdim.build import build
+from earthdim.tasks.lacking import labels_at
 
 BESIDE = ("about", "kind", "dataset", "leaked_by", "leaked_in_part_by")
 
@@ -14,8 +15,10 @@ log = runtime.begin(
 leaf = job["config"]["task"]
 task = build({key: value for key, value in leaf.items() if key not in BESIDE})
 points = artefacts.open_store(snakemake.input.points, "points")
-values = task.labels(artefacts.lonlat(points), artefacts.open_store(snakemake.input.dataset, "dataset"))
-labels = xr.Dataset({"label": ("point", values, leaf["about"])}, coords={"point": points["point"]})
-labels.attrs = {"task": snakemake.wildcards.task, "kind": leaf["kind"]}
+dataset = artefacts.open_store(snakemake.input.dataset, "dataset")
+values, lacking = labels_at(task, artefacts.lonlat(points), dataset, everywhere=job["config"]["everywhere"])
+label = {} if values is None else {"label": ("point", values, leaf["about"])}
+labels = xr.Dataset(label, coords={"point": points["point"]})
+labels.attrs = {"task": snakemake.wildcards.task, "kind": leaf["kind"], "without_label": lacking}
 artefacts.save_store(labels, snakemake.output.store, "labels", runtime.provenance(job))
-log.info("%d labels", len(values))
+log.info("%d points, %d of them without a label", len(points["point"]), lacking)

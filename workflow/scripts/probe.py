@@ -4,13 +4,16 @@ from earthdim import artefacts, runtime
 from earthdim.build import build
 from earthdim.measure import measure_activations
 from earthdim.probes import probe
+from earthdim.tasks.lacking import partition
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.variant, snakemake.log[0], job)
 config = job["config"]
 embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings")
 stores = [artefacts.open_store(path, "labels") for path in snakemake.input.labels]
-labels = {store.attrs["task"]: (store.attrs["kind"], store["label"].values) for store in stores}
+# At points that a variant brings along, a task takes part if it has a label at all of them.
+used, left_out = partition(stores, config["everywhere"])
+labels = {store.attrs["task"]: (store.attrs["kind"], store["label"].values) for store in used}
 result = probe(
     embeddings["embedding"].values,
     artefacts.lonlat(embeddings),
@@ -27,5 +30,6 @@ artefacts.write_table(result.rows.assign(**where), snakemake.output.probe)
 artefacts.write_table(
     activation.assign(**where, space="activation", replicate=config["replicate"]), snakemake.output.activation
 )
+artefacts.write_table(left_out.assign(**where), snakemake.output.left_out)
 for row in result.rows[result.rows["primary"]].itertuples():
     log.info("%s, %s, %s: %s %.3f", row.task, row.split, row.head, row.metric, row.value)

@@ -23,7 +23,7 @@ SCHEMA_VERSIONS = {
     "dataset": 1,
     "points": 1,
     "features": 1,
-    "labels": 1,
+    "labels": 2,
     "checkpoint": 1,
     "embeddings": 1,
     "candidates": 1,
@@ -34,10 +34,14 @@ SCHEMA_VERSIONS = {
     "costly": 1,
     "jacobian": 1,
     "probe": 1,
-    "tables": 1,
+    "tables": 2,
 }
 
 AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
+# What the axis weights says of encoders that come as they are: by others, a user's own, embeddings alone.
+FROZEN = ("released", "own", "table")
+# What a leaf of weights says of itself, beside the arguments of its target.
+WEIGHTS_KEYS = frozenset({"kind", "model", "about", "counted", "resolution", "modality", "n"})
 
 _DIMENSION = (
     "variant", *AXES, "points", "n", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation",
@@ -47,8 +51,8 @@ _DIMENSION = (
 
 COLUMNS = {
     "variants": (
-        "variant", *AXES, "branches", "twin", "family", "ambient_dim", "parameters", "shortest_wavelength_km",
-        "nominal_wavelength_km", "val_loss", "val_top1",
+        "variant", *AXES, "branches", "twin", "family", "counted", "ambient_dim", "parameters",
+        "shortest_wavelength_km", "nominal_wavelength_km", "val_loss", "val_top1",
     ),
     "dimension": _DIMENSION,
     "costly": _DIMENSION,
@@ -68,6 +72,7 @@ COLUMNS = {
         "name", "kind", "ambient_dim", "estimator", "k", "aggregation", "published", "variant", "value", "low", "high",
         "interval", "n", "draws", "note",
     ),
+    "left_out": ("variant", "points", "task", "without_label", "n"),
     "probe": (
         "variant", *AXES, "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",
         "folds", "leaked",

@@ -5,9 +5,11 @@ Everything here takes and returns plain values; the keys of config in messages b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from earthdim import regions
 from earthdim.experiment import Plain, Variant, in_branches
-from earthdim.leaves import ConfigError
+from earthdim.leaves import ConfigError, check_target
 
 # Probing takes all of these; an experiment with none of them measures dimension alone.
 PROBING = ("task_sample", "activation_estimator", "tasks", "splits", "heads", "statistics")
@@ -123,21 +125,36 @@ def _check_apart(names: Sequence[str], leaves: Mapping[str, Plain], key: str) ->
             )
 
 
-def chosen_variants(branches: Sequence[str], variants: Mapping[str, Variant], key: str) -> list[str]:
-    """Names of the variants of some branches.
+def check_branches(branches: Sequence[str], settings: Plain, key: str) -> None:
+    """Refuse a branch that the experiment does not have.
 
     Raises
     ------
     ConfigError
-        If a branch is unknown.
+        Naming the first such branch.
     """
-    known = {branch for variant in variants.values() for branch in variant.branches}
+    known = settings["branches"]
     for branch in branches:
         if branch not in known:
-            raise ConfigError(
-                f"{key}.branches: {branch!r} is not a branch; there are {', '.join(sorted(known))}"
-            )
-    return [variant.name for variant in in_branches(variants, branches)]
+            raise ConfigError(f"{key}: {branch!r} is not a branch; there are {', '.join(sorted(known))}")
+
+
+def chosen_variants(
+    branches: Sequence[str], settings: Plain, variants: Mapping[str, Variant], key: str
+) -> list[str]:
+    """Names of the variants of some branches, which are to be read at points of our choice.
+
+    Raises
+    ------
+    ConfigError
+        If a branch is unknown, or holds a table of embeddings, which has no points but its own.
+    """
+    check_branches(branches, settings, f"{key}.branches")
+    chosen = list(in_branches(variants, branches))
+    for variant in chosen:
+        if variant.kind == "table":
+            raise ConfigError(f"{key}.branches: {variant.name} is a table, with no points but its own")
+    return [variant.name for variant in chosen]
 
 
 def sizes_within(sizes: Sequence[int], n: int, largest: int, key: str) -> list[int]:
@@ -243,3 +260,50 @@ def _among(settings: Plain, part: str) -> list[str]:
     if part == "estimator":
         return settings["estimators"]
     return settings["heads"]["trained"] if part == "head" else settings["splits"]
+
+
+def check_schedule(schedule: Plain) -> None:
+    """Refuse numbers of a schedule that do not fit each other.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first key.
+    """
+    for name in ("batch", "candidates"):
+        if schedule["validation"] % schedule[name]:
+            raise ConfigError(
+                f"schedule.validation: {schedule['validation']} is no multiple of {name} {schedule[name]}"
+            )
+    if schedule["warmup_steps"] >= schedule["steps"]:
+        raise ConfigError(
+            f"schedule.warmup_steps: {schedule['warmup_steps']} is not below steps {schedule['steps']}"
+        )
+    if schedule["locations"] < schedule["batch"]:
+        raise ConfigError(
+            f"schedule.batch: {schedule['batch']} is more than the {schedule['locations']} locations"
+        )
+
+
+def check_support(leaf: Plain, key: str) -> None:
+    """Refuse a sample from a region that does not exist, or from a file that is not there.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key.
+    """
+    if "path" in leaf and not Path(leaf["path"]).exists():
+        raise ConfigError(f"{key}.path: {leaf['path']} does not exist")
+    if "inside" in leaf:
+        # The region is built where its data set is at hand, which its leaf does not say.
+        check_target(leaf["inside"], f"{key}.inside")
+        try:
+            regions.check(leaf["inside"]["level"], leaf["inside"]["name"])
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+
+
+def encodings(value: str | list[str]) -> list[str]:
+    """The encodings that a leaf of config/resolution is for: one, or a list."""
+    return [value] if isinstance(value, str) else value

@@ -1,5 +1,7 @@
 """Means over independent draws of points, and beside them what the paper published."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from earthdim.artefacts import AXES
@@ -38,13 +40,19 @@ def draws_table(dimension: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def table1(dimension: pd.DataFrame, published: pd.DataFrame | None = None) -> pd.DataFrame:
+def table1(
+    dimension: pd.DataFrame,
+    missing: Mapping[str, str] | None = None,
+    published: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """The paper's Table 1 beside what was measured.
 
     Parameters
     ----------
     dimension : DataFrame
         dimension.csv.
+    missing : mapping, optional
+        Variants of the experiment whose weights are not at hand -> what to fetch, and where to put it.
     published : DataFrame, optional
         With the columns of `earthdim.published.published`, which stands in for None.
 
@@ -73,7 +81,7 @@ def table1(dimension: pd.DataFrame, published: pd.DataFrame | None = None) -> pd
         raise ValueError(f"table 1: a variant has several values of one estimator and k ({error})") from error
     known = set(measured["variant"])
     beside["note"] = [
-        _note(row.variant, row.estimator, row.k, known) if pd.isna(row.value) else ""
+        _note(row.variant, row.estimator, row.k, known, missing or {}) if pd.isna(row.value) else ""
         for row in beside.itertuples()
     ]
     found, taken = (pd.MultiIndex.from_frame(part[MEASURE]) for part in (measured, beside))
@@ -84,10 +92,12 @@ def table1(dimension: pd.DataFrame, published: pd.DataFrame | None = None) -> pd
     return table.assign(k=table["k"].where(table["k"] > 0), **words)
 
 
-def _note(variant: str, estimator: str, k: float, known: set[str]) -> str:
-    """Why a published value has no counterpart."""
+def _note(variant: str, estimator: str, k: float, known: set[str], missing: Mapping[str, str]) -> str:
+    """Why a published value has no counterpart, and how it can have one."""
     if not variant:
-        return "not measured: weights not at hand"
+        return "not measured: earthdim has no adapter; embeddings of it can be read as a table of one's own"
+    if variant in missing:
+        return f"not measured: weights not at hand; {missing[variant]}"
     if variant not in known:
         return f"not measured: {variant} is not in this experiment"
     return f"not measured: this experiment has no {estimator}" + (f" at k = {k:.0f}" if k else "")

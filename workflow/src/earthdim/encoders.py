@@ -35,6 +35,9 @@ class LocationEncoder(nn.Module):
         if "embed" in vars(cls):
             raise TypeError(f"{cls.__name__} overrides embed, which is sealed: override forward instead")
 
+    # A subclass that computes outside of torch says no.
+    differentiable = True
+
     @property
     def ambient_dim(self) -> int:
         """Dimension of the embeddings."""

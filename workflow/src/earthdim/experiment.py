@@ -38,8 +38,33 @@ class Variant:
 
     @property
     def kind(self) -> str:
-        """trained, untrained or released."""
+        """trained, untrained, released, own or table."""
         return self.config["weights"]["kind"]
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is part of a cell of the correlation.
+
+        What was trained here is, and a user's own unless its leaf says no; released weights are if theirs says yes.
+        """
+        default = self.kind not in ("untrained", "released")
+        return bool(self.config["weights"].get("counted", default))
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Released weights that an experiment names and that are not at hand.
+
+    Attributes
+    ----------
+    leaf : dict
+        The leaf of config/weights.
+    message : str
+        What to fetch, and where to put it.
+    """
+
+    leaf: Plain
+    message: str
 
 
 @dataclass(frozen=True)
@@ -54,10 +79,14 @@ class Experiment:
         The leaf of config/experiment itself.
     variants : dict
         Name -> Variant.
+    missing : dict
+        Name of a variant that is left out -> Missing.
     points, features, datasets : dict
         Name of a point set, feature store, data set -> its config.
     sample_points : tuple of str
         The point sets where the dimension is read, one a replicate.
+    own_points : dict
+        Name of a variant that brings its own points -> their point set: its dimension and its probes are read there.
     task_points : str
         The point set of the tasks; "" where the experiment has none.
     estimators, tasks, splits, heads : dict
@@ -79,8 +108,10 @@ class Experiment:
     name: str
     settings: Plain
     variants: dict[str, Variant]
+    missing: dict[str, Missing]
     points: dict[str, Plain]
     sample_points: tuple[str, ...]
+    own_points: dict[str, str]
     task_points: str
     features: dict[str, Plain]
     datasets: dict[str, Plain]
@@ -119,3 +150,16 @@ class Experiment:
 def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[Variant]:
     """The variants that any of the branches names, in the order of the grid."""
     return (variant for variant in variants.values() if set(branches) & set(variant.branches))
+
+
+def twin_of(variant: Variant, variants: dict[str, Variant]) -> str:
+    """The untrained variant with the same encoder and seed."""
+    if variant.kind != "trained":
+        return ""
+    for other in variants.values():
+        same = all(
+            other.config.get(part) == variant.config[part] for part in ("model", "seed", "math_threads")
+        )
+        if other.kind == "untrained" and same:
+            return other.name
+    return ""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from earthdim import choices
-from earthdim.artefacts import AXES
+from earthdim import choices, frozen
+from earthdim.artefacts import AXES, FROZEN
 from earthdim.composition import ALONG, LeafStore, Override, merge, parse_overrides
-from earthdim.experiment import Experiment, Plain, Variant
+from earthdim.experiment import Experiment, Missing, Plain, Variant, twin_of
 from earthdim.leaves import ConfigError, check_schema, check_target
 from earthdim.provenance import digest, is_installed
 
@@ -21,7 +21,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas"
 AXES_OF_KIND = {
     "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
     "untrained": ("model", "resolution", "weights", "seed"),
-    "released": ("model", "weights"),
+    **dict.fromkeys(FROZEN, ("weights",)),
 }
 # An axis at its default leaves no token in names.
 AXIS_DEFAULTS = {"weights": "trained"}
@@ -34,7 +34,11 @@ TASK_KEYS = frozenset({"about", "kind", "dataset", "leaked_by", "leaked_in_part_
 
 
 def resolve(
-    folder: Path, experiment: str, overrides: Iterable[str] = (), cache: Path | None = None
+    folder: Path,
+    experiment: str,
+    overrides: Iterable[str] = (),
+    cache: Path | None = None,
+    without: bool = False,
 ) -> Experiment:
     """Resolve an experiment of the config folder into variants, point sets and leaves.
 
@@ -48,6 +52,8 @@ def resolve(
         `key=value` in Hydra's grammar; see the module's docstring.
     cache : path, optional
         Folder for composed leaves.
+    without : bool
+        Go on without released weights that are not at hand, in whichever branch: they are to be fetched.
 
     Raises
     ------
@@ -56,10 +62,10 @@ def resolve(
     """
     store = LeafStore(folder, cache)
     parsed = parse_overrides(overrides)
-    plain = _Resolver(store, experiment, []).experiment()
+    plain = _Resolver(store, experiment, [], without=without).experiment()
     result = plain
     if parsed:
-        result = _Resolver(store, experiment, parsed, plain).experiment()
+        result = _Resolver(store, experiment, parsed, plain, without).experiment()
         for override in parsed:
             if not override.used:
                 raise ConfigError(
@@ -73,9 +79,17 @@ class _Resolver:
     """Resolves one experiment; with overrides, against the plain one that says which names are taken."""
 
     def __init__(
-        self, store: LeafStore, name: str, overrides: list[Override], plain: Experiment | None = None
+        self,
+        store: LeafStore,
+        name: str,
+        overrides: list[Override],
+        plain: Experiment | None = None,
+        without: bool = False,
     ):
         self.store, self.name, self.overrides, self.plain = store, name, overrides, plain
+        self.without = without
+        self.missing: dict[str, Missing] = {}
+        self.own_points: dict[str, str] = {}
         key = f"experiment.{name}"
         self.settings = self._over(store.get("experiment", name, "experiment")["experiment"], ("experiment",))
         check_schema(self.settings, SCHEMAS / "experiment.schema.yaml", key)
@@ -83,6 +97,7 @@ class _Resolver:
 
     def experiment(self) -> Experiment:
         settings = self.settings
+        choices.check_branches(settings.get("optional", []), settings, f"{self.key}.optional")
         root = self.store.root()
         check_schema(root, SCHEMAS / "config.schema.yaml", "config")
         depth, threads = root["neighbours"]["k"], root["math_threads"]
@@ -94,6 +109,8 @@ class _Resolver:
         probing = self._probing(points)
         features: dict[str, Plain] = {}
         variants = self._variants(threads, features, points)
+        for name in self.own_points.values():
+            choices.check_reach(settings["estimators"], estimators, points[name]["n"], f"{name}: n", halves)
         known = (points, sample_points[0], estimators, variants)
         optional = {
             "scale": self._scale(*known, halves),
@@ -106,8 +123,10 @@ class _Resolver:
         resolved = {
             "settings": settings,
             "variants": variants,
+            "missing": self.missing,
             "points": points,
             "sample_points": sample_points,
+            "own_points": self.own_points,
             "features": features,
             "datasets": datasets,
             "estimators": estimators,
@@ -169,7 +188,7 @@ class _Resolver:
             sizes[support] = [points[support]["n"]]
         for numbers in sizes.values():
             choices.check_reach(chosen["estimators"], estimators, numbers[0], f"{key}.sizes", halves)
-        names = choices.chosen_variants(chosen["branches"], variants, key)
+        names = choices.chosen_variants(chosen["branches"], self.settings, variants, key)
         return {"variants": names, "sizes": sizes, "estimators": chosen["estimators"]}
 
     def _costly(
@@ -180,7 +199,7 @@ class _Resolver:
             return {}
         (n,) = self._sizes([chosen["n"]], points[sample]["n"], f"{key}.n")
         choices.check_reach(chosen["estimators"], estimators, n, f"{key}.n")
-        names = choices.chosen_variants(chosen["branches"], variants, key)
+        names = choices.chosen_variants(chosen["branches"], self.settings, variants, key)
         return {"variants": names, "n": n, "estimators": chosen["estimators"]}
 
     def _jacobian(
@@ -190,7 +209,7 @@ class _Resolver:
         if chosen is None:
             return {}
         (n,) = self._sizes([chosen["n"]], points[sample]["n"], f"{key}.n")
-        return {"variants": choices.chosen_variants(chosen["branches"], variants, key), "n": n}
+        return {"variants": choices.chosen_variants(chosen["branches"], self.settings, variants, key), "n": n}
 
     def _sizes(self, sizes: Sequence[int], n: int, key: str) -> list[int]:
         """Numbers of points, of which overrides may have left the sample fewer."""
@@ -200,7 +219,7 @@ class _Resolver:
     def _experiment_name(self, resolved: Plain) -> str:
         if self.plain is None or all(getattr(self.plain, key) == value for key, value in resolved.items()):
             return self.name
-        parts = {key: value for key, value in resolved.items() if key != "variants"}
+        parts = {key: value for key, value in resolved.items() if key not in ("variants", "missing")}
         parts["variants"] = {name: variant.config for name, variant in resolved["variants"].items()}
         return f"{self.name}@{digest(parts, 8)}"
 
@@ -244,11 +263,8 @@ class _Resolver:
         leaf = self._over(plain, (role,))
         check_schema(leaf, SCHEMAS / "sample.schema.yaml", role)
         check_target(leaf, role, SAMPLE_KEYS)
-        if "inside" in leaf:
-            # The region is built where its data set is at hand, which its leaf does not say.
-            check_target(leaf["inside"], f"{role}.inside")
-        if leaf["n"] < self.store.root()["neighbours"]["k"] + 2:
-            raise ConfigError(f"{role}.n: {leaf['n']} points are too few for neighbours.k of config.yaml")
+        choices.check_support(leaf, role)
+        self._check_enough(leaf, f"{role}.n")
         names = []
         for replicate in range(leaf["replicates"]):
             base = {key: value for key, value in leaf.items() if key != "replicates"}
@@ -281,6 +297,8 @@ class _Resolver:
         for branch, axes in self.settings["branches"].items():
             for cell in self._cells(branch, axes):
                 variant = self._variant(cell, branch, threads, features, points)
+                if variant is None:
+                    continue
                 known = made.get(variant.name, variant)
                 if known.config != variant.config:
                     raise ConfigError(
@@ -288,7 +306,10 @@ class _Resolver:
                     )
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
-        return {name: replace(variant, twin=_twin_of(variant, made)) for name, variant in made.items()}
+        if not made and not self.without:
+            raise ConfigError(f"{self.key}.branches: nothing is at hand of what they name")
+        frozen.check_cells(made, self.key)
+        return {name: replace(variant, twin=twin_of(variant, made)) for name, variant in made.items()}
 
     def _cells(self, branch: str, axes: Mapping[str, list]) -> Iterator[Plain]:
         key = f"{self.key}.branches.{branch}"
@@ -296,6 +317,8 @@ class _Resolver:
             axis: list(axes.get(axis, [AXIS_DEFAULTS[axis]] if axis in AXIS_DEFAULTS else [""]))
             for axis in AXES
         }
+        if not any(values["model"]) and not axes.get("weights"):
+            raise ConfigError(f"{key}.model: is missing")
         for combination in itertools.product(*values.values()):
             cell = dict(zip(AXES, combination, strict=True))
             kind = self.store.get("weights", cell["weights"], f"{key}.weights")["weights"]["kind"]
@@ -304,14 +327,18 @@ class _Resolver:
                     f"weights.{cell['weights']}.kind: {kind!r} is none of {', '.join(AXES_OF_KIND)}"
                 )
             for axis in AXES_OF_KIND[kind]:
-                if cell[axis] == "":
+                if cell[axis] == "" and not (axis == "resolution" and self._without_knob(cell["model"], key)):
                     raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
+            if kind in FROZEN:
+                self._check_belongs(cell, key)
             yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
 
     def _variant(
         self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
-    ) -> Variant:
+    ) -> Variant | None:
         key = f"{self.key}.branches.{branch}"
+        if self.store.get("weights", cell["weights"], f"{key}.weights")["weights"]["kind"] in FROZEN:
+            return self._frozen(cell["weights"], branch, threads, points)
         plain = self._merged(cell, key)
         config = plain
         for override in self.overrides:
@@ -320,10 +347,6 @@ class _Resolver:
         config = {**config, "math_threads": threads, "seed": cell["seed"]}
         plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
         self._check_variant(config, cell, key)
-        if config["weights"]["kind"] == "released":
-            # The weights bring their own encoder; of the model's recipe only the family is theirs.
-            config = {**config, "model": {"family": config["model"]["family"]}}
-            plain = {**plain, "model": {"family": plain["model"]["family"]}}
         used = {}
         if config["weights"]["kind"] == "trained":
             used = self._features(config, plain, features, points)
@@ -336,6 +359,48 @@ class _Resolver:
         axes = {**cell, "weights": config["weights"]["kind"]}
         return Variant(name=name, axes=axes, config=config, features=used, branches=(branch,))
 
+    def _frozen(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
+        """The variant of an encoder that comes as it is; None where it is not at hand and need not be."""
+        key = f"{self.key}.branches.{branch}"
+        leaf = self.store.get("weights", name, f"{key}.weights")["weights"]
+        variant = frozen.variant_name(name)
+        absent = frozen.check(leaf, name, SCHEMAS / "weights.schema.yaml")
+        if absent:
+            if branch not in self.settings.get("optional", []) and not self.without:
+                raise ConfigError(absent)
+            self.missing[variant] = Missing(leaf, absent)
+            return None
+        own = frozen.points(leaf, name)
+        if own is not None:
+            self._check_enough(own[1], f"weights.{name}.n")
+            self._claim(points, *own, f"weights.{name}")
+            self.own_points[variant] = own[0]
+        config = {
+            "weights": leaf,
+            "model": {"family": leaf["model"]},
+            "math_threads": threads,
+            "seed": "",
+        }
+        return Variant(name=variant, axes=frozen.axes(leaf), config=config, branches=(branch,))
+
+    def _without_knob(self, model: str, key: str) -> bool:
+        """Whether no leaf of config/resolution sets anything of a model."""
+        encoding = self.store.get("model", model, f"{key}.model")["model"]["encoding"]["_target_"]
+        leaves = (self.store.get("resolution", name, key) for name in self.store.options("resolution"))
+        return not any(encoding in choices.encodings(leaf["resolution"]["encoding"]) for leaf in leaves)
+
+    def _check_belongs(self, cell: Plain, key: str) -> None:
+        """Refuse a branch that names a model beside weights of another."""
+        leaf = self.store.get("weights", cell["weights"], f"{key}.weights")["weights"]
+        if cell["model"] not in ("", leaf.get("model")):
+            raise ConfigError(
+                f"{key}.weights: {cell['weights']!r} belong to {leaf.get('model')}, not to {cell['model']}"
+            )
+
+    def _check_enough(self, leaf: Plain, key: str) -> None:
+        if leaf["n"] < self.store.root()["neighbours"]["k"] + 2:
+            raise ConfigError(f"{key}: {leaf['n']} points are too few for neighbours.k of config.yaml")
+
     def _merged(self, cell: Plain, key: str) -> Plain:
         """The leaves of a cell's axes, merged in the order of config.yaml's defaults list."""
         merged: Plain = {}
@@ -346,23 +411,18 @@ class _Resolver:
 
     def _check_variant(self, config: Plain, cell: Plain, key: str) -> None:
         model = config["model"]
-        fits = config.get("resolution", {}).get("encoding", model["encoding"]["_target_"])
-        if fits != model["encoding"]["_target_"]:
+        encoding = model["encoding"]["_target_"]
+        fits = config.get("resolution", {}).get("encoding", encoding)
+        if encoding not in choices.encodings(fits):
             raise ConfigError(
                 f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
             )
-        if config["weights"]["kind"] == "released":
-            if config["weights"]["model"] != cell["model"]:
-                raise ConfigError(
-                    f"{key}.weights: {cell['weights']!r} belong to {config['weights']['model']}, not to {cell['model']}"
-                )
-            return
         check_schema(model, SCHEMAS / "model.schema.yaml", "model")
         for part, beside in (("encoding", ()), ("network", ()), ("objective", ())):
             check_target(model[part], f"model.{part}", frozenset(beside))
         if "schedule" in config:
             check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
-            _check_schedule(config["schedule"])
+            choices.check_schedule(config["schedule"])
             check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
 
     def _features(
@@ -377,7 +437,7 @@ class _Resolver:
         )
         point_set = f"train-land-{total}-r0{self._suffix(drawn, untouched)}"
         draw = {
-            "_target_": "earthdim.samples.land",
+            "_target_": "earthdim.samples.area.land",
             "kind": "train-land",
             "n": total,
             "seed": schedule["seed"],
@@ -397,32 +457,3 @@ class _Resolver:
             )
             names[source] = name
         return names
-
-
-def _check_schedule(schedule: Plain) -> None:
-    for name in ("batch", "candidates"):
-        if schedule["validation"] % schedule[name]:
-            raise ConfigError(
-                f"schedule.validation: {schedule['validation']} is no multiple of {name} {schedule[name]}"
-            )
-    if schedule["warmup_steps"] >= schedule["steps"]:
-        raise ConfigError(
-            f"schedule.warmup_steps: {schedule['warmup_steps']} is not below steps {schedule['steps']}"
-        )
-    if schedule["locations"] < schedule["batch"]:
-        raise ConfigError(
-            f"schedule.batch: {schedule['batch']} is more than the {schedule['locations']} locations"
-        )
-
-
-def _twin_of(variant: Variant, variants: Mapping[str, Variant]) -> str:
-    """The untrained variant with the same encoder and seed."""
-    if variant.kind != "trained":
-        return ""
-    for other in variants.values():
-        same = all(
-            other.config.get(part) == variant.config[part] for part in ("model", "seed", "math_threads")
-        )
-        if other.kind == "untrained" and same:
-            return other.name
-    return ""

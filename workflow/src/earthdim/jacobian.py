@@ -61,13 +61,16 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
     Raises
     ------
     ValueError
-        If the coordinates are not longitudes and latitudes, one is a pole, or `batch` is not positive.
+        If the coordinates are not longitudes and latitudes, one is a pole, `batch` is not positive, or the encoder
+        computes outside of torch, which leaves no derivative.
     FloatingPointError
         If a derivative is not finite.
     """
     lonlat = check_lonlat(lonlat)
     if batch < 1:
         raise ValueError(f"batch must be positive, got {batch!r}")
+    if not encoder.differentiable:
+        raise ValueError("jacobian.branches: an encoder that computes outside of torch has no derivative")
     poles = np.flatnonzero(np.abs(lonlat[:, 1]) == 90)
     if len(poles):
         raise ValueError(
@@ -81,7 +84,7 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
             raise FloatingPointError(
                 f"the encoder has no finite derivative among points {start} and following"
             )
-        values[start : start + batch] = torch.linalg.svdvals(tangents).numpy()
+        values[start : start + batch] = torch.linalg.svdvals(tangents.detach()).numpy()
     return values
 
 

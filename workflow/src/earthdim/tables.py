@@ -63,6 +63,17 @@ def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFr
     return table.assign(twin_value=values.reindex(wanted).to_numpy(), k=table["k"].where(table["k"] > 0))
 
 
+def left_out_table(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tasks that a variant with points of its own does not take, since they have no label at some of them.
+
+    Parameters
+    ----------
+    rows : sequence of DataFrame
+        Of each such variant: variant, points, task, without_label and n, the last two numbers of points.
+    """
+    return pd.concat(rows, ignore_index=True)
+
+
 def probe_table(
     facts: Sequence[Mapping[str, Any]],
     rows: Sequence[pd.DataFrame],

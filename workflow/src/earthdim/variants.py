@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from earthdim.artefacts import FROZEN, WEIGHTS_KEYS
 from earthdim.build import build
 from earthdim.encoders import LocationEncoder, build_encoder
 from earthdim.pretrain import pretrain
 
-# What a weights leaf says of itself, beside the arguments of its target.
-WEIGHTS_KEYS = ("kind", "model", "source", "licence")
 CURVE_COLUMNS = ("step", "train_loss", "val_loss", "val_top1")
 
 
@@ -43,10 +42,10 @@ def fresh(config: Mapping[str, Any]) -> LocationEncoder:
     Parameters
     ----------
     config : mapping
-        The resolved config: weights, and model and seed unless the weights are released ones.
+        The resolved config: weights, and model and seed unless the encoder comes as it is.
     """
     weights = config["weights"]
-    if weights["kind"] == "released":
+    if weights["kind"] in FROZEN:
         return build({key: value for key, value in weights.items() if key not in WEIGHTS_KEYS})
     return build_encoder(config["model"], config["seed"])
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from earthdim.artefacts import FROZEN
 from earthdim.choices import neighbours_of
 from earthdim.experiment import Experiment, Variant
 from earthdim.leaves import ConfigError
@@ -21,6 +22,7 @@ def facts(variant: Variant) -> dict[str, Any]:
         "branches": list(variant.branches),
         "twin": variant.twin,
         "family": variant.config["model"]["family"],
+        "counted": variant.counted,
         "sources": sorted(variant.features),
     }
 
@@ -44,19 +46,41 @@ def check_keys(config: Mapping[str, Any], known: Sequence[str]) -> None:
 
 
 def one_a_resolution(experiment: Experiment) -> list[str]:
-    """Names of the first trained variant of every model and resolution, and of the released ones."""
+    """Names of the first trained variant of every model and resolution, and of all that come as they are."""
     first: dict[tuple, str] = {}
     for variant in experiment.variants.values():
         if variant.kind != "untrained":
             cell = tuple(variant.axes[axis] for axis in ("model", "resolution"))
-            first.setdefault((variant.kind == "released", *cell), variant.name)
+            first.setdefault((variant.name if variant.kind in FROZEN else "", *cell), variant.name)
     return list(first.values())
+
+
+def objectives(experiment: Experiment) -> dict[str, str]:
+    """What each model that is trained minimises."""
+    trained = (variant for variant in experiment.variants.values() if variant.kind == "trained")
+    return {
+        variant.axes["model"]: variant.config["model"]["objective"]["_target_"].rpartition(".")[2]
+        for variant in trained
+    }
+
+
+def dimension_points(experiment: Experiment, variant: str) -> list[str]:
+    """Names of the point sets where a variant's dimension is read."""
+    return (
+        [experiment.own_points[variant]] if variant in experiment.own_points else [*experiment.sample_points]
+    )
+
+
+def probe_points(experiment: Experiment, variant: str) -> str:
+    """Name of the point set where a variant is probed."""
+    return experiment.own_points.get(variant, experiment.task_points)
 
 
 def gathered(experiment: Experiment) -> list[str]:
     """Names of the tables of an experiment that are made from its variants' rows."""
     optional = {
         "probe": experiment.tasks,
+        "left_out": experiment.tasks and experiment.own_points,
         "draws": len(experiment.sample_points) > 1,
         "scale": experiment.scale,
         "costly": experiment.costly,

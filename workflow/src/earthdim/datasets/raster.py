@@ -12,6 +12,20 @@ from earthdim.geo import check_lonlat
 REGULARITY = 0.01
 
 
+class NoValueError(ValueError):
+    """A raster has no value at some points.
+
+    Attributes
+    ----------
+    points : int
+        At how many.
+    """
+
+    def __init__(self, message: str, points: int) -> None:
+        super().__init__(message)
+        self.points = points
+
+
 class Axis(NamedTuple):
     """A regular axis of cell centres: the first, degrees; the spacing, degrees; the number of cells."""
 
@@ -95,7 +109,9 @@ def _require_inside(raster: xr.DataArray, position: NDArray[np.float64], line: A
     margin = 0.5 + REGULARITY
     outside = np.count_nonzero((position < -margin) | (position > line.size - 1 + margin))
     if outside:
-        raise ValueError(f"{outside} of {position.size} {what} lie outside the raster {raster.name!r}")
+        raise NoValueError(
+            f"{outside} of {position.size} {what} lie outside the raster {raster.name!r}", int(outside)
+        )
 
 
 def _flat(row: NDArray, column: NDArray, lat: Axis, lon: Axis) -> NDArray[np.int64]:

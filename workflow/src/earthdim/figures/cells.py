@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from earthdim.artefacts import FROZEN
+
 CELL = ["family", "model", "resolution", "modality", "schedule", "weights", "encoder"]
 """A cell: everything that tells variants apart but the seed; see `describe` for the encoder."""
 
@@ -12,7 +14,7 @@ _TEXT = ["model", "resolution", "modality", "schedule", "weights", "points", "ta
 
 
 def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
-    """Add each variant's family, wavelength and, where others released it, encoder to the rows of a table.
+    """Add each variant's family, wavelength and, where it came as it is, encoder to the rows of a table.
 
     Parameters
     ----------
@@ -24,9 +26,9 @@ def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows with the columns family, shortest_wavelength_km and encoder: the variant itself where its weights
-        are released, since the axes alone do not tell two encoders of one model apart, else "". Axes that a
-        variant does not have are "".
+        The rows with the columns family, shortest_wavelength_km and encoder: the variant itself where its encoder came
+        as it is, since the axes alone do not tell two encoders of one model apart, else "". Axes that a variant does
+        not have are "".
 
     Raises
     ------
@@ -43,7 +45,7 @@ def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
     text = [name for name in _TEXT if name in described]
     described[text] = described[text].astype(object).where(described[text].notna(), "").astype(str)
     described["shortest_wavelength_km"] = pd.to_numeric(described["shortest_wavelength_km"])
-    return described.assign(encoder=described["variant"].where(described["weights"] == "released", ""))
+    return described.assign(encoder=described["variant"].where(described["weights"].isin(FROZEN), ""))
 
 
 def embedding_rows(
@@ -57,7 +59,8 @@ def embedding_rows(
         dimension.csv and variants.csv.
     points : str, sequence of str or None
         The point set, or the replicates of one sample, whose rows are averaged like seeds. None stands for
-        the point set of the greatest n (the first named, if several have it).
+        the point set that most variants share (a table of embeddings brings its own), of these the one of the greatest
+        n (the first named, if several have it).
 
     Raises
     ------
@@ -66,7 +69,9 @@ def embedding_rows(
     """
     rows = dimension[dimension["space"] == "embedding"]
     if points is None and len(rows):
-        points = str(rows["points"].iloc[int(np.argmax(rows["n"].to_numpy()))])
+        shared = rows["points"].map(rows.groupby("points")["variant"].nunique())
+        most = rows[shared == shared.max()]
+        points = str(most["points"].iloc[int(np.argmax(most["n"].to_numpy()))])
     names = [points] if isinstance(points, str) else list(points or [])
     rows = rows[rows["points"].isin(names)]
     if rows.empty:

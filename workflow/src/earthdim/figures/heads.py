@@ -42,7 +42,7 @@ def draw(
     coefficient : {"spearman", "kendall", "pearson"}
         The coefficient.
     points : str or None
-        The sample of points of the embedding's ID; None keeps that of the greatest n.
+        The sample of points of the embedding's ID; None keeps that of the most cells.
 
     Raises
     ------
@@ -76,7 +76,8 @@ def _chosen(correlation: pd.DataFrame, level: str, coefficient: str, points: str
     rows = correlation[(correlation["level"] == level) & (correlation["coefficient"] == coefficient)]
     of_embedding = rows["space"] == "embedding"
     if points is None and of_embedding.any():
-        points = rows.loc[rows.loc[of_embedding, "n"].idxmax(), "points"]
+        # A table of embeddings brings points of its own, where it is a cell by itself.
+        points = rows[of_embedding].sort_values(["n_cells", "n"], kind="stable")["points"].iloc[-1]
     rows = rows[~of_embedding | (rows["points"] == points)]
     if rows.empty:
         raise ValueError(

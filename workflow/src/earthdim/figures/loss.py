@@ -1,6 +1,7 @@
 """Loss curves of pre-training."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,12 @@ from earthdim.figures import cells, style
 
 
 @style.styled()
-def draw(variants: pd.DataFrame, curves: pd.DataFrame, batch: int | None = None) -> style.PrintedFigure:
+def draw(
+    variants: pd.DataFrame,
+    curves: pd.DataFrame,
+    batch: int | None = None,
+    objectives: Mapping[str, str] | None = None,
+) -> style.PrintedFigure:
     """Draw training and validation loss against the step, a panel for each model and modality.
 
     Parameters
@@ -21,6 +27,8 @@ def draw(variants: pd.DataFrame, curves: pd.DataFrame, batch: int | None = None)
         Columns variant, step, train_loss, val_loss; a loss that was not evaluated at a step is empty.
     batch : int or None
         Pairs in a batch: the loss of a guess, log(batch), is marked.
+    objectives : mapping, optional
+        Model -> what it minimises; all InfoNCE if left out. Losses of different objectives share no scale.
 
     Raises
     ------
@@ -36,9 +44,11 @@ def draw(variants: pd.DataFrame, curves: pd.DataFrame, batch: int | None = None)
         for model, of_model in rows.groupby("model", sort=False)
         for modality, part in of_model.groupby("modality", sort=False)
     ]
-    figure, axes, spare = style.panels(len(groups), 3, height=1.9, extra=0.65, sharex=True, sharey=True)
+    named = {model: (objectives or {}).get(model, "InfoNCE") for model, _, _ in groups}
+    alike = len(set(named.values())) == 1
+    figure, axes, spare = style.panels(len(groups), 3, height=1.9, extra=0.65, sharex=True, sharey=alike)
     for panel, (model, modality, part) in zip(axes, groups, strict=True):
-        panel.set_title(f"{style.title(model)}, {modality}")
+        style.headline(panel, f"{style.title(model)}, {modality}", [] if alike else [f"{named[model]} loss"])
         resolutions = list(dict.fromkeys(part["resolution"]))
         shades = _shades(looks[part["family"].iloc[0]][0], len(resolutions))
         for resolution, shade in zip(resolutions, shades, strict=True):
@@ -52,7 +62,8 @@ def draw(variants: pd.DataFrame, curves: pd.DataFrame, batch: int | None = None)
             panel.axhline(math.log(batch), color=style.FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     for panel in axes[-3:]:
         panel.set_xlabel("step")
-    figure.supylabel("InfoNCE loss (nats)", fontsize=style.SMALL)
+    words = f"{next(iter(named.values()))} loss" if alike else "loss (each objective has a scale of its own)"
+    figure.supylabel(f"{words} (nats)" if words == "InfoNCE loss" else words, fontsize=style.SMALL)
     handles = [
         style.key("validation", line="-"),
         style.key("training", line="-", linewidth=0.6, alpha=0.5),

@@ -11,7 +11,7 @@ from earthdim.figures import style
 FLOOR = -0.5
 """Performance below this is drawn at this height as an arrow head: how far below chance does not matter."""
 
-RELEASED_SIZE = 8.5
+FROZEN_SIZE = 8.5
 
 _LEAKED_FILL = {"no": "full", "in part": "left", "yes": "none"}
 
@@ -35,7 +35,7 @@ def draw_mark(
         Arrow head that stands for a value outside the panel ("v" or "<"), if it is outside.
     """
     colour, marker = looks[cell.encoder or cell.family]
-    size = RELEASED_SIZE if cell.encoder else 5.0
+    size = FROZEN_SIZE if cell.encoder else 5.0
     if cell.weights == "untrained":
         colour, size = style.FAINT, 3.0
     panel.plot(
@@ -59,9 +59,8 @@ def handles(looks: Mapping[str, tuple[str, object]], cells: pd.DataFrame, outsid
     shown = [(family, look) for family, look in looks.items() if family in set(cells["family"])]
     found = [style.key(style.title(family), *look) for family, look in shown]
     weights, leaked = set(cells["weights"]), set(cells["leaked"])
-    if "released" in weights:
-        encoders = cells.loc[cells["weights"] == "released", "encoder"]
-        found += style.released_keys(encoders, looks, RELEASED_SIZE)
+    if (cells["encoder"] != "").any():
+        found += style.frozen_keys(cells, looks, FROZEN_SIZE)
     if "untrained" in weights:
         found.append(style.key("untrained twin", style.FAINT, "o", markersize=3.0))
     if "yes" in leaked:

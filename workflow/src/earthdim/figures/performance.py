@@ -40,7 +40,7 @@ def draw(
     k : float or None
         Neighbours of the estimator, where the table holds several.
     points : str or None
-        The point set of the embedding's ID; None stands for that of the greatest n.
+        The point set of the embedding's ID; None stands for the one that most variants share.
 
     Raises
     ------

@@ -159,7 +159,7 @@ def _handles(looks: dict, rows: pd.DataFrame, published: bool) -> list:
     if (rows["weights"] == "untrained").any():
         handles.append(style.key("untrained twin", line=(0, (3, 2)), linewidth=0.9))
     if (rows["encoder"] != "").any():
-        handles += style.released_keys(rows.loc[rows["encoder"] != "", "encoder"], looks, _STAR)
+        handles += style.frozen_keys(rows, looks, _STAR)
     if published:
         handles.append(style.key("published", marker="D", fillstyle="none", markersize=6.5))
     return handles

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from earthdim.artefacts import FROZEN
+
 WIDTH = 7.1
 """Width of a figure in inches: the text width of an A4 or letter page, on which it is printed at 100 %."""
 
@@ -70,6 +72,7 @@ _TITLES = {
     "tle": "TLE",
     "twonn": "TwoNN",
     "fishers": "FisherS",
+    "fishers-off-sphere": "FisherS, not on the sphere",
     "corrint": "CorrInt",
     "ess": "ESS",
     "mada": "MADA",
@@ -122,7 +125,7 @@ def measure_title(estimator: str, k: float, log: bool = False) -> str:
 
 
 def looks(variants: pd.DataFrame) -> dict[str, tuple[str, object]]:
-    """Give each family and each released encoder its look, the same in every figure of one experiment.
+    """Give each family and each encoder that came as it is its look, the same in every figure of one experiment.
 
     Parameters
     ----------
@@ -132,34 +135,47 @@ def looks(variants: pd.DataFrame) -> dict[str, tuple[str, object]]:
     Returns
     -------
     dict
-        Family -> (colour, marker), and the variant of released weights -> (its family's colour, a marker that no
-        other encoder of the family has).
+        Family -> (colour, marker), and the variant of an encoder that came as it is -> (its family's colour, a marker
+        that no other encoder of the family has).
 
     Raises
     ------
     ValueError
-        If there are more families, or released encoders of one, than a reader can tell apart.
+        If there are more families, or such encoders of one, than a reader can tell apart.
     """
     names = sorted(set(variants["family"]))
     if len(names) > len(COLOURS):
         raise ValueError(f"family: {len(names)} families cannot be told apart by {len(COLOURS)} colours")
     found = dict(zip(names, zip(COLOURS, MARKERS, strict=True), strict=False))
-    released = variants[variants["weights"] == "released"]
-    for family, encoders in released.groupby("family")["variant"]:
+    frozen = variants[variants["weights"].isin(FROZEN)]
+    for family, encoders in frozen.groupby("family")["variant"]:
         if len(encoders) > len(STARS):
             raise ValueError(
-                f"weights: {len(encoders)} released encoders of {family} cannot be told apart by {len(STARS)} markers"
+                f"weights: {len(encoders)} encoders of {family} cannot be told apart by {len(STARS)} markers"
             )
         colour, _ = found[family]
         found |= {encoder: (colour, star) for encoder, star in zip(encoders, STARS, strict=False)}
     return found
 
 
-def released_keys(encoders: Sequence[str], looks: dict[str, tuple[str, object]], size: float) -> list[Line2D]:
-    """Return legend entries of released encoders: one for all while all have one marker, else one for each."""
-    shown = [(name, *looks[name]) for name in dict.fromkeys(encoders)]
+def frozen_keys(cells: pd.DataFrame, looks: dict[str, tuple[str, object]], size: float) -> list[Line2D]:
+    """Return legend entries of encoders that came as they are: one for all with one marker, else one for each.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        With the columns weights and encoder, which is "" for all others.
+    looks : dict
+        See `looks`.
+    size : float
+        Of the markers, points.
+    """
+    frozen = cells[cells["encoder"] != ""]
+    shown = [(name, *looks[name]) for name in dict.fromkeys(frozen["encoder"])]
     if len({marker for *_, marker in shown}) == 1:
-        return [key("released weights", marker=shown[0][-1], markersize=size)]
+        words = {"released": "released weights", "own": "own encoder", "table": "own embeddings"}
+        word = ", ".join(words[kind] for kind in FROZEN if kind in set(frozen["weights"]))
+        return [key(word, marker=shown[0][-1], markersize=size)]
     return [key(title(name), colour, marker, markersize=size) for name, colour, marker in shown]
 
 

@@ -87,7 +87,9 @@ def cells(
         If a table lacks a column, names an unknown variant, repeats a row or holds a value that is not
         finite.
     """
-    variants = _text(variants, ["variant", "weights", *cell], "variants")
+    if "counted" not in variants.columns:
+        raise ValueError("variants: the table lacks the column counted")
+    variants = _text(variants, ["variant", *cell], "variants")
     dimension = _text(
         dimension, ["variant", "aggregation", "estimator", "points", "space", *TARGET], "dimension"
     )
@@ -96,8 +98,8 @@ def cells(
     _check(variants, probe, ["points", *TARGET, "metric"], "probe")
     if probe["primary"].dtype != bool and len(probe):
         raise ValueError("probe.primary: holds something else than True and False")
-    trained = variants.loc[variants["weights"] == "trained", ["variant", *cell]]
-    paired = _pair(dimension, probe[probe["primary"].astype(bool)]).merge(trained, on="variant")
+    counted = variants.loc[variants["counted"].astype(bool), ["variant", *cell]]
+    paired = _pair(dimension, probe[probe["primary"].astype(bool)]).merge(counted, on="variant")
     return (
         paired.groupby([*KEYS, *cell], dropna=False)
         .agg(

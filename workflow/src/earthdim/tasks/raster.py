@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.raster import axis, covers_all_longitudes, sample_raster
+from earthdim.datasets.raster import NoValueError, axis, covers_all_longitudes, sample_raster
 from earthdim.geo import check_lonlat, unit_vectors
 
 # How a value becomes a label.
@@ -54,7 +54,9 @@ class RasterField:
         Raises
         ------
         ValueError
-            If the reduction leaves more than one value a point, or the raster has no finite value somewhere.
+            If the reduction leaves more than one value a point.
+        NoValueError
+            If the raster has no finite value somewhere.
         """
         raster = dataset[self.variable]
         if raster.ndim != (2 if self.reduction == "none" else 3):
@@ -62,9 +64,8 @@ class RasterField:
         values = np.asarray(sample_raster(raster, lonlat, self.method), dtype=np.float64)
         labels = TRANSFORMS[self.transform](REDUCTIONS[self.reduction](values))
         if not np.isfinite(labels).all():
-            raise ValueError(
-                f"variable: {self.variable} has no finite label at {np.sum(~np.isfinite(labels))} points"
-            )
+            gaps = int(np.sum(~np.isfinite(labels)))
+            raise NoValueError(f"variable: {self.variable} has no finite label at {gaps} points", gaps)
         return labels
 
 

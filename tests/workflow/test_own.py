@@ -1,0 +1,209 @@
+"""A user's own encoder, a table and released weights: each from one leaf to maps, IDs, probes and correlation."""
+
+import hashlib
+import importlib
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from project import Project
+
+from earthdim import artefacts
+
+pytestmark = pytest.mark.workflow
+
+ENCODER = """
+import numpy as np
+
+WEIGHTS = np.random.default_rng(0).standard_normal((3, 24))
+
+
+def embed(lonlat):
+    lon, lat = np.radians(lonlat).T
+    xyz = np.stack([np.cos(lon) * np.cos(lat), np.sin(lon) * np.cos(lat), np.sin(lat)], axis=1)
+    return np.sin(3 * xyz @ WEIGHTS)
+"""
+FUNCTION = """
+kind: own
+model: mine
+resolution: r3
+_target_: earthdim.own.function.location_encoder
+callable: my_encoder:embed
+"""
+TABLE = """
+kind: table
+model: stations
+n: 600
+_target_: earthdim.own.table.embeddings
+file: stations.parquet
+longitude: lon
+latitude: lat
+features: emb_*
+"""
+RELEASED = """
+# @package weights
+kind: released
+model: satclip
+_target_: earthdim.released.satclip.location_encoder
+legendre_polys: 10
+source: {file: satclip.ckpt}
+sha256: SUM
+about: {title: SatCLIP trained on my images, citation: mine, address: none, licence: mine}
+"""
+EXPERIMENT = """
+title: What a user brings
+branches:
+  base:
+    model: [satclip]
+    resolution: [l5, l10]
+    modality: [rgb]
+    schedule: [tiny]
+    weights: [trained, untrained]
+    seed: [0]
+  no-knob: {model: [cartesian3d], modality: [rgb], schedule: [tiny], weights: [trained, untrained], seed: [0]}
+  classes: {model: [sinr], modality: [climate-zones], schedule: [tiny], seed: [0]}
+  own: {weights: [my-encoder]}
+  table: {weights: [stations]}
+  released: {weights: [mine/satclip]}
+  elsewhere: {weights: [mine/absent]}
+optional: [elsewhere]
+sample: land-500
+task_sample: task-land-600
+estimators: [mle, twonn, mom, tle, fishers]
+local_estimator: mle
+activation_estimator: twonn
+tasks: [elevation, climate-zone, country]
+splits: [random, blocks]
+heads: {trained: [ridge, logistic, mlp], untrained: [ridge, logistic], released: [ridge, logistic, mlp]}
+datasets: [coastline]
+statistics: default
+jacobian: {branches: [released], n: 50}
+figures: [resolution, twins, performance, heads, gap, loss, local_maps]
+"""
+
+
+def stations(n: int = 600) -> pd.DataFrame:
+    """Embeddings at points of the globe, of which most lie in the sea, where no climate zone and no country is."""
+    from earthdim.samples.area import sphere
+
+    lonlat = sphere(n, np.random.default_rng(5))
+    lon, lat = np.radians(lonlat).T
+    waves = np.stack(
+        [np.sin(2 * lon) * np.cos(lat), np.sin(3 * lat), np.cos(lon + lat), np.sin(lon - 2 * lat)]
+    )
+    columns = {f"emb_{i}": column.astype(np.float32) for i, column in enumerate(waves)}
+    return pd.DataFrame({"lon": lonlat[:, 0], "lat": lonlat[:, 1], **columns})
+
+
+@pytest.fixture(scope="module")
+def brought(finished, tmp_path_factory):
+    project = finished.copy(tmp_path_factory.mktemp("own") / "project")
+    project.write("my_encoder.py", ENCODER)
+    project.write("config/weights/my-encoder.yaml", FUNCTION)
+    stations().to_parquet(project.folder / "stations.parquet")
+    project.write("config/weights/stations.yaml", TABLE)
+    layout = importlib.import_module("unit.released_checkpoints").LAYOUTS["satclip/vit16-l10"]
+    path, _ = layout.write(project.folder)
+    path.rename(project.folder / "satclip.ckpt")
+    leaf = RELEASED.replace("SUM", hashlib.sha256((project.folder / "satclip.ckpt").read_bytes()).hexdigest())
+    project.write("config/weights/mine/satclip.yaml", leaf)
+    project.write("config/weights/mine/absent.yaml", leaf.replace("satclip.ckpt", "absent.ckpt"))
+    project.write("config/experiment/brought.yaml", EXPERIMENT)
+    project.run("--config", "experiment=brought")
+    return project
+
+
+@pytest.fixture(scope="module")
+def tables(brought):
+    folder = brought.folder / "results" / "brought" / "tables"
+    return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
+
+
+BROUGHT = {"my-encoder": "own", "stations": "table", "mine_satclip": "released"}
+
+
+def test_they_are_variants_like_any_other(tables):
+    kinds = tables["variants"].set_index("variant")["weights"].to_dict()
+    assert {name: kinds[name] for name in BROUGHT} == BROUGHT
+    counted = tables["variants"].set_index("variant")["counted"]
+    assert counted[["my-encoder", "stations"]].all()
+    assert not counted["mine_satclip"]
+    assert "mine_absent" not in kinds
+
+
+def test_all_have_dimensions_and_maps(brought, tables):
+    measured = tables["dimension"].query("space == 'embedding'")
+    for name in BROUGHT:
+        rows = measured[measured["variant"] == name]
+        assert set(rows["estimator"]) == {"mle", "twonn", "mom", "tle", "fishers"}
+        (points,) = set(rows["points"])
+        assert points == ("own-stations-600-r0" if name == "stations" else "land-500-r0")
+        assert (brought.folder / f"results/brought/variants/{name}/{points}/local_dimension.zarr").is_dir()
+    smooth = measured.query("variant == 'my-encoder' and estimator == 'mle'")["value"].item()
+    assert smooth == pytest.approx(2.0, abs=0.3)
+
+
+def test_the_table_takes_the_tasks_that_have_a_label_everywhere(tables):
+    probe = tables["probe"]
+    assert set(probe.query("variant == 'my-encoder'")["task"]) == {"elevation", "climate-zone", "country"}
+    assert set(probe.query("variant == 'stations'")["task"]) == {"elevation"}
+    left = tables["left_out"].set_index("task")
+    assert set(left.index) == {"climate-zone", "country"}
+    assert set(left["variant"]) == {"stations"}
+    # Seven tenths of the globe are sea.
+    assert (left["without_label"] / left["n"]).between(0.6, 0.8).all()
+
+
+def test_they_are_cells_of_the_correlation(tables):
+    correlation = tables["correlation"].query(
+        "task == 'elevation' and level == 'pooled' and coefficient == 'spearman' and space == 'embedding'"
+    )
+    cells = correlation.groupby("points")["n_cells"].max().to_dict()
+    # Two of satclip, two without a knob and the user's own at our sample, the table at its own points.
+    assert cells == {"land-500-r0": 5, "own-stations-600-r0": 1}
+
+
+def test_embeddings_are_those_that_the_user_brought(brought):
+    table = stations()
+    store = artefacts.open_store(
+        brought.folder / "results/variants/stations/own-stations-600-r0/embeddings.zarr", "embeddings"
+    )
+    assert np.array_equal(store["embedding"].values, table.filter(like="emb_").to_numpy())
+    assert np.array_equal(artefacts.lonlat(store), table[["lon", "lat"]].to_numpy())
+
+
+def test_nothing_is_done_twice(brought):
+    assert not brought.planned("--config", "experiment=brought")
+
+
+def test_a_change_of_the_users_code_reruns_its_variant_alone(brought, tmp_path):
+    project = brought.copy(tmp_path / "project")
+    project.edit("my_encoder.py", "3 * xyz", "4 * xyz")
+    jobs = project.planned("--config", "experiment=brought")
+    changed = {where.split("variant=")[1].split(",")[0] for _, where in jobs if "variant=" in where}
+    assert changed == {"my-encoder"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("weights/my-encoder.yaml", "my_encoder:embed", "my_encodr:embed", "weights.my-encoder.callable"),
+        ("experiment/brought.yaml", "optional: [elsewhere]\n", "", "absent.ckpt"),
+        ("experiment/brought.yaml", "branches: [released], n", "branches: [table], n", "stations is a table"),
+    ],
+)
+def test_mistakes_are_told_before_any_job(brought, tmp_path, file, old, new, message):
+    project = Project.create(tmp_path / "project")
+    for name in ("my_encoder.py", "stations.parquet", "satclip.ckpt", "config"):
+        source = brought.folder / name
+        target = project.folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            target.write_bytes(source.read_bytes())
+    project.edit(f"config/{file}", old, new)
+    done = project.run("--dry-run", "--config", "experiment=brought", check=False)
+    assert done.returncode
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout

@@ -1,0 +1,104 @@
+"""Encoders that come as they are (released, a user's own, a table): what the grid asks of their leaves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from earthdim import own
+from earthdim.artefacts import FROZEN, WEIGHTS_KEYS
+from earthdim.experiment import Plain, Variant
+from earthdim.leaves import ConfigError, check_schema, check_target
+from earthdim.released import sources
+
+
+def check(leaf: Plain, name: str, schema: Path) -> str:
+    """Hold a weights leaf against what it must say, and look whether what it names is at hand; nothing is loaded.
+
+    Parameters
+    ----------
+    leaf : dict
+        A leaf of config/weights whose kind is released, own or table.
+    name : str
+        Its name.
+    schema : path
+        The schema of weights.
+
+    Returns
+    -------
+    str
+        Empty, or in one sentence what is missing and how to get it.
+
+    Raises
+    ------
+    ConfigError
+        If the leaf is wrong, or a file of the user's own that it names does not exist.
+    """
+    key = f"weights.{name}"
+    check_schema(leaf, schema, key)
+    check_target(leaf, key, WEIGHTS_KEYS)
+    if leaf["kind"] == "released":
+        return sources.unaccepted(leaf) if sources.at_hand(leaf) else sources.missing(leaf, name)
+    try:
+        own.check(leaf, name)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return ""
+
+
+def variant_name(name: str) -> str:
+    """The name of the variant with the weights `name`: a leaf in a folder is named folder_leaf."""
+    return name.replace("/", "_")
+
+
+def axes(leaf: Plain) -> Plain:
+    """The variant's axes: those that a grid would have set are what the leaf says of them, or empty."""
+    return {
+        "model": leaf["model"],
+        "resolution": leaf.get("resolution", ""),
+        "modality": leaf.get("modality", ""),
+        "schedule": "",
+        "weights": leaf["kind"],
+        "seed": "",
+    }
+
+
+def points(leaf: Plain, name: str) -> tuple[str, Plain] | None:
+    """Name and config of the point set that a table of embeddings brings along; None for an encoder."""
+    if leaf["kind"] != "table":
+        return None
+    kind = f"own-{variant_name(name)}"
+    draw = {
+        "_target_": "earthdim.samples.files.points",
+        "kind": kind,
+        "n": leaf["n"],
+        "seed": 0,
+        "replicate": 0,
+        "path": leaf["file"],
+        "longitude": leaf.get("longitude"),
+        "latitude": leaf.get("latitude"),
+    }
+    return f"{kind}-{leaf['n']}-r0", draw
+
+
+def files(leaf: Plain) -> list[str]:
+    """The user's own files behind a leaf, whose change is a change of the variant."""
+    return own.files(leaf) if leaf["kind"] in ("own", "table") else []
+
+
+def check_cells(variants: Mapping[str, Variant], key: str) -> None:
+    """Refuse two encoders that come as they are and would be averaged like two seeds of one cell.
+
+    Raises
+    ------
+    ConfigError
+        Naming both.
+    """
+    seen: dict[tuple, str] = {}
+    for variant in variants.values():
+        if variant.kind in FROZEN and variant.counted:
+            cell = tuple(variant.axes[axis] for axis in ("model", "resolution", "modality"))
+            other = seen.setdefault(cell, variant.name)
+            if other != variant.name:
+                raise ConfigError(
+                    f"{key}.branches: {other} and {variant.name} would be one cell of the correlation; give their "
+                    "weights a resolution or a modality, another model, or counted: false"
+                )
