@@ -110,11 +110,38 @@ def test_a_file_whose_sum_nobody_accepted_is_not_at_hand(resolve, tmp_path):
         ({**TABLE, "n": 30}, "weights.mine.n: 30 points are too few"),
         ({key: value for key, value in TABLE.items() if key != "n"}, "'n' is a required property"),
         ({**OWN, "kind": "mine"}, "kind: 'mine' is none of"),
+        ({**OWN, "n": 500}, "weights.mine.n: an encoder has no points of its own"),
+        ({**OWN, "_target_": TABLE["_target_"], "file": "stations.csv"}, "weights.mine.c.* no such argument"),
+        ({key: OWN[key] for key in OWN if key != "callable"}, "weights.mine.callable: is missing"),
+        (
+            {**TABLE, "_target_": "earthdim.own.exported.onnx"},
+            "weights.mine.kind: .* makes an encoder, kind: own",
+        ),
+        ({**TABLE, "kind": "own"}, "weights.mine.n: an encoder has no points"),
     ],
 )
 def test_mistakes_name_their_key(resolve, leaf, message):
     with pytest.raises(ConfigError, match=message):
         resolve({"mine": {"weights": ["mine"]}}, {"mine": leaf})
+
+
+def test_a_leaf_in_a_folder_that_lacks_its_package_line_says_so(resolve, tmp_path):
+    (tmp_path / "config" / "weights" / "lab").mkdir()
+    with pytest.raises(ConfigError, match=r"lab/mine.yaml: must begin with the line '# @package weights'"):
+        resolve({"mine": {"weights": ["lab/mine"]}}, {"lab/mine": OWN})
+
+
+def test_a_leaf_says_which_sources_it_was_trained_on(resolve):
+    found = resolve({"mine": {"weights": ["own"]}}, {"own": {**OWN, "sources": ["climate"]}})
+    assert views.facts(found.variants["own"])["sources"] == ["climate"]
+
+
+def test_a_branch_of_which_nothing_is_at_hand_says_what_is_missing(resolve):
+    branches = {"here": {"weights": ["geoclip/released"]}, "there": {"weights": ["sinr/released"]}}
+    found = resolve(branches, {}, optional=["there"])
+    assert "missing" in views.gathered(found)
+    with pytest.raises(ConfigError, match=r"nothing is at hand of there.*fetch --config experiment=table1"):
+        found.branch("there")
 
 
 def test_a_model_without_a_knob_needs_no_resolution_and_another_does(resolve):

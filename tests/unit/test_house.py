@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from earthdim import grid
+from earthdim.artefacts import WEIGHTS_KEYS
 from earthdim.build import target
 from earthdim.leaves import check_target
 
@@ -116,7 +117,7 @@ BESIDE = {
     "task": grid.TASK_KEYS,
     "estimator": grid.ESTIMATOR_KEYS,
     "sample": frozenset({"kind", "n", "replicates", "seed", "dataset"}),
-    "weights": frozenset({"kind", "model", "about", "counted"}),
+    "weights": WEIGHTS_KEYS,
 }
 
 

@@ -292,16 +292,16 @@ def test_pickles_in_npz_are_never_loaded(tmp_path, monkeypatch):
     ("made", "message"),
     [
         ({"lon": [0.0, 1], "lat": [0.0, 1]}, "has 0 arrays of two axes"),
-        ({"lon": [0.0], "lat": [0.0], "a": [[1.0]], "b": [[1.0]]}, "has 2 arrays of two axes"),
+        ({"lon": [1.0], "lat": [1.0], "a": [[1.0]], "b": [[1.0]]}, "has 2 arrays of two axes"),
         ({"lon": [0.0, 1], "lat": [0.0, 1, 2], "a": [[1.0]]}, "a grid is no table"),
         ({"lon": [[0.0, 1]], "lat": [[0.0, 1]], "a": [[1.0]]}, "'lon' has 2 axes"),
         (
             {"lon": [0.0, 1], "lat": [0.0, 1], "a": [[1.0]]},
             r"'a' has the shape \(1, 1\), and there are 2 places",
         ),
-        ({"lon": [0.0], "lat": [0.0], "a": np.empty((1, 0))}, r"'a' has the shape \(1, 0\)"),
-        ({"lon": [0.0], "lat": [0.0], "a": [[1j]]}, "'a' is not numeric but holds complex128"),
-        ({"lon": [0.0], "lat": [0.0], "a": [["x"]]}, "'a' is not numeric"),
+        ({"lon": [1.0], "lat": [1.0], "a": np.empty((1, 0))}, r"'a' has the shape \(1, 0\)"),
+        ({"lon": [1.0], "lat": [1.0], "a": [[1j]]}, "'a' is not numeric but holds complex128"),
+        ({"lon": [1.0], "lat": [1.0], "a": [["x"]]}, "'a' is not numeric"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
@@ -375,3 +375,21 @@ def test_files_that_are_no_tables_are_refused_by_name(tmp_path):
     for name in sorted(names):
         with pytest.raises(TableError, match=name):
             read(tmp_path / name)
+
+
+def test_coordinates_are_no_features_unless_somebody_says_so(tmp_path):
+    where, values = lonlat(), vectors()
+    frame(where, values).assign(x=1.5).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(TableError, match="'x' looks like a coordinate; say which columns are features"):
+        read(tmp_path / "t.csv")
+    assert read(tmp_path / "t.csv", features=["emb_0", "x"]).names == ("emb_0", "x")
+
+
+def test_a_store_that_lost_a_chunk_is_refused_not_read_as_zeros(tmp_path):
+    group = zarr.open_group(tmp_path / "t.zarr", mode="w")
+    for name, column in (("lon", lonlat()[:, 0]), ("lat", lonlat()[:, 1]), ("v", vectors())):
+        group.create_array(name, data=column, chunks=(5, *column.shape[1:]))
+    assert len(read(tmp_path / "t.zarr").values) == N
+    (tmp_path / "t.zarr" / "v" / "c" / "1" / "0").unlink()
+    with pytest.raises(TableError, match=r"'v' lacks 1 of its \d+ chunks"):
+        read(tmp_path / "t.zarr")

@@ -98,7 +98,7 @@ def test_files_of_a_zarr_group_are_all_of_it_or_the_manifest():
         {**FUNCTION, "callable": "own_pkg.deep.sibling:Class.method", "places": [[0, 0], [1.5, 1]]},
         {**TORCHSCRIPT, "file": "encoder.pt", "sha256": "0" * 64, "order": "latlon"},
         {**ONNX, "file": "encoder.onnx", "sha256": None, "units": "radians", "dtype": "float64"},
-        {**TABLE, "file": "table.csv", "longitude": "x", "features": ["a"]},
+        {**TABLE, "kind": "table", "file": "table.csv", "longitude": "x", "features": ["a"]},
     ],
 )
 def test_what_is_right_passes_and_is_not_run(leaf):
@@ -163,3 +163,10 @@ def test_planning_imports_no_library_and_no_code_of_users():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_an_exported_network_may_name_other_files():
+    write("weights.bin", "1")
+    assert "weights.bin" in own.files({**ONNX, "file": "encoder.onnx", "files": ["weights.bin"]})
+    with pytest.raises(ValueError, match=r"weights.mine.files: nothing.bin does not exist"):
+        own.check({**ONNX, "file": "encoder.onnx", "files": ["nothing.bin"]}, "mine")

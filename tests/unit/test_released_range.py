@@ -3,6 +3,7 @@ import pytest
 from released_checkpoints import LAYOUTS, arguments, digest, points, satclip_forward, write_database
 
 from earthdim.build import build
+from earthdim.jacobian import local_jacobian
 from earthdim.released.sources import CheckpointError, at_hand
 
 
@@ -117,3 +118,9 @@ def test_arguments_are_checked(name, value, satclip, tmp_path):
     write_database(tmp_path / "places.npz")
     with pytest.raises(ValueError, match=name):
         build(range_arguments("range/plus", satclip[0], tmp_path / "places.npz", **{name: value}))
+
+
+def test_its_derivative_can_be_taken(satclip, tmp_path):
+    write_database(tmp_path / "places.npz")
+    encoder = build(range_arguments("range/plus", satclip[0], tmp_path / "places.npz"))
+    assert np.isfinite(local_jacobian(encoder, points(20)[:5])).all()

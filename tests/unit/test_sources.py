@@ -218,7 +218,11 @@ def test_a_process_that_is_ended_leaves_nothing_under_the_name(here, server):
     server.files["/f.pt"], server.cut = b"x" * 200_000, 100_000
     server.stall.clear()
     leaf = {"source": {"url": f"{server.url}/f.pt"}, "sha256": None}
-    code = f"from earthdim.released import sources; sources.fetch({leaf!r}, schemes={{'http'}})"
+    # In a job of the background a shell has this signal ignored, and programs inherit that.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"from earthdim.released import sources; sources.fetch({leaf!r}, schemes={{'http'}})"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SOURCE)})
     for _ in range(200):
         if left(here):

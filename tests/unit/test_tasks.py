@@ -72,8 +72,10 @@ def test_leaks_name_sources_of_the_modalities():
 def test_a_modality_that_holds_the_tasks_variable_leaks_it():
     assert leaf("elevation")["leaked_by"] == ["elevation"]
     assert "rgb" in leaf("elevation")["leaked_in_part_by"]
-    for name in ("temperature", "precipitation", "climate-zone"):
+    for name in ("temperature", "precipitation"):
         assert leaf(name)["leaked_by"] == ["climate"]
+        assert "climate-zones" in leaf(name)["leaked_in_part_by"]
+    assert leaf("climate-zone")["leaked_by"] == ["climate", "climate-zones"]
 
 
 def test_temperature_and_rainfall_and_height_of_known_places(packaged):

@@ -130,6 +130,9 @@ def test_they_are_variants_like_any_other(tables):
     assert counted[["my-encoder", "stations"]].all()
     assert not counted["mine_satclip"]
     assert "mine_absent" not in kinds
+    (absent,) = tables["missing"].itertuples(index=False)
+    assert absent.variant == "mine_absent"
+    assert "absent.ckpt is not there" in absent.message
 
 
 def test_all_have_dimensions_and_maps(brought, tables):

@@ -14,7 +14,7 @@ def tables(finished):
     return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
 
 
-@pytest.mark.parametrize("name", sorted(set(artefacts.COLUMNS) - {"draws", "table1"}))
+@pytest.mark.parametrize("name", sorted(set(artefacts.COLUMNS) - {"draws", "table1", "left_out", "missing"}))
 def test_tables_keep_their_contract(tables, name):
     assert tuple(tables[name].columns[: len(artefacts.COLUMNS[name])]) == artefacts.COLUMNS[name]
     assert len(tables[name])

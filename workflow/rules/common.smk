@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from earthdim import artefacts, frozen, grid, provenance, views
 from earthdim.leaves import ConfigError
+from earthdim.own import dependencies
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 CONFIG_KEYS = ("experiment", "branch", "overrides")
@@ -78,7 +79,7 @@ def points_job(wildcards):
 def points_file(wildcards):
     """A file of points or of a polygon is an input like any other."""
     leaf = EXPERIMENT.points[wildcards.points]
-    return [leaf["path"]] if "path" in leaf else []
+    return sorted(map(str, dependencies.stored(Path(leaf["path"])))) if "path" in leaf else []
 
 
 def points_dataset(wildcards):
@@ -119,9 +120,9 @@ def label_dataset(wildcards):
 
 def pretrain_job(wildcards):
     variant = EXPERIMENT.variants[wildcards.variant]
-    axes = ("model", "modality", "schedule", "seed", "weights")
-    parts = {axis: variant.config[axis] for axis in axes if axis in variant.config}
-    return job("pretrain.py", {**parts, "features": variant.features}, ["checkpoint"], ("torch",))
+    trained = {key: variant.config[key] for key in ("modality", "schedule") if key in variant.config}
+    config = {**encoder_of(variant), **trained, "features": variant.features}
+    return job("pretrain.py", config, ["checkpoint"], ("torch",))
 
 
 def fetch_job(wildcards):
@@ -146,8 +147,11 @@ def pretrain_inputs(wildcards):
 
 
 def encoder_of(variant):
-    """What of a variant's config builds its encoder."""
-    return {key: variant.config[key] for key in ("model", "seed", "weights") if key in variant.config}
+    """What of a variant's config builds its encoder; what a leaf of weights says besides would rerun it for nothing."""
+    parts = {key: variant.config[key] for key in ("model", "seed", "weights") if key in variant.config}
+    beside = artefacts.WEIGHTS_KEYS - {"kind"}
+    weights = {key: value for key, value in variant.config["weights"].items() if key not in beside}
+    return {**parts, "weights": weights}
 
 
 def embed_job(wildcards):
@@ -294,6 +298,7 @@ TABLES = {
     "variants": ("earthdim.tables.variants_table", summaries, ["facts"]),
     "dimension": ("earthdim.tables.dimension_table", dimension_rows, ["facts"]),
     "probe": ("earthdim.tables.probe_table", probe_rows, ["facts", "tasks"]),
+    "missing": ("earthdim.tables.missing_table", lambda table, variants: {}, ["missing"]),
     "left_out": ("earthdim.tables.left_out_table", left_out_rows, []),
     "scale": ("earthdim.tables.measured_table", scale_rows, ["facts"]),
     "costly": ("earthdim.tables.dimension_table", costly_rows, ["facts"]),

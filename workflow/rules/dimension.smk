@@ -136,6 +136,7 @@ rule jacobian:
     input:
         checkpoint="<results>/variants/{variant}/checkpoint.safetensors",
         points="<results>/data/points/{points}.zarr",
+        own=own_files,
     output:
         table="<results>/{experiment}/variants/{variant}/{points}/jacobian.csv",
     log:

@@ -6,6 +6,8 @@ from earthdim.released import sources
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, "weights", snakemake.log[0], job)
 failed = []
+if not job["config"]["weights"]:
+    log.info("nothing to fetch: all weights of this experiment are at hand")
 for name, leaf in job["config"]["weights"].items():
     try:
         log.info("%s: %s", name, sources.fetch(leaf))

@@ -41,7 +41,7 @@ AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
 # What the axis weights says of encoders that come as they are: by others, a user's own, embeddings alone.
 FROZEN = ("released", "own", "table")
 # What a leaf of weights says of itself, beside the arguments of its target.
-WEIGHTS_KEYS = frozenset({"kind", "model", "about", "counted", "resolution", "modality", "n"})
+WEIGHTS_KEYS = frozenset({"kind", "model", "about", "counted", "resolution", "modality", "sources", "n"})
 
 _DIMENSION = (
     "variant", *AXES, "points", "n", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation",
@@ -72,6 +72,7 @@ COLUMNS = {
         "name", "kind", "ambient_dim", "estimator", "k", "aggregation", "published", "variant", "value", "low", "high",
         "interval", "n", "draws", "note",
     ),
+    "missing": ("variant", "message"),
     "left_out": ("variant", "points", "task", "without_label", "n"),
     "probe": (
         "variant", *AXES, "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",

@@ -10,6 +10,7 @@ from pathlib import Path
 from earthdim import regions
 from earthdim.experiment import Plain, Variant, in_branches
 from earthdim.leaves import ConfigError, check_target
+from earthdim.provenance import is_installed
 
 # Probing takes all of these; an experiment with none of them measures dimension alone.
 PROBING = ("task_sample", "activation_estimator", "tasks", "splits", "heads", "statistics")
@@ -307,3 +308,19 @@ def check_support(leaf: Plain, key: str) -> None:
 def encodings(value: str | list[str]) -> list[str]:
     """The encodings that a leaf of config/resolution is for: one, or a list."""
     return [value] if isinstance(value, str) else value
+
+
+def check_dataset(leaf: Plain, key: str) -> None:
+    """Refuse a data set that cannot be read: no such target, file or package.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key.
+    """
+    check_target(leaf, key, frozenset({"about"}))
+    if "path" in leaf and not Path(leaf["path"]).exists():
+        raise ConfigError(f"{key}.path: {leaf['path']} does not exist")
+    for package in leaf["about"]["package"].split():
+        if not is_installed(package):
+            raise ConfigError(f"{key}.about.package: {package} is not installed")

@@ -144,7 +144,11 @@ class Experiment:
             )
         if name not in known:
             raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
-        return list(in_branches(self.variants, [name]))
+        found = list(in_branches(self.variants, [name]))
+        if not found:
+            messages = " ".join(absent.message for absent in self.missing.values())
+            raise ConfigError(f"branch: nothing is at hand of {name}. {messages}")
+        return found
 
 
 def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[Variant]:

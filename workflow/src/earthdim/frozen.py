@@ -10,7 +10,7 @@ from earthdim.leaves import ConfigError, check_schema, check_target
 from earthdim.released import sources
 
 
-def check(leaf: Plain, name: str, schema: Path) -> str:
+def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
     """Hold a weights leaf against what it must say, and look whether what it names is at hand; nothing is loaded.
 
     Parameters
@@ -21,6 +21,8 @@ def check(leaf: Plain, name: str, schema: Path) -> str:
         Its name.
     schema : path
         The schema of weights.
+    experiment : str
+        The experiment that names it.
 
     Returns
     -------
@@ -34,14 +36,24 @@ def check(leaf: Plain, name: str, schema: Path) -> str:
     """
     key = f"weights.{name}"
     check_schema(leaf, schema, key)
-    check_target(leaf, key, WEIGHTS_KEYS)
-    if leaf["kind"] == "released":
-        return sources.unaccepted(leaf) if sources.at_hand(leaf) else sources.missing(leaf, name)
+    check_target(leaf, key, WEIGHTS_KEYS, whole=True)
+    if "n" in leaf and leaf["kind"] != "table":
+        raise ConfigError(f"{key}.n: an encoder has no points of its own; experiments choose their sample")
     try:
+        if leaf["kind"] == "released":
+            return _absent(leaf, name, experiment)
         own.check(leaf, name)
     except ValueError as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(str(error) if str(error).startswith(key) else f"{key}: {error}") from None
     return ""
+
+
+def _absent(leaf: Plain, name: str, experiment: str) -> str:
+    """What of released weights is missing, or has a sum that nobody accepted."""
+    if not sources.at_hand(leaf):
+        return sources.missing(leaf, name, experiment)
+    unaccepted = sources.unaccepted(leaf)
+    return f"weights.{name}: {unaccepted}" if unaccepted else ""
 
 
 def variant_name(name: str) -> str:

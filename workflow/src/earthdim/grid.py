@@ -14,7 +14,7 @@ from earthdim.artefacts import AXES, FROZEN
 from earthdim.composition import ALONG, LeafStore, Override, merge, parse_overrides
 from earthdim.experiment import Experiment, Missing, Plain, Variant, twin_of
 from earthdim.leaves import ConfigError, check_schema, check_target
-from earthdim.provenance import digest, is_installed
+from earthdim.provenance import digest
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 # The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
@@ -282,12 +282,7 @@ class _Resolver:
     def _dataset(self, name: str, key: str) -> Plain:
         leaf = self.store.get("dataset", name, key)["dataset"]
         check_schema(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
-        check_target(leaf, f"dataset.{name}", frozenset({"about"}))
-        if "path" in leaf and not Path(leaf["path"]).exists():
-            raise ConfigError(f"dataset.{name}.path: {leaf['path']} does not exist")
-        for package in leaf["about"]["package"].split():
-            if not is_installed(package):
-                raise ConfigError(f"dataset.{name}.about.package: {package} is not installed")
+        choices.check_dataset(leaf, f"dataset.{name}")
         return leaf
 
     def _variants(
@@ -321,11 +316,7 @@ class _Resolver:
             raise ConfigError(f"{key}.model: is missing")
         for combination in itertools.product(*values.values()):
             cell = dict(zip(AXES, combination, strict=True))
-            kind = self.store.get("weights", cell["weights"], f"{key}.weights")["weights"]["kind"]
-            if kind not in AXES_OF_KIND:
-                raise ConfigError(
-                    f"weights.{cell['weights']}.kind: {kind!r} is none of {', '.join(AXES_OF_KIND)}"
-                )
+            kind = self._weights(cell["weights"], f"{key}.weights")["kind"]
             for axis in AXES_OF_KIND[kind]:
                 if cell[axis] == "" and not (axis == "resolution" and self._without_knob(cell["model"], key)):
                     raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
@@ -337,7 +328,7 @@ class _Resolver:
         self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
     ) -> Variant | None:
         key = f"{self.key}.branches.{branch}"
-        if self.store.get("weights", cell["weights"], f"{key}.weights")["weights"]["kind"] in FROZEN:
+        if self._weights(cell["weights"], f"{key}.weights")["kind"] in FROZEN:
             return self._frozen(cell["weights"], branch, threads, points)
         plain = self._merged(cell, key)
         config = plain
@@ -362,9 +353,9 @@ class _Resolver:
     def _frozen(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
         """The variant of an encoder that comes as it is; None where it is not at hand and need not be."""
         key = f"{self.key}.branches.{branch}"
-        leaf = self.store.get("weights", name, f"{key}.weights")["weights"]
+        leaf = self._weights(name, f"{key}.weights")
         variant = frozen.variant_name(name)
-        absent = frozen.check(leaf, name, SCHEMAS / "weights.schema.yaml")
+        absent = frozen.check(leaf, name, SCHEMAS / "weights.schema.yaml", self.name)
         if absent:
             if branch not in self.settings.get("optional", []) and not self.without:
                 raise ConfigError(absent)
@@ -383,6 +374,16 @@ class _Resolver:
         }
         return Variant(name=variant, axes=frozen.axes(leaf), config=config, branches=(branch,))
 
+    def _weights(self, name: str, key: str) -> Plain:
+        """A leaf of weights; one in a folder that forgot its package line lands where nobody looks for it."""
+        leaf = self.store.get("weights", name, key)["weights"]
+        if "kind" not in leaf and "/" in name:
+            raise ConfigError(f"config/weights/{name}.yaml: must begin with the line '# @package weights'")
+        if leaf.get("kind") not in AXES_OF_KIND:
+            known = ", ".join(AXES_OF_KIND)
+            raise ConfigError(f"weights.{name}.kind: {leaf.get('kind')!r} is none of {known}")
+        return leaf
+
     def _without_knob(self, model: str, key: str) -> bool:
         """Whether no leaf of config/resolution sets anything of a model."""
         encoding = self.store.get("model", model, f"{key}.model")["model"]["encoding"]["_target_"]
@@ -391,7 +392,7 @@ class _Resolver:
 
     def _check_belongs(self, cell: Plain, key: str) -> None:
         """Refuse a branch that names a model beside weights of another."""
-        leaf = self.store.get("weights", cell["weights"], f"{key}.weights")["weights"]
+        leaf = self._weights(cell["weights"], f"{key}.weights")
         if cell["model"] not in ("", leaf.get("model")):
             raise ConfigError(
                 f"{key}.weights: {cell['weights']!r} belong to {leaf.get('model')}, not to {cell['model']}"

@@ -74,6 +74,18 @@ def _arguments(node: ast.AST) -> set[str] | None:
     return {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)} - {"self"}
 
 
+def _required(node: ast.FunctionDef) -> list[str]:
+    """The arguments of a function that have no default."""
+    arguments = node.args
+    plain = arguments.args[: len(arguments.args) - len(arguments.defaults)]
+    named = [
+        argument
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is None
+    ]
+    return [argument.arg for argument in (*plain, *named)]
+
+
 def _find(path: str) -> ast.AST | None:
     """The definition of a target, found in source text: importing torch or scikit-dimension costs seconds."""
     module, _, name = path.rpartition(".")
@@ -86,7 +98,9 @@ def _find(path: str) -> ast.AST | None:
     return next((definition for definition in found if definition is not None), None)
 
 
-def check_target(leaf: Mapping[str, Any], key: str, beside: frozenset[str] = frozenset()) -> None:
+def check_target(
+    leaf: Mapping[str, Any], key: str, beside: frozenset[str] = frozenset(), whole: bool = False
+) -> None:
     """Check that a leaf's `_target_` exists and takes the leaf's other keys, reading source text only.
 
     Parameters
@@ -97,11 +111,13 @@ def check_target(leaf: Mapping[str, Any], key: str, beside: frozenset[str] = fro
         What the leaf is called in config.
     beside : frozenset of str
         Keys that the caller keeps to itself and does not pass on.
+    whole : bool
+        Whether the target is a function that the leaf alone must satisfy.
 
     Raises
     ------
     ConfigError
-        If the target is unknown, or a key is none of its arguments.
+        If the target is unknown, a key is none of its arguments, or one that it needs is missing.
     """
     path = leaf.get("_target_")
     if not isinstance(path, str) or not path.startswith(tuple(f"{package}." for package in PACKAGES)):
@@ -115,3 +131,6 @@ def check_target(leaf: Mapping[str, Any], key: str, beside: frozenset[str] = fro
         raise ConfigError(
             f"{key}.{unknown[0]}: {path} takes no such argument; it takes {', '.join(sorted(taken))}"
         )
+    missing = [name for name in _required(definition) if name not in leaf] if whole else []
+    if missing:
+        raise ConfigError(f"{key}.{missing[0]}: is missing; {path} needs it")

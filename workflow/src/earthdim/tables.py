@@ -74,6 +74,17 @@ def left_out_table(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
+def missing_table(missing: Mapping[str, str]) -> pd.DataFrame:
+    """Variants that an experiment does without, and how to get their weights.
+
+    Parameters
+    ----------
+    missing : mapping
+        Variant -> message.
+    """
+    return pd.DataFrame(missing.items(), columns=["variant", "message"])
+
+
 def probe_table(
     facts: Sequence[Mapping[str, Any]],
     rows: Sequence[pd.DataFrame],
@@ -92,7 +103,8 @@ def measured_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFra
     The axes come from the grid, never from a name.
     """
     axes = pd.DataFrame(facts)[["variant", *AXES]]
-    table = pd.concat([part for part in rows if len(part)], ignore_index=True)
+    # Empty tables have no types; where nothing else is left they keep their columns.
+    table = pd.concat([part for part in rows if len(part)] or list(rows), ignore_index=True)
     for column in ("task", "split", "head", "interval"):
         if column in table:
             table[column] = table[column].fillna("")

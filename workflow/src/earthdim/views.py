@@ -23,7 +23,7 @@ def facts(variant: Variant) -> dict[str, Any]:
         "twin": variant.twin,
         "family": variant.config["model"]["family"],
         "counted": variant.counted,
-        "sources": sorted(variant.features),
+        "sources": sorted(variant.features or variant.config["weights"].get("sources", [])),
     }
 
 
@@ -81,6 +81,7 @@ def gathered(experiment: Experiment) -> list[str]:
     optional = {
         "probe": experiment.tasks,
         "left_out": experiment.tasks and experiment.own_points,
+        "missing": experiment.missing,
         "draws": len(experiment.sample_points) > 1,
         "scale": experiment.scale,
         "costly": experiment.costly,

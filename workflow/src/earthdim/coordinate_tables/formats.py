@@ -1,6 +1,7 @@
 """The formats of tables of places: what each calls a column, and how it is read without running anything in it."""
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
@@ -12,6 +13,8 @@ from earthdim import artefacts
 
 # How many names of columns an error lists.
 LISTED = 12
+# Columns that are hardly features.
+PLACES = frozenset({"lon", "lat", "long", "longitude", "latitude", "x", "y", "easting", "northing"})
 
 
 class TableError(ValueError):
@@ -61,6 +64,12 @@ class File:
         """The features among the columns that are no coordinates, when nobody names them."""
         if not others:
             raise TableError(f"{self.path}: has no column beside the coordinates")
+        for name in others:
+            # Coordinates among the features would be measured with them.
+            if name.lower() in PLACES:
+                raise TableError(
+                    f"{self.path}: {name!r} looks like a coordinate; say which columns are features"
+                )
         return list(others)
 
 
@@ -221,7 +230,7 @@ class _Npz(_Arrays):
             raise TableError(
                 f"{self.path}: {name!r} cannot be read without running a pickle ({error})"
             ) from error
-        except (EOFError, BadZipFile) as error:
+        except (EOFError, BadZipFile, zlib.error) as error:
             raise TableError(f"{self.path}: {name!r} is damaged ({error})") from error
 
     def _axes(self, name: str) -> int:
@@ -242,6 +251,16 @@ class _Zarr(_Arrays):
         return self._group[name].ndim
 
     def read(self, names: Sequence[str]) -> dict[str, NDArray]:
+        whole = self._group.attrs.get("artefact") == "embeddings"  # whose digests are checked
+        for name in () if whole else names:
+            # What an interrupted copy left out would be read as zeros.
+            array = self._group[name]
+            if array.nchunks_initialized < array.nchunks:
+                raise TableError(
+                    f"{self.path}: {name!r} lacks {array.nchunks - array.nchunks_initialized} of its "
+                    f"{array.nchunks} chunks (Zarr leaves out those that hold nothing but the fill value, unless "
+                    "told to write empty chunks)"
+                )
         dataset = self._dataset(names)
         return {name: dataset[name].values if dataset is not None else self._plain(name) for name in names}
 

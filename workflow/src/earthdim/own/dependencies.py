@@ -49,12 +49,18 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
     target = leaf.get("_target_")
     if target not in SOURCES:
         raise ValueError(f"{key}._target_: {target!r} is none of {', '.join(SOURCES)}")
+    is_table = target == "earthdim.own.table.embeddings"
+    if "kind" in leaf and (leaf["kind"] == "table") != is_table:
+        raise ValueError(f"{key}.kind: {target} makes {'a table' if is_table else 'an encoder, kind: own'}")
     source, library = SOURCES[target]
     if not isinstance(leaf.get(source), str):
         raise ValueError(f"{key}.{source}: must be a text, not {leaf.get(source)!r}")
     check_values(leaf, key)
     if find_spec(library) is None:
         raise ValueError(f"{key}._target_: {target} needs the package {library}, which is not installed")
+    for file in leaf.get("files") or ():
+        if not Path(file).is_file():
+            raise ValueError(f"{key}.files: {file} does not exist")
     if source == "callable":
         module, _ = split_callable(leaf[source], f"{key}.{source}")
         try:
@@ -63,9 +69,6 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
             raise ValueError(f"{key}.{source}: {error.filename}, line {error.lineno}: {error.msg}") from error
         if not found:
             raise ValueError(f"{key}.{source}: {no_module(module)}")
-        for file in leaf.get("files") or ():
-            if not Path(file).is_file():
-                raise ValueError(f"{key}.files: {file} does not exist")
         return
     path = Path(leaf[source])
     if not path.exists():
@@ -153,14 +156,16 @@ def files(leaf: Mapping[str, Any]) -> list[str]:
     source, _ = SOURCES[leaf["_target_"]]
     if source == "callable":
         module, _ = split_callable(leaf[source])
-        found = {*_imported_files(module), *map(Path, leaf.get("files") or ())}
+        found = _imported_files(module)
     else:
-        found = set(_stored(Path(leaf[source])))
+        found = set(stored(Path(leaf[source])))
+    found |= set(map(Path, leaf.get("files") or ()))
     here = Path.cwd()
     return sorted(str(path.relative_to(here) if path.is_relative_to(here) else path) for path in found)
 
 
-def _stored(path: Path) -> Iterator[Path]:
+def stored(path: Path) -> Iterator[Path]:
+    """The files that a path stands for: itself, or all of a Zarr store's, of which the folder's time tells nothing."""
     manifest = path.with_suffix(".json")
     if not path.is_dir():
         yield path

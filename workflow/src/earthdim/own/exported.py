@@ -23,11 +23,12 @@ def torchscript(
     dtype: str = "float32",
     batch: int = 4096,
     places: Places = None,
+    files: Sequence[str] | None = None,
 ) -> OwnEncoder:
     """Wrap a TorchScript file, written by `torch.jit.save`.
 
-    Such a file holds a program. It runs in torch's own interpreter, which knows the operators of torch and cannot
-    import Python or open files; still, take it from people you trust, and say its sum.
+    Such a file holds a program. It runs in torch's own interpreter, whose operators can read and write files with your
+    rights: treat it as code, take it from people you trust, and say its sum.
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ def torchscript(
         How many places it takes at once.
     places : sequence of pairs, optional
         Where it is tried: two or more [longitude, latitude] in degrees, for an encoder of one region.
+    files : sequence of str, optional
+        Other files that it reads, whose change is a change of the encoder. Not used here: the workflow watches them.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def onnx(
     output: str | None = None,
     batch: int = 4096,
     places: Places = None,
+    files: Sequence[str] | None = None,
 ) -> OwnEncoder:
     """Wrap an ONNX file, which onnxruntime computes on one thread.
 
@@ -102,6 +106,8 @@ def onnx(
         As for `torchscript`. A file whose first axis is fixed at 1 is given one place at a time.
     output : str, optional
         The output to read, where there are several.
+    files : sequence of str, optional
+        As for `torchscript`: weights in files of their own, but for one named as the file with ``.data`` behind.
 
     Returns
     -------

@@ -1,6 +1,7 @@
 """RANGE and RANGE+: SatCLIP's embedding beside image features that are retrieved from a database of places."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,17 @@ class RetrievalEncoder(LocationEncoder):
 
     def _retrieve(self, lonlat: Tensor) -> Tensor:
         embedding = torch.nn.functional.normalize(super().forward(lonlat), dim=1)
-        alike = torch.softmax(self.temperature * embedding @ self.database.keys.T, dim=1)
+        # The database has the precision of its file; whoever asks for another of the network gets it throughout.
+        keys, values, directions = (
+            part.to(embedding.dtype)
+            for part in (self.database.keys, self.database.values, self.database.directions)
+        )
+        alike = torch.softmax(self.temperature * embedding @ keys.T, dim=1)
         if self.beta < 1:
-            cosine = unit_vectors(lonlat).float() @ self.database.directions.T
+            cosine = unit_vectors(lonlat).to(embedding.dtype) @ directions.T
             near = torch.softmax(self.geographic_temperature * cosine, dim=1)
             alike = self.beta * alike + (1 - self.beta) * near
-        return torch.cat((alike @ self.database.values, embedding), dim=1)
+        return torch.cat((alike @ values, embedding), dim=1)
 
 
 def location_encoder(
@@ -166,7 +172,7 @@ def _read(path: Path, dimension: int) -> Database:
                 if name not in file:
                     raise CheckpointError(f"{path}: {name} is missing")
                 arrays[name] = file[name]
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, TypeError) as error:
         raise CheckpointError(f"{path} is no whole file of arrays: {error}") from None
     except ValueError as error:
         if isinstance(error, CheckpointError):

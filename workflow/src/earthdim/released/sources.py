@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ ORIGINS = ("package", "hub", "url", "file")
 TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".tar")
 _TIMEOUT_S = 60
 _BLOCK = 1 << 20
-_COMMAND = "snakemake --cores 1 fetch"
+_COMMAND = "snakemake --cores 1 fetch --config experiment={}"
 
 
 class CheckpointError(ValueError):
@@ -76,7 +77,7 @@ def at_hand(leaf: Mapping[str, Any]) -> bool:
     return all(_there(part["source"]) for _, part in _parts(leaf))
 
 
-def missing(leaf: Mapping[str, Any], name: str) -> str:
+def missing(leaf: Mapping[str, Any], name: str, experiment: str = "NAME") -> str:
     """Say what is missing, where it comes from, where it belongs, and which sum it must have.
 
     Parameters
@@ -85,6 +86,8 @@ def missing(leaf: Mapping[str, Any], name: str) -> str:
         A leaf of config/weights of the kind released.
     name : str
         Its name, for instance ``satclip/vit16-l40``.
+    experiment : str
+        The experiment that names it.
 
     Returns
     -------
@@ -92,7 +95,9 @@ def missing(leaf: Mapping[str, Any], name: str) -> str:
         A sentence for each file that is missing, in one line.
     """
     address = leaf.get("about", {}).get("address", "")
-    said = [_wanted(key, part, address) for key, part in _parts(leaf) if not _there(part["source"])]
+    command = _COMMAND.format(experiment)
+    wanted = [(key, part) for key, part in _parts(leaf) if not _there(part["source"])]
+    said = [_wanted(key, part, address, command) for key, part in wanted]
     return f"weights.{name}: {'; '.join(said)}"
 
 
@@ -159,7 +164,9 @@ def verify(path: Path, sha256: str | None, key: str = "weights.sha256") -> None:
         If it has another sum, or none is named.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there; if its source is a hub or an address, run: {_COMMAND}")
+        raise FileNotFoundError(
+            f"{path} is not there; if its source is a hub or an address, run: {_COMMAND.format('NAME')}"
+        )
     if sha256 is None:
         found = _digest(path)
         raise CheckpointError(
@@ -254,7 +261,7 @@ def _there(source: Mapping[str, str]) -> bool:
         return False
 
 
-def _wanted(key: str, part: Mapping[str, Any], address: str) -> str:
+def _wanted(key: str, part: Mapping[str, Any], address: str, command: str) -> str:
     """What to do about one missing file."""
     source, sha256 = part["source"], part.get("sha256")
     origin = _origin(source)
@@ -263,7 +270,7 @@ def _wanted(key: str, part: Mapping[str, Any], address: str) -> str:
     elif origin == "file":
         what = f"{locate(source)} is not there; put it there" + (f", from {address}" if address else "")
     else:
-        what = f"{locate(source)} is not there; `{_COMMAND}` brings it, or put {_offered(source)} there"
+        what = f"{locate(source)} is not there; `{command}` brings it, or put {_offered(source)} there"
     return f"{what}. " + (
         f"Its sha256 must be {sha256}" if sha256 else f"{key}.sha256 is null: no sum of it is known to us"
     )
@@ -290,11 +297,20 @@ def _fetch(
                 if "hub" in source
                 else _from_url(source, Path(beside), schemes)
             )
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, HTTPException, *_hub_errors(source)) as error:
             raise CheckpointError(f"{key}.source: {path.name} cannot be fetched: {error}") from error
         if sha256 is not None:
             _check_sum(come, sha256, path, f"{key}.sha256")
         os.replace(come, path)
+
+
+def _hub_errors(source: Mapping[str, str]) -> tuple[type[Exception], ...]:
+    """What the hub's client raises beside errors of the system when a transfer fails."""
+    if "hub" not in source:
+        return ()
+    from httpx2 import HTTPError
+
+    return (HTTPError,)
 
 
 def _from_hub(source: Mapping[str, str], folder: Path) -> Path:
