@@ -215,6 +215,16 @@ class TestCountWithin:
         counts = count_within(points, knn(points, depth), radii)
         assert counts.tolist() == [np.count_nonzero(every < radius) for radius in radii]
 
+    def test_radii_that_are_the_distances_of_pairs_are_told_apart_from_them(self, rng):
+        # Far from the origin of two clusters single precision cannot tell these from a little less or more.
+        points = np.concatenate([rng.standard_normal((60, 16)) * 1e-3 + side for side in (1.0, -1.0)])
+        graph = knn(points, 3)
+        measured = np.sqrt(kernels.squared_distances(points, 0, np.arange(1, 60)))
+        for radius in measured:
+            squared = [kernels.squared_distances(points, i, np.arange(120)) for i in range(120)]
+            below = np.count_nonzero(np.sqrt(squared) < radius) - 120
+            assert count_within(points, graph, np.array([radius])).tolist() == [below]
+
     def test_a_distance_equal_to_the_radius_is_not_below_it(self, rng):
         lattice = rng.permutation(np.stack(np.meshgrid(*[np.arange(5.0)] * 3), axis=-1).reshape(-1, 3))
         for depth in (2, 30):
@@ -307,3 +317,46 @@ class TestPrepare:
     def test_refuses(self, X, message):
         with pytest.raises(ValueError, match=rf"^X: .*{message}"):
             prepare(X)
+
+
+def lost_in_single_precision(d=512, others=25):
+    """A point whose nearest neighbour looks farther than `others` others, exactly as many as are kept for k = 5.
+
+    Products that add many small terms to a large one lose them, those of one lump do not. Mirrored, so that centring
+    moves nothing.
+    """
+    small = np.sqrt(0.99 * 2.0**-25)
+    spread, lump = np.full(d - 2, small), np.sqrt(0.8 * (d - 2)) * small
+    query, nearest = (np.concatenate([[1.0], spread, [end]]) for end in (lump, 0.0))
+    rest = np.zeros((others, d))
+    rest[:, 0], rest[:, -1] = 1.0, lump * (1 + 1e-3 * np.linspace(-1, 1, others))
+    half = np.concatenate([[query], [nearest], rest])
+    return np.concatenate([half, -half])
+
+
+# In one tile one part has all pairs; in small ones every part has some.
+@pytest.mark.parametrize("block_bytes", [2**22, 4 * 7**2])
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_the_bound_of_the_error_counts_every_term(blocks, block_bytes):
+    points = lost_in_single_precision()
+    parts = [candidates(points, 5, block, blocks, block_bytes) for block in range(blocks)]
+    assert merge(points, 5, parts).index[0, 0] == 1
+
+
+def test_what_merging_drops_and_what_parts_never_had_is_known_to_lie_beyond():
+    far = np.finfo(np.float32).max
+    parts = [
+        search.Candidates(*(np.array(values, dtype) for values, dtype in zip(one, KINDS, strict=True)))
+        for one in (
+            ([[1, 2], [1, 2], [1, -1]], [[1, 2], [1, 2], [1, far]], [9, 5, far]),
+            ([[3, 4], [3, 4], [3, 4]], [[1.5, 7], [6, 7], [2, 3]], [8, 8, 8]),
+        )
+    ]
+    found = search._nearest_of(parts)
+    assert found.index.tolist() == [[1, 3], [1, 2], [1, 3]]
+    assert found.rank.tolist() == [[1, 1.5], [1, 2], [1, 2]]
+    # The nearest that was dropped, what a part had no room for, the nearest dropped again.
+    assert found.beyond.tolist() == [2, 5, 3]
+
+
+KINDS = (np.int32, np.float32, np.float32)
