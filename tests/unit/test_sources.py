@@ -274,7 +274,6 @@ def test_a_file_is_taken_out_of_an_archive(here, server):
 
 
 def test_a_file_of_the_hub_is_fetched_with_the_hubs_own_client(here, server):
-    pytest.importorskip("huggingface_hub")
     server.files["/datasets/a/b/resolve/r1/sub/f.npz"] = b"places"
     leaf = {
         "source": {"hub": "a/b", "repo_type": "dataset", "file": "sub/f.npz", "revision": "r1"},

@@ -1,5 +1,6 @@
 """Rasters on regular longitude-latitude grids, looked up at points."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -136,3 +137,33 @@ def _bilinear(cells: NDArray, row: NDArray, column: NDArray, lat: Axis, lon: Axi
     high = cells[..., _flat(south + 1, west, lat, lon)] * (1 - right)
     high += cells[..., _flat(south + 1, west + 1, lat, lon)] * right
     return low * (1 - up) + high * up
+
+
+def flags(raster: xr.DataArray, without: Sequence[str] = ()) -> dict[str, int]:
+    """The classes of a raster of flags.
+
+    Parameters
+    ----------
+    raster : DataArray
+        With the CF attributes `flag_values` and `flag_meanings`.
+    without : sequence of str
+        Flags that are no class, such as the sea.
+
+    Returns
+    -------
+    dict
+        Name -> flag, in the raster's order.
+
+    Raises
+    ------
+    ValueError
+        If the raster has no flags, or a name in `without` is none of them.
+    """
+    names = raster.attrs.get("flag_meanings", "").split()
+    if not names:
+        raise ValueError(f"variable: {raster.name} has no attribute flag_meanings")
+    unknown = sorted(set(without) - set(names))
+    if unknown:
+        raise ValueError(f"without: {unknown[0]!r} is none of {', '.join(names)}")
+    found = zip(names, raster.attrs["flag_values"], strict=True)
+    return {name: int(flag) for name, flag in found if name not in without}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.raster import sample_raster
+from earthdim.datasets.raster import flags, sample_raster
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,12 @@ class RasterClasses:
         ValueError
             As in `class_names`, or if a location lies outside the raster.
         """
-        flags = np.array(list(self._flags(dataset).values()))
+        codes = np.array(list(self._flags(dataset).values()))
         values = sample_raster(dataset[self.variable], lonlat, "nearest")
-        return (values[:, None] == flags).astype(np.float32)
+        return (values[:, None] == codes).astype(np.float32)
 
     def _flags(self, dataset: xr.Dataset) -> dict[str, int]:
         """Name -> flag of every class."""
         if self.variable not in dataset:
             raise ValueError(f"variable: {self.variable!r} is not in the data set {self.dataset}")
-        attributes = dataset[self.variable].attrs
-        names = attributes.get("flag_meanings", "").split()
-        if not names:
-            raise ValueError(f"variable: {self.variable} has no attribute flag_meanings")
-        unknown = sorted(set(self.without) - set(names))
-        if unknown:
-            raise ValueError(f"without: {unknown[0]!r} is none of {', '.join(names)}")
-        flags = dict(zip(names, attributes["flag_values"], strict=True))
-        return {name: flag for name, flag in flags.items() if name not in self.without}
+        return flags(dataset[self.variable], self.without)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.raster import NoValueError, axis, covers_all_longitudes, sample_raster
+from earthdim.datasets.raster import NoValueError, axis, covers_all_longitudes, flags, sample_raster
 from earthdim.geo import check_lonlat, unit_vectors
 
 # How a value becomes a label.
@@ -96,34 +96,26 @@ class RasterClass:
         ValueError
             If the variable has no flags, or a name in `without` is none of them.
         """
-        meanings = dataset[self.variable].attrs.get("flag_meanings", "").split()
-        if not meanings:
-            raise ValueError(f"variable: {self.variable} has no attribute flag_meanings")
-        unknown = sorted(set(self.without) - set(meanings))
-        if unknown:
-            raise ValueError(f"without: {unknown[0]!r} is none of {', '.join(meanings)}")
-        return [name for name in meanings if name not in self.without]
+        return list(flags(dataset[self.variable], self.without))
 
     def labels(self, lonlat: np.ndarray, dataset: xr.Dataset) -> np.ndarray:
         """Codes at (n, 2) longitudes and latitudes, degrees: int64 (n,), -1 where there is no class."""
         points, raster = check_lonlat(lonlat), dataset[self.variable]
-        code_of = self._code_of(raster, self.class_names(dataset))
+        code_of = self._code_of(list(flags(raster, self.without).values()))
         labels = code_of(sample_raster(raster, points, "nearest"))
         for point in np.flatnonzero(labels < 0):
             labels[point] = self._nearest(points[point], raster, code_of)
         return labels
 
     @staticmethod
-    def _code_of(raster: xr.DataArray, names: list[str]) -> Callable[[np.ndarray], np.ndarray]:
-        """A function from the raster's values to codes; -1 for what is no class."""
-        pairs = zip(raster.attrs["flag_values"], raster.attrs["flag_meanings"].split(), strict=True)
-        code = {int(flag): names.index(name) for flag, name in pairs if name in names}
-        flags = np.array(sorted(code))
-        codes = np.array([code[flag] for flag in flags.tolist()], dtype=np.int64)
+    def _code_of(classes: list[int]) -> Callable[[np.ndarray], np.ndarray]:
+        """A function from the raster's values to codes, places among the flags of classes; -1 for what is no class."""
+        codes = np.argsort(classes)
+        known = np.array(classes)[codes]
 
         def code_of(values: np.ndarray) -> np.ndarray:
-            place = np.searchsorted(flags, values).clip(max=len(flags) - 1)
-            return np.where(flags[place] == values, codes[place], -1)
+            place = np.searchsorted(known, values).clip(max=len(known) - 1)
+            return np.where(known[place] == values, codes[place], -1)
 
         return code_of
 
