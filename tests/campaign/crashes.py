@@ -136,8 +136,17 @@ def left_behind(project: Project) -> list[str]:
 class Disturbed:
     """One run that is disturbed until nothing of its plan is left, then let go to its end."""
 
-    def __init__(self, project: Project, kills: list[Kill], rng: random.Random, log: Path, cores: int = 2):
-        self.project, self.rng, self.log, self.cores = project, rng, log, cores
+    def __init__(
+        self,
+        project: Project,
+        kills: list[Kill],
+        rng: random.Random,
+        log: Path,
+        cores: int = 2,
+        within: float = 1,
+    ):
+        # `within`: the part of a job's usual time that its end may come in.
+        self.project, self.rng, self.log, self.cores, self.within = project, rng, log, cores, within
         self.waiting = deque(kills)
         self.outcome = Outcome()
         self.before: dict[str, int] = {}
@@ -198,7 +207,7 @@ class Disturbed:
             now = time.monotonic()
             here = [(name, process) for name, process in running.jobs() if name in STAGES[stage]]
             if here and due is None:
-                due = now + self.rng.uniform(0, SECONDS[stage])
+                due = now + self.rng.uniform(0, SECONDS[stage]) * self.within
             if here and now >= due:
                 return self.rng.choice(here)
             time.sleep(0.1)
