@@ -73,10 +73,11 @@ class Outcome:
     missed: list[Kill] = field(default_factory=list)
     differs: list[str] = field(default_factory=list)
     recomputed: list[str] = field(default_factory=list)
+    unrecorded: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     def is_equal(self) -> bool:
-        return not (self.differs or self.recomputed or self.left)
+        return not (self.differs or self.recomputed or self.unrecorded or self.left)
 
 
 def plan(kills: int, rng: random.Random) -> list[Kill]:
@@ -109,12 +110,12 @@ def results(project: Project) -> dict[str, str]:
 
 
 def finished(project: Project) -> dict[str, int]:
-    """When each output was written that Snakemake holds for finished."""
+    """When each output was written that Snakemake holds for finished, and knows what it was made from."""
     times = {}
     state = project.folder / ".snakemake"
     marked = {path.name for path in (state / "incomplete").rglob("*")}
     for record in (state / "metadata").rglob("*"):
-        if record.is_dir() or record.name in marked:
+        if record.is_dir() or record.name in marked or not record.stat().st_size:
             continue
         parts = [part.removeprefix("@") for part in record.relative_to(state / "metadata").parts]
         output = project.folder / base64.urlsafe_b64decode("".join(parts)).decode()
@@ -131,6 +132,18 @@ def left_behind(project: Project) -> list[str]:
     files += [path for path in (folder / ".snakemake" / "incomplete").rglob("*") if path.is_file()]
     processes = [f"process {' '.join(process.cmdline())}" for process in disturbance.processes_in(folder)]
     return [str(path.relative_to(folder)) for path in files] + processes
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a run makes to which nothing happens."""
+
+    results: dict[str, str]
+    recorded: set[str]
+
+    @classmethod
+    def of(cls, project: Project) -> "Undisturbed":
+        return cls(results(project), set(finished(project)))
 
 
 class Disturbed:
@@ -151,7 +164,7 @@ class Disturbed:
         self.outcome = Outcome()
         self.before: dict[str, int] = {}
 
-    def run(self, reference: dict[str, str]) -> Outcome:
+    def run(self, reference: Undisturbed) -> Outcome:
         """Run to the end and compare."""
         done = False
         while not done:
@@ -163,8 +176,10 @@ class Disturbed:
             time.sleep(1)
         self.outcome.missed += self.waiting
         mine, times = results(self.project), finished(self.project)
-        names = sorted({*mine, *reference})
-        self.outcome.differs = [name for name in names if mine.get(name) != reference.get(name)]
+        names = sorted({*mine, *reference.results})
+        self.outcome.differs = [name for name in names if mine.get(name) != reference.results.get(name)]
+        # Of an output without a record Snakemake would not know later what it was made from.
+        self.outcome.unrecorded = sorted(reference.recorded - set(times))
         self.outcome.recomputed = [name for name, when in self.before.items() if times.get(name) != when]
         self.outcome.left = left_behind(self.project)
         return self.outcome
@@ -259,11 +274,11 @@ class Campaign:
         began = time.monotonic()
         before = children_seconds()
         reference.run(*CONFIG, cores=self.cores)
-        self.reference = results(reference)
+        self.reference = Undisturbed.of(reference)
         self._write(
             undisturbed=round(time.monotonic() - began, 1),
             cpu_seconds=round(children_seconds() - before, 1),
-            files=len(self.reference),
+            files=len(self.reference.results),
         )
 
     def run(self, number: int, kills: list[Kill]) -> None:
@@ -300,6 +315,7 @@ class Campaign:
             seconds=round(seconds, 1),
             differs=outcome.differs,
             recomputed=outcome.recomputed,
+            unrecorded=outcome.unrecorded,
             left=outcome.left,
         )
 

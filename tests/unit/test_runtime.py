@@ -36,6 +36,13 @@ def test_a_disk_too_full_for_the_log_still_tells_on_standard_error(tmp_path):
     assert "Logging error" not in done.stderr
 
 
+def test_a_disk_too_full_to_begin_a_log_is_one_line_on_standard_error(tmp_path):
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+    command = [sys.executable, "-c", limit + BEGIN, tmp_path / "log"]
+    (line,) = subprocess.run(command, capture_output=True, text=True, check=False).stderr.splitlines()
+    assert line.startswith("[embed x] failed: the disk is full")
+
+
 def test_another_error_keeps_its_traceback(tmp_path):
     run(tmp_path / "log", "raise KeyError('surprise')")
     text = (tmp_path / "log").read_text()

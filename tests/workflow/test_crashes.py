@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from campaign.crashes import Disturbed, Kill, environment, results
+from campaign.crashes import Disturbed, Kill, Undisturbed, environment
 from campaign.disturbance import Running, processes_in
 from project import Project
 
@@ -30,9 +30,10 @@ def test_a_run_that_dies_again_and_again_ends_as_if_nothing_had_happened(project
     for part in (f"variants/{VARIANT}", f"tiny/variants/{VARIANT}", "tiny/tables", "tiny/figures"):
         shutil.rmtree(project.folder / "results" / part)
     log = tmp_path / "log"
-    outcome = Disturbed(project, KILLS, random.Random(0), log, within=0.3).run(results(finished))
+    outcome = Disturbed(project, KILLS, random.Random(0), log, within=0.3).run(Undisturbed.of(finished))
     assert outcome.differs == []
     assert outcome.recomputed == []
+    assert outcome.unrecorded == []
     assert outcome.left == []
     assert [line["kind"] for line in outcome.kills] == [kill.kind for kill in KILLS], log.read_text()[-3000:]
     assert outcome.kills[0]["orphans"] > 0

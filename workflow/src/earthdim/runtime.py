@@ -70,13 +70,18 @@ def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
     logger.propagate = False
     # Where the disk is full a line still reaches standard error: no tale of the log file that could not be written.
     logging.raiseExceptions = False
-    lease.take(Path(path))
-    for handler in (logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="a")):
-        handler.setFormatter(logging.Formatter(f"[{rule} {name}] %(message)s"))
-        logger.addHandler(handler)
+    line = logging.Formatter(f"[{rule} {name}] %(message)s")
+    _add(logger, logging.StreamHandler(sys.stderr), line)
     sys.excepthook = lambda kind, error, trace: _tell(logger, error)
+    lease.take(Path(path))
+    _add(logger, logging.FileHandler(path, mode="a"), line)
     lease.watch(logger.error)
     return logger
+
+
+def _add(logger: logging.Logger, handler: logging.Handler, line: logging.Formatter) -> None:
+    handler.setFormatter(line)
+    logger.addHandler(handler)
 
 
 def _tell(logger: logging.Logger, error: BaseException) -> None:
