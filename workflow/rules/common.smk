@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from earthdim import artefacts, frozen, grid, provenance, views
+from earthdim import artefacts, frozen, grid, lease, provenance, views
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
 
@@ -15,6 +15,9 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 CONFIG_KEYS = ("experiment", "branch", "overrides")
 # What is to be fetched may be missing. A job that Snakemake starts for the target is called `fetch:`.
 FETCHING = "fetch" in {word.partition(":")[0] for word in sys.argv}
+
+# An orphan, a job that outlives this Snakemake, publishes nothing.
+lease.announce()
 
 try:
     views.check_keys(config, CONFIG_KEYS)

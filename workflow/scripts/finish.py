@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from earthdim import grid, views
+from earthdim import artefacts, grid, views
+from earthdim.atomic import beside, publish
 from earthdim.budget import budget
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
         return 0
     written = write_report(report, known.config)
     costs = budget(RESULTS / "benchmarks", views.all_names(experiment))
-    costs.to_csv(folder / "budget.csv", index=False)
+    artefacts.write_table(costs, folder / "budget.csv")
     print(f"\nWhat {experiment.name} has cost so far, by stage (process seconds, imports included):\n")
     print(costs.to_string(index=False))
     print(f"\nTables: {tables}\nReport: {report if written else 'not written, see above'}")
@@ -68,7 +69,6 @@ def is_current(folder: Path) -> bool:
 
 def write_report(report: Path, config: list[str]) -> bool:
     """Let Snakemake write its report to a name of its own, then put it in place."""
-    partial = report.with_name(".report.partial.html")
     command = [
         sys.executable,
         "-m",
@@ -79,12 +79,18 @@ def write_report(report: Path, config: list[str]) -> bool:
         "--quiet",
         "all",
     ]
-    command += ["--report", str(partial), *(["--config", *config] if config else [])]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode or not partial.is_file():
-        print(done.stdout, file=sys.stderr)
-        return False
-    partial.replace(report)
+    with beside(report) as folder:
+        folder.mkdir()
+        made = folder / report.name
+        command += ["--report", str(made), *(["--config", *config] if config else [])]
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if done.returncode or not made.is_file():
+            print(done.stdout, file=sys.stderr)
+            return False
+        with publish(report) as partial:
+            made.replace(partial)
     return True
 
 

@@ -7,16 +7,15 @@ beside each Zarr store, because a workflow engine does not see into a directory.
 
 import hashlib
 import json
-import os
-import shutil
 import tempfile
-import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from earthdim.atomic import publish
 
 # One integer a kind of artefact: raise it when its layout changes, and every job that writes the kind reruns.
 SCHEMA_VERSIONS = {
@@ -96,24 +95,6 @@ class ArtefactError(RuntimeError):
     """An artefact is missing, incomplete, damaged or of another schema."""
 
 
-@contextmanager
-def _publish(path: Path):
-    """Yield a temporary sibling of `path`; rename it into place when the block ends without an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.partial")
-    try:
-        yield partial
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(partial, path)
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        else:
-            partial.unlink(missing_ok=True)
-
-
 def array_digest(array: np.ndarray) -> str:
     """SHA-256 of an array's dtype, shape and bytes."""
     array = np.ascontiguousarray(array)
@@ -176,7 +157,7 @@ def save_store(dataset, path: Path, kind: str, provenance: Mapping) -> None:
         "schema_version": SCHEMA_VERSIONS[kind],
         "provenance": json.dumps(provenance, sort_keys=True),
     }
-    with _publish(path) as partial:
+    with publish(path, stale=manifest_path(path)) as partial:
         dataset.assign_attrs(attributes).to_zarr(
             partial, mode="w", consolidated=False, zarr_format=3, encoding=encoding
         )
@@ -267,7 +248,7 @@ def lonlat(dataset) -> np.ndarray:
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> None:
-    with _publish(Path(path)) as partial:
+    with publish(path) as partial:
         write(partial)
 
 

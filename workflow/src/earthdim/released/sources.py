@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -17,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+from earthdim.atomic import beside, publish
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -289,19 +290,16 @@ def _fetch(
     source: Mapping[str, str], path: Path, sha256: str | None, schemes: frozenset[str], key: str
 ) -> None:
     """Bring one file to its place by way of a folder beside it, which goes away whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as beside:
+    with beside(path) as folder:
+        folder.mkdir()
         try:
-            come = (
-                _from_hub(source, Path(beside))
-                if "hub" in source
-                else _from_url(source, Path(beside), schemes)
-            )
+            come = _from_hub(source, folder) if "hub" in source else _from_url(source, folder, schemes)
         except (OSError, zipfile.BadZipFile, ValueError, HTTPException, *_hub_errors(source)) as error:
             raise CheckpointError(f"{key}.source: {path.name} cannot be fetched: {error}") from error
         if sha256 is not None:
             _check_sum(come, sha256, path, f"{key}.sha256")
-        os.replace(come, path)
+        with publish(path) as partial:
+            os.replace(come, partial)
 
 
 def _hub_errors(source: Mapping[str, str]) -> tuple[type[Exception], ...]:

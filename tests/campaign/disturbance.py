@@ -1,0 +1,167 @@
+"""Ways in which a run may die: each takes down a running job, its Snakemake, both, or what they live on."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+SCRIPT = re.compile(r"/\.snakemake/scripts/tmp[^/]*\.(\w+)\.py$")
+FILLER = "filler"
+
+
+class Running:
+    """Snakemake at work in a folder: its process, its jobs, and whatever of them is left."""
+
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str], log: Path):
+        self.folder, self.log = folder, log
+        self.began = time.monotonic()
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.snakemake = psutil.Process(self.process.pid)
+
+    def jobs(self) -> list[tuple[str, psutil.Process]]:
+        """The jobs that run: the name of each one's script, and its process."""
+        found = []
+        with suppress(psutil.NoSuchProcess):
+            for process in self.snakemake.children(recursive=True):
+                name = script_of(process)
+                if name is not None:
+                    found.append((name, process))
+        return found
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def wait(self, seconds: float) -> int:
+        """Wait for Snakemake's end; a run that hangs is a failure of its own."""
+        return self.process.wait(seconds)
+
+    def clear(self) -> None:
+        """End whatever is left of this run and of nothing else."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def script_of(process: psutil.Process) -> str | None:
+    """The name of the script that a job's process runs; None for any other process."""
+    try:
+        words = process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+    matches = (SCRIPT.search(word) for word in words if " " not in word)
+    return next((match[1] for match in matches if match), None)
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Processes that work in a folder, other than this one."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            below = Path(process.cwd()).is_relative_to(folder)
+            if below and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def kill_job(running: Running, job: psutil.Process) -> None:
+    """Kill -9 of the job alone, as by the kernel that runs out of memory."""
+    job.kill()
+
+
+def kill_snakemake(running: Running, job: psutil.Process) -> None:
+    """Kill -9 of Snakemake alone: its jobs become orphans."""
+    running.snakemake.kill()
+
+
+def kill_both(running: Running, job: psutil.Process) -> None:
+    """Kill -9 of Snakemake and of all that it started."""
+    os.killpg(running.process.pid, signal.SIGKILL)
+
+
+def interrupt(running: Running, job: psutil.Process) -> None:
+    """SIGINT for all, as by Ctrl-C in a terminal."""
+    os.killpg(running.process.pid, signal.SIGINT)
+
+
+def terminate(running: Running, job: psutil.Process) -> None:
+    """SIGTERM for Snakemake, which then waits for its running jobs."""
+    running.snakemake.terminate()
+
+
+def fill_disk(running: Running, job: psutil.Process) -> None:
+    """Fill the small file system that the run stands on; without one, let no file of the run grow any more."""
+    if running.folder.is_mount():
+        with (running.folder / FILLER).open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(1 << 16))
+    else:
+        for process in (running.snakemake, *(process for _, process in running.jobs())):
+            with suppress(psutil.NoSuchProcess):
+                process.rlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    _until(lambda: running.ended() or not job.is_running(), 60)
+
+
+def free_disk(running: Running) -> None:
+    """Give the run its space back."""
+    (running.folder / FILLER).unlink(missing_ok=True)
+    if not running.ended():
+        for process in (running.snakemake, *(process for _, process in running.jobs())):
+            with suppress(psutil.NoSuchProcess):
+                process.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def exhaust_memory(running: Running, job: psutil.Process) -> None:
+    """Let the job have no more memory than it has, and a little."""
+    limit = job.memory_info().vms + (1 << 20)
+    job.rlimit(resource.RLIMIT_AS, (limit, limit))
+    _until(lambda: running.ended() or not job.is_running(), 60)
+
+
+KINDS: dict[str, Callable[[Running, psutil.Process], None]] = {
+    "kill job": kill_job,
+    "kill snakemake": kill_snakemake,
+    "kill both": kill_both,
+    "SIGINT": interrupt,
+    "SIGTERM": terminate,
+    "full disk": fill_disk,
+    "out of memory": exhaust_memory,
+}
+# After these Snakemake goes on with the jobs that do not need what failed.
+SURVIVED = ("kill job", "full disk", "out of memory")
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def mount(folder: Path, mebibytes: int) -> bool:
+    """Put a small file system at a folder, if this user may; whether it was done."""
+    folder.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
+    if os.geteuid() or shutil.which("mount") is None:
+        return False
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def unmount(folder: Path) -> None:
+    """Take the small file system away again, if there is one."""
+    if folder.is_mount():
+        subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,147 @@
+"""Orphans and jobs whose place was taken publish nothing: real processes, killed for real."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from earthdim import lease
+
+JOB = """
+import sys, time
+from pathlib import Path
+from earthdim import artefacts, runtime
+log = runtime.begin("embed", "x", sys.argv[1], {"config": {"math_threads": 1}})
+print("began", flush=True)
+WORK
+artefacts.write_json(1, Path(sys.argv[2]))
+log.info("published")
+"""
+# Stands for Snakemake: tells its jobs who it is, starts one through a shell, and waits.
+SNAKEMAKE = """
+import subprocess, sys
+from earthdim import lease
+lease.announce()
+subprocess.run(["bash", "-c", '"$@"; true', "bash", sys.executable, "-c", *sys.argv[1:]])
+"""
+SLEEPING = "time.sleep(3)"
+# Compiled code that looks at no interrupt.
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a stand-in of Snakemake with one job; everything that it started is ended with the test."""
+    started = []
+
+    def starter(work):
+        words = [JOB.replace("WORK", textwrap.dedent(work)), tmp_path / "log", tmp_path / "out.json"]
+        process = subprocess.Popen(
+            [sys.executable, "-c", SNAKEMAKE, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        started.append(process)
+        assert process.stdout.readline() == b"began\n"
+        return process
+
+    yield starter
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def group_ends(process, seconds) -> bool:
+    """Whether all that a process started ends in time: the pipe that they share is then closed."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        process.poll()
+        time.sleep(0.1)
+    return False
+
+
+def test_a_job_whose_snakemake_lives_publishes(start, tmp_path):
+    assert start("pass").wait(60) == 0
+    assert (tmp_path / "out.json").read_text() == "1\n"
+    first, *rest = (tmp_path / "log").read_text().splitlines()
+    assert first.startswith("job ")
+    assert rest == ["[embed x] published"]
+
+
+def test_an_orphan_stops_and_publishes_nothing(start, tmp_path):
+    snakemake = start(SLEEPING)
+    snakemake.kill()
+    assert group_ends(snakemake, 60)
+    assert not (tmp_path / "out.json").exists()
+    assert "Snakemake is gone" in (tmp_path / "log").read_text()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_an_orphan_that_hears_no_interrupt_is_ended(start, tmp_path):
+    snakemake = start(DEAF)
+    snakemake.kill()
+    assert group_ends(snakemake, 60)
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_an_orphan_that_comes_to_publish_before_it_is_ended_is_refused(start, tmp_path):
+    # Nobody has waited for the killed process yet: it still stands in the process table.
+    snakemake = start(DEAF.replace("60", "3"))
+    os.kill(snakemake.pid, signal.SIGKILL)
+    time.sleep(6)
+    assert not (tmp_path / "out.json").exists()
+    assert "stopped: the Snakemake that started this job is gone" in (tmp_path / "log").read_text()
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """This process as a job without a Snakemake, and its log."""
+    monkeypatch.delenv(lease.VARIABLE, raising=False)
+    monkeypatch.setattr(lease, "_held", None)
+    return tmp_path / "logs" / "x.log"
+
+
+def test_a_process_that_is_no_job_may_always_publish(job):
+    lease.check()
+
+
+def test_who_begins_later_takes_the_place(job):
+    lease.take(job)
+    mine = lease._held
+    mine.check()
+    lease.take(job)
+    lease._held.check()
+    with pytest.raises(lease.LeaseLostError, match="another job's by now"):
+        mine.check()
+
+
+def test_a_log_that_was_taken_away_ends_the_right_to_publish(job):
+    lease.take(job)
+    job.unlink()
+    with pytest.raises(lease.LeaseLostError, match="taken away"):
+        lease.check()
+
+
+def test_a_job_that_begins_without_its_snakemake_is_refused(job, monkeypatch):
+    # A living process, but not one that started this job: its number may have been given again.
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        monkeypatch.setenv(lease.VARIABLE, str(stranger.pid))
+        with pytest.raises(lease.LeaseLostError, match="does not begin"):
+            lease.take(job)
+    finally:
+        stranger.kill()
+        stranger.wait()
+    assert not job.exists()

@@ -1,0 +1,77 @@
+"""Runs that die: a small part of the campaign of kills (tests/campaign), and orphans at their worst."""
+
+import random
+import shutil
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+from campaign.crashes import Disturbed, Kill, Undisturbed, environment
+from campaign.disturbance import Running, processes_in
+from project import Project
+
+pytestmark = pytest.mark.workflow
+
+VARIANT = "csp_amin10_rgb_tiny_s0"
+CHECKPOINT = f"results/variants/{VARIANT}/checkpoint.safetensors"
+PRETRAIN = (CHECKPOINT, "--config", "experiment=tiny", "--forcerun", "pretrain")
+KILLS = [
+    Kill("pretrain", "kill snakemake"),
+    Kill("embed", "full disk"),
+    Kill("dimension", "kill both"),
+    Kill("probe", "out of memory"),
+    Kill("figures", "SIGINT"),
+]
+
+
+def test_a_run_that_dies_again_and_again_ends_as_if_nothing_had_happened(project, finished, tmp_path):
+    for part in (f"variants/{VARIANT}", f"tiny/variants/{VARIANT}", "tiny/tables", "tiny/figures"):
+        shutil.rmtree(project.folder / "results" / part)
+    log = tmp_path / "log"
+    outcome = Disturbed(project, KILLS, random.Random(0), log, within=0.3).run(Undisturbed.of(finished))
+    assert outcome.differs == []
+    assert outcome.recomputed == []
+    assert outcome.unrecorded == []
+    assert outcome.left == []
+    assert [line["kind"] for line in outcome.kills] == [kill.kind for kill in KILLS], log.read_text()[-3000:]
+    assert outcome.kills[0]["orphans"] > 0
+    assert outcome.kills[0]["locked"]
+
+
+def asleep(project: Project) -> tuple[Running, psutil.Process]:
+    """Snakemake with its only job, which has trained half of its steps and then been put to sleep."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *PRETRAIN]
+    running = Running(command, project.folder, environment(project), project.folder / "orphan.log")
+    log = project.folder / "results" / "logs" / "pretrain" / f"{VARIANT}.log"
+    log.unlink()
+    while not (log.exists() and "step 20/" in log.read_text()):
+        assert not running.ended(), (project.folder / "orphan.log").read_text()
+        time.sleep(0.02)
+    ((_, job),) = running.jobs()
+    job.suspend()
+    return running, job
+
+
+def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(project):
+    running, job = asleep(project)
+    try:
+        running.snakemake.kill()
+        running.wait(60)
+        project.edit("config/schedule/tiny.yaml", "steps: 40", "steps: 30")
+        project.run("--unlock", "--config", "experiment=tiny")
+        project.run(*PRETRAIN[:3])
+        before = project.files("variants", times=True)
+        log = (project.folder / "results" / "logs" / "pretrain" / f"{VARIANT}.log").read_text()
+        job.send_signal(signal.SIGCONT)
+        job.wait(60)
+    finally:
+        running.clear()
+    assert "step 30/30" in log
+    assert project.files("variants", times=True) == before
+    assert not processes_in(project.folder)
+    # And what stands there is what an undisturbed run of that config makes.
+    project.run(*PRETRAIN)
+    made = {name: digest.split()[0] for name, digest in before.items()}
+    assert project.files("variants") == made
