@@ -20,6 +20,7 @@ LEFT_OUT = (
     "earthdim.grid",
     "earthdim.leaves",
     "earthdim.provenance",
+    "earthdim.records",
     "earthdim.runtime",
 )
 
