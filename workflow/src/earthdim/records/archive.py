@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earthdim.artefacts import read_json
 from earthdim.records.contents import ENGINE_MARK, RESULTS, file_digest
 from earthdim.records.crate import Part, describe
 from earthdim.records.reading import Record, Records, chain, read
@@ -159,8 +158,10 @@ def _of_engine(path: Path) -> str:
 def _described(code: Sequence[Path], own: Sequence[Path]) -> Iterator[Part]:
     """What the crate says of the files that no job made."""
     for path in code:
-        if path.parts[:2] == ("workflow", "scripts") or path.parts[0] == "envs":
-            yield Part(path.as_posix(), {"name": path.name, "sha256": file_digest(ROOT / path)})
+        is_script = path.parts[:2] == ("workflow", "scripts")
+        if is_script or path.parts[0] == "envs":
+            kind = {"@type": ["File", "SoftwareSourceCode"]} if is_script else {}
+            yield Part(path.as_posix(), {**kind, "name": path.name, "sha256": file_digest(ROOT / path)})
     for path in own:
         yield Part(path.as_posix(), {"name": path.name, "sha256": file_digest(path)})
     for folder, name in (("config", "Choices"), ("workflow", "Rules, scripts and the package")):

@@ -37,7 +37,7 @@ def contents(path: Path) -> Contents:
 def identity(path: Path) -> str:
     """What tells one version of an input from another, cheaply.
 
-    Of a file its SHA-256; of a store under results that of its root metadata, since readers check all arrays against it;
+    Of a file its SHA-256; of a store under results that of its root metadata, against which readers check all arrays;
     of any other folder one digest of all of its files.
     """
     path = Path(path)

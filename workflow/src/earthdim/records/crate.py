@@ -113,14 +113,14 @@ def _output(record: Record, path: str, written: Mapping[str, Any]) -> Part:
 def _add_workflow(crate: Any, records: Sequence[Record]) -> Any:
     environments = {number: read_json(environment_path(number)) for number in _environments(records)}
     versions = sorted({found.get("snakemake", "") for found in environments.values()})
+    kinds = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
     workflow = crate.add_workflow(
         dest_path="Snakefile",
         main=True,
         lang="snakemake",
         lang_version=versions[-1],
-        properties={"name": "earthdim"},
+        properties={"@type": kinds, "name": "earthdim"},
     )
-    workflow["@type"] = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
     workflow["version"] = ", ".join(sorted({_version(record) for record in records}))
     installed = sorted({item for found in environments.values() for item in found.items()})
     workflow["softwareRequirements"] = [
@@ -157,7 +157,6 @@ def _add_steps(
         if record.rule not in steps:
             path = next(name for name in record.said["code_files"] if name.startswith("workflow/scripts/"))
             script = entities[path]
-            script["@type"] = ["File", "SoftwareSourceCode"]
             script["version"] = record.said["code"] or _version(record)
             position = str(len(steps))
             step = _add(crate, f"#rule-{record.rule}", "HowToStep", position=position, workExample=script)

@@ -117,7 +117,7 @@ def job_findings(records: Records, record: Record) -> Iterator[Finding]:
 
 
 def _environments(behind: Sequence[Record]) -> Iterator[Finding]:
-    """Lists of packages that are not whole. One job writes that of its packages anew; of other packages, all jobs must."""
+    """Lists of packages that are not whole. A job writes that of its packages anew; of others, all their jobs must."""
     present = digest(surroundings.packages())
     users: dict[str, list[Record]] = {}
     for record in filter(lambda record: record.sound, behind):
