@@ -30,7 +30,10 @@ if done.returncode or "Nothing to be done" not in done.stdout:
     raise SystemExit(
         f"{done.stdout}nothing is archived: there is something to be done first, see above: {command}"
     )
-made = archive.archive(artefacts.read_json(tracing.resolved_path(name)), targets)
+try:
+    made = archive.archive(artefacts.read_json(tracing.resolved_path(name)), targets)
+except archive.ArchiveError as error:
+    raise SystemExit(f"nothing is archived; {error}") from None
 for path in made.outside:
     log.info("not in the archive, because it lies outside the project: %s", path)
 log.info("%s: %d files; open it with tar -xf in a fresh clone or an empty folder", made.path, made.files)

@@ -174,7 +174,7 @@ def _check_inside(path: Path) -> None:
     real = path.resolve()
     allowed = (Path.cwd(), ROOT.resolve(), RESULTS.resolve())
     if not any(real.is_relative_to(folder) for folder in allowed):
-        raise ArchiveError(f"{path}: is a link to {real}, outside of the project; nothing was archived")
+        raise ArchiveError(f"{path}: is a link to {real}, outside of the project")
 
 
 def _write(target: Path, metadata: str, files: Mapping[str, Path]) -> None:
@@ -187,6 +187,10 @@ def _write(target: Path, metadata: str, files: Mapping[str, Path]) -> None:
             first.size, first.mode = len(content), 0o644
             first.mtime = max(int(path.stat().st_mtime) for path in files.values())
             tar.addfile(first, io.BytesIO(content))
+            # Without this folder the engine takes its memory for one of an old version.
+            folder = tarfile.TarInfo(ENGINE.with_name("incomplete").as_posix())
+            folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, first.mtime
+            tar.addfile(folder)
             for name, path in files.items():
                 with path.open("rb") as file:
                     tar.addfile(_entry(name, os.fstat(file.fileno())), file)

@@ -3,6 +3,7 @@
 Leo et al. (2024), Recording provenance of workflow runs with RO-Crate, PLOS ONE; profiles of version 0.5.
 """
 
+import mimetypes
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,9 @@ PROFILES = {
 # The context of RO-Crate 1.1 does not have it.
 TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 LICENCE = "Code: MIT. Data sets and weights: each under its own licence, which stands beside it."
-COMPLETED = {"@id": "http://schema.org/CompletedActionStatus"}
+COMPLETED = "http://schema.org/CompletedActionStatus"
+# What the standard library cannot tell by the suffix of a name.
+FORMATS = {".safetensors": "application/octet-stream", ".yaml": "application/yaml", ".lock": "text/plain"}
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,15 @@ def _add(crate: Any, identifier: str, kind: str | list[str], **properties: Any) 
 
 
 def _add_part(crate: Any, part: Part) -> Any:
-    add = crate.add_dataset if part.is_folder else crate.add_file
-    return add(dest_path=f"{part.path}/" if part.is_folder else part.path, properties=dict(part.about))
+    if part.is_folder:
+        return crate.add_dataset(dest_path=f"{part.path}/", properties=dict(part.about))
+    guessed = FORMATS.get(Path(part.path).suffix) or mimetypes.guess_type(part.path)[0] or "text/plain"
+    return crate.add_file(dest_path=part.path, properties={"encodingFormat": guessed, **part.about})
+
+
+def _only(found: list[Any]) -> Any:
+    """A list, or the one thing in it: JSON-LD has no lists of one."""
+    return found[0] if len(found) == 1 else found
 
 
 def _output(record: Record, path: str, written: Mapping[str, Any]) -> Part:
@@ -179,8 +189,10 @@ def _add_actions(
     for number, record in enumerate(records, start=1):
         step, script = steps[record.rule]
         action = _add(crate, f"#job-{number}", "CreateAction", **_told(crate, record), instrument=script)
-        action["object"] = [entities[path] for path in record.inputs if path in entities]
-        action["result"] = [entities[path] for path in record.outputs if path in entities]
+        for key, paths in (("object", record.inputs), ("result", record.outputs)):
+            known = [entities[path] for path in paths if path in entities]
+            if known:
+                action[key] = _only(known)
         made.append(action)
         controls.append(_add(crate, f"#control-{number}", "ControlAction", instrument=step, object=action))
     run = _add(
@@ -195,9 +207,11 @@ def _add_actions(
         actionStatus=COMPLETED,
     )
     read = {path for record in records for path in record.inputs}
-    run["object"] = [entities[path] for path in sorted(read) if not is_result(path) and path in entities]
-    final = [path for record in records for path in record.outputs if path in entities and path not in read]
-    run["result"] = [entities[path] for path in final]
+    own = [entities[path] for path in sorted(read) if not is_result(path) and path in entities]
+    if own:
+        run["object"] = _only(own)
+    made_last = (path for record in records for path in record.outputs if path not in read)
+    run["result"] = _only([entities[path] for path in made_last if path in entities])
     engine = workflow["softwareRequirements"]
     snakemake = next(item for item in engine if item["name"] == "snakemake")
     organised = _add(crate, "#engine", "OrganizeAction", name="Snakemake", instrument=snakemake, result=run)
