@@ -17,11 +17,17 @@ rule resolved:
         "../scripts/resolved.py"
 
 
+# Where the user is, wherever other jobs run.
+localrules:
+    verify,
+    trace,
+    archive,
+
+
 rule verify:
+    """Hold every file of the experiment against its record."""
     log:
         "<results>/logs/verify.log",
-    """Hold every file of the experiment against its record."""
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -31,10 +37,9 @@ rule verify:
 
 
 rule trace:
+    """Tell what made a row of a table, or a variant."""
     log:
         "<results>/logs/trace.log",
-    """Tell what made a row of a table, or a variant."""
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -44,10 +49,9 @@ rule trace:
 
 
 rule archive:
+    """Put the experiment, if it is sound and nothing of it is to be done, into one file."""
     log:
         "<results>/logs/archive.log",
-    """Put the experiment, if it is sound and nothing of it is to be done, into one file."""
-    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
