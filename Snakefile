@@ -4,6 +4,9 @@
 #   snakemake --cores 2 --config experiment=smoke                another experiment of config/experiment
 #   snakemake --cores 2 branch --config branch=modality          the rows of one branch
 #   snakemake --cores 1 fetch --config experiment=table1          released weights that are not at hand
+#   snakemake --cores 1 verify --config experiment=smoke         every file against its record
+#   snakemake --cores 1 trace --config experiment=smoke row=dimension:17    what made a row
+#   snakemake --cores 1 archive --config experiment=smoke        all of it in one file
 #   snakemake --cores 2 --config 'overrides=[sample.n=2000]'     other values, under names of their own
 from snakemake.utils import min_version
 
@@ -22,6 +25,7 @@ include: "workflow/rules/dimension.smk"
 include: "workflow/rules/probe.smk"
 include: "workflow/rules/correlate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/records.smk"
 
 
 rule all:
@@ -30,6 +34,7 @@ rule all:
         figures,
         all_tables,
         extra_datasets,
+        resolved_file,
 
 
 rule branch:

@@ -37,6 +37,7 @@ FRAME = {
     "lease",
     "leaves",
     "provenance",
+    "records",
     "runtime",
     "views",
 }
@@ -88,6 +89,7 @@ def test_imports_go_down_the_floors(path):
         ("pyshtools", {"encodings"}),
         ("onnxruntime", {"own"}),
         ("huggingface_hub", {"released"}),
+        ("rocrate", {"records"}),
     ],
 )
 def test_a_library_is_known_in_its_room_only(library, rooms):

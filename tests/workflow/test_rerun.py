@@ -61,7 +61,7 @@ def test_scale_costly_and_jacobian_retrain_and_embed_nothing(project):
     project.edit(leaf, "n: 400\n  estimators: [knn, ess]", "n: 300\n  estimators: [knn]")
     project.edit(leaf, "jacobian:\n  branches: [csp]\n  n: 400", "jacobian:\n  branches: [satclip]\n  n: 20")
     jobs = project.planned(*TINY)
-    assert rules_of(jobs) == {"scale", "costly", "jacobian", "table", "figure_scale", "all"}
+    assert rules_of(jobs) == {"scale", "costly", "jacobian", "table", "figure_scale", "resolved", "all"}
     assert variants_of(jobs, "scale") == {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
     assert len(variants_of(jobs, "jacobian")) == 4
 
@@ -80,7 +80,7 @@ def test_without_the_optional_parts_only_the_list_of_data_sets_is_made_anew(proj
     figures = text[text.index("figures:") :].replace(", scale]", "]")
     file.write_text(text[: text.index("scale:")] + figures)
     # The data set of the borders is no longer read.
-    assert rules_of(project.planned(*TINY)) == {"sources", "all"}
+    assert rules_of(project.planned(*TINY)) == {"sources", "resolved", "all"}
 
 
 def test_other_half_samples_measure_anew_and_search_nothing(project):
@@ -90,7 +90,7 @@ def test_other_half_samples_measure_anew_and_search_nothing(project):
 
 def test_the_number_of_blocks_is_nothing_to_a_graph_searched_at_once(project):
     project.edit("config/config.yaml", "blocks: 4", "blocks: 7")
-    assert not rules_of(project.planned(*TINY))
+    assert rules_of(project.planned(*TINY)) == {"resolved", "all"}
 
 
 def test_another_schema_version_reruns_what_writes_it(project):

@@ -10,11 +10,14 @@ from snakemake.exceptions import WorkflowError
 from earthdim import artefacts, frozen, grid, lease, provenance, views
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
+from earthdim.records import tracing
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-CONFIG_KEYS = ("experiment", "branch", "overrides")
-# What is to be fetched may be missing. A job that Snakemake starts for the target is called `fetch:`.
-FETCHING = "fetch" in {word.partition(":")[0] for word in sys.argv}
+CONFIG_KEYS = ("experiment", "branch", "overrides", "row", "variant")
+# A job that Snakemake starts for a target is called `fetch:`.
+ASKED = {word.partition(":")[0] for word in sys.argv}
+# What is to be fetched may be missing.
+FETCHING = "fetch" in ASKED
 
 # An orphan, a job that outlives this Snakemake, publishes nothing.
 lease.announce()
@@ -30,6 +33,7 @@ try:
     )
     # The target alone says nothing: ask at once, before Snakemake wraps the question into a traceback.
     BRANCH = EXPERIMENT.branch(config.get("branch")) if {"branch"} & {*config, *sys.argv} else None
+    QUESTION = tracing.question(config, EXPERIMENT) if "trace" in ASKED else {}
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -428,8 +432,47 @@ def extra_datasets(wildcards):
     return expand("<results>/data/datasets/{dataset}.zarr", dataset=EXPERIMENT.settings["datasets"])
 
 
+def resolved_job(wildcards):
+    """All of the experiment as a value; the digest of code is of the script alone, not of all that it names."""
+    resolved = json.loads(json.dumps(views.resolved(EXPERIMENT), sort_keys=True))
+    return {**job("resolved.py", {}, [], ()), "config": resolved}
+
+
+def resolved_file(wildcards):
+    return expand("<results>/{experiment}/experiment.json", experiment=EXPERIMENT.name)
+
+
+def records_job(script, **more):
+    """What the scripts that read records get: the experiment's name, all that it is to make, how it was asked for."""
+    targets = [path for part in (resolved_file, extra_datasets, all_tables, figures) for path in part(None)]
+    asked = {"experiment": config.get("experiment", "default"), "overrides": config.get("overrides", [])}
+    words = [
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in asked.items()
+        if value
+    ]
+    known = {
+        "experiment": EXPERIMENT.name,
+        "targets": [path.replace("<results>", "results") for path in targets],
+        "asked": words,
+    }
+    return job(script, {**known, **more}, [], ())
+
+
+def verify_job(wildcards):
+    return records_job("verify.py")
+
+
+def trace_job(wildcards):
+    return records_job("trace.py", question=QUESTION)
+
+
+def archive_job(wildcards):
+    return records_job("archive.py")
+
+
 def finish():
     """End a run that did something: the report, the costs, and where everything is."""
-    if BRANCH is None:
+    if BRANCH is None and not ASKED & {"fetch", "verify", "trace", "archive"}:
         words = [f"{key}={json.dumps(value)}" for key, value in config.items()]
         subprocess.run([sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words], check=False)

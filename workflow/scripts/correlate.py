@@ -1,6 +1,6 @@
 """Correlation of dimension with performance over trained cells."""
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.correlate import correlate, per_family, summary
 
 job = snakemake.params.job
@@ -12,3 +12,4 @@ artefacts.write_table(correlation, snakemake.output.correlation, "correlation")
 artefacts.write_table(per_family(*tables, settings), snakemake.output.families)
 artefacts.write_table(summary(correlation), snakemake.output.summary)
 log.info("%d rows", len(correlation))
+records.write(snakemake, job)

@@ -1,6 +1,6 @@
 """Estimators that are too costly for a whole sample, on its first points."""
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.estimators import Evidence
 from earthdim.measure import graph_depth, measure
 from earthdim.neighbours import knn, prepare
@@ -17,3 +17,4 @@ beside = {"n": config["n"], "replicate": config["replicate"], "space": "embeddin
 rows = rows.assign(**where, **beside, task="", split="", head="")
 artefacts.write_table(rows, snakemake.output.table)
 log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f}" for row in rows.itertuples()))
+records.write(snakemake, job)

@@ -1,6 +1,6 @@
 """Global and local intrinsic dimension of one embedding."""
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.estimators import Evidence
 from earthdim.measure import local_map, measure
 from earthdim.neighbours import Graph, prepare
@@ -31,3 +31,4 @@ rows = rows.assign(
 )
 artefacts.write_table(rows.assign(task="", split="", head=""), snakemake.output.table)
 log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f}" for row in rows.itertuples()))
+records.write(snakemake, job)

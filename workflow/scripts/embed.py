@@ -1,6 +1,6 @@
 """Embed one point set with one variant's encoder."""
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.variants import restore
 
 job = snakemake.params.job
@@ -14,3 +14,4 @@ embeddings = points.assign(embedding=(("point", "feature"), embedding))
 embeddings.attrs = {"variant": snakemake.wildcards.variant, "points": snakemake.wildcards.points}
 artefacts.save_store(embeddings, snakemake.output.store, "embeddings", runtime.provenance(job))
 log.info("%d x %d", *embedding.shape)
+records.write(snakemake, job)

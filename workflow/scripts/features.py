@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.build import build
 
 job = snakemake.params.job
@@ -15,3 +15,4 @@ features = xr.Dataset({"feature": (("point", "width"), values)}, coords={"point"
 features.attrs["source"] = job["config"]["name"]
 artefacts.save_store(features, snakemake.output.store, "features", runtime.provenance(job))
 log.info("%d x %d", *values.shape)
+records.write(snakemake, job)

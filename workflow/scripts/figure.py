@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.build import target
 
 READERS = {
@@ -18,3 +18,4 @@ figure = target(job["config"]["_target_"])(**inputs, **job["config"]["options"])
 for path in snakemake.output:
     artefacts.save_figure(figure, path)
 log.info("%s", ", ".join(snakemake.output))
+records.write(snakemake, job)

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import yaml
 
-from earthdim import artefacts, grid, views
+from earthdim import artefacts, grid, records, views
 from earthdim.atomic import beside, publish
 from earthdim.budget import budget
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path("results")
+# Targets of which no table comes.
+ASIDE = {"branch", "fetch", "verify", "trace", "archive"}
 # With one of these, Snakemake ran no job.
 IDLE = {
     "-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--report", "-h", "--help", "-v", "--version", "--dag",
@@ -31,7 +33,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fresh", action="store_true")
     known, rest = parser.parse_known_args(arguments)
     short = {f"-{letter}" for item in rest if item[:1] == "-" != item[1:2] for letter in item[1:]}
-    if IDLE & {*rest, *short} or "branch" in rest:
+    if (IDLE & {*rest, *short}) or ASIDE & {*rest, *known.config}:
         return 0
     config = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in known.config)}
     experiment = grid.resolve(
@@ -48,6 +50,8 @@ def main(arguments: list[str]) -> int:
     written = write_report(report, known.config)
     costs = budget(RESULTS / "benchmarks", views.all_names(experiment))
     artefacts.write_table(costs, folder / "budget.csv")
+    if written:
+        records.write_report(experiment.name, [report, folder / "budget.csv"], parts_of(folder))
     print(f"\nWhat {experiment.name} has cost so far, by stage (process seconds, imports included):\n")
     print(costs.to_string(index=False))
     print(f"\nTables: {tables}\nReport: {report if written else 'not written, see above'}")
@@ -59,12 +63,13 @@ def is_current(folder: Path) -> bool:
     made = [folder / "report.html", folder / "budget.csv"]
     if not all(path.is_file() for path in made):
         return False
-    parts = [
-        *folder.glob("tables/*.csv"),
-        *folder.glob("figures/*"),
-        *(ROOT / "workflow" / "report").glob("*.rst"),
-    ]
+    parts = [*parts_of(folder), *(ROOT / "workflow" / "report").glob("*.rst")]
     return min(path.stat().st_mtime for path in made) >= max(path.stat().st_mtime for path in parts)
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """What a report shows."""
+    return sorted([*folder.glob("tables/*.csv"), *folder.glob("figures/*")])
 
 
 def write_report(report: Path, config: list[str]) -> bool:

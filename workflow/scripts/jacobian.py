@@ -1,6 +1,6 @@
 """The exact local rank of one variant's encoder at the first points of a sample."""
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.jacobian import local_jacobian, summarise
 from earthdim.variants import restore
 
@@ -13,3 +13,4 @@ encoder = restore(config["encoder"], artefacts.open_checkpoint(snakemake.input.c
 rows = summarise(local_jacobian(encoder, artefacts.lonlat(points)[: config["n"]]))
 artefacts.write_table(rows.assign(**where, n=config["n"]), snakemake.output.table)
 log.info("%s", ", ".join(f"{row.estimator} {row.value:.3f}" for row in rows.itertuples()))
+records.write(snakemake, job)

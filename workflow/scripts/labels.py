@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.build import build
 from earthdim.tasks.lacking import labels_at
 
@@ -22,3 +22,4 @@ labels = xr.Dataset(label, coords={"point": points["point"]})
 labels.attrs = {"task": snakemake.wildcards.task, "kind": leaf["kind"], "without_label": lacking}
 artefacts.save_store(labels, snakemake.output.store, "labels", runtime.provenance(job))
 log.info("%d points, %d of them without a label", len(points["point"]), lacking)
+records.write(snakemake, job)

@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.neighbours import knn, prepare
 
 job = snakemake.params.job
@@ -19,3 +19,4 @@ store = xr.Dataset(
 )
 artefacts.save_store(store, snakemake.output.store, "neighbours", runtime.provenance(job))
 log.info("%d points, %d duplicates dropped", len(prepared.kept), prepared.duplicates_dropped)
+records.write(snakemake, job)

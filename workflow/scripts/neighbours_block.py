@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.neighbours import candidates, prepare
 
 job = snakemake.params.job
@@ -23,3 +23,4 @@ store = xr.Dataset(
 )
 artefacts.save_store(store, snakemake.output.store, "candidates", runtime.provenance(job))
 log.info("part %d of %d, %d candidates of each point", block + 1, config["blocks"], found.rank.shape[1])
+records.write(snakemake, job)

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.build import build, target
 from earthdim.datasets.landmask import is_land
 
@@ -30,3 +30,4 @@ points = xr.Dataset(
 )
 artefacts.save_store(points, snakemake.output.store, "points", runtime.provenance(job))
 log.info("%d points", len(lonlat))
+records.write(snakemake, job)

@@ -1,6 +1,6 @@
 """Train one variant, or take its weights as they are, and publish the checkpoint."""
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.variants import make
 
 job = snakemake.params.job
@@ -14,3 +14,4 @@ artefacts.write_yaml(config, snakemake.output.config)
 artefacts.write_table(made.curve.assign(variant=snakemake.wildcards.variant), snakemake.output.curve)
 artefacts.write_json(made.summary, snakemake.output.summary)
 artefacts.save_checkpoint(made.state, snakemake.output.checkpoint, runtime.provenance(job))
+records.write(snakemake, job)

@@ -1,6 +1,6 @@
 """Probe one variant: all tasks, splits and heads, and the dimension of the heads' activations."""
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.build import build
 from earthdim.measure import measure_activations
 from earthdim.probes import probe
@@ -33,3 +33,4 @@ artefacts.write_table(
 artefacts.write_table(left_out.assign(**where), snakemake.output.left_out)
 for row in result.rows[result.rows["primary"]].itertuples():
     log.info("%s, %s, %s: %s %.3f", row.task, row.split, row.head, row.metric, row.value)
+records.write(snakemake, job)

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.experiment, snakemake.log[0], job)
 rows = [{"dataset": name, **about} for name, about in job["config"]["datasets"].items()]
 artefacts.write_table(pd.DataFrame(rows), snakemake.output[0])
 log.info("%d data sets", len(rows))
+records.write(snakemake, job)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from earthdim import artefacts, runtime
+from earthdim import artefacts, records, runtime
 from earthdim.build import target
 
 READERS = {".csv": artefacts.read_table, ".json": artefacts.read_json}
@@ -20,3 +20,4 @@ inputs = {name: read(source) for name, source in snakemake.input.items()}
 table = target(job["config"]["_target_"])(**inputs, **job["config"]["arguments"])
 artefacts.write_table(table, snakemake.output[0], kind)
 log.info("%d rows", len(table))
+records.write(snakemake, job)

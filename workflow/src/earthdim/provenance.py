@@ -22,6 +22,7 @@ LEFT_OUT = (
     "earthdim.lease",
     "earthdim.leaves",
     "earthdim.provenance",
+    "earthdim.records",
     "earthdim.runtime",
 )
 

@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from earthdim.artefacts import FROZEN
@@ -25,6 +26,11 @@ def facts(variant: Variant) -> dict[str, Any]:
         "counted": variant.counted,
         "sources": sorted(variant.features or variant.config["weights"].get("sources", [])),
     }
+
+
+def resolved(experiment: Experiment) -> dict[str, Any]:
+    """Everything that an experiment decides, as one plain value."""
+    return {"experiment": asdict(experiment), "math_threads": experiment.math_threads}
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -1,0 +1,179 @@
+"""An experiment in one file: sound or not at all, opened elsewhere with nothing to do, a valid crate."""
+
+import importlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+import requests
+from project import Project
+from requests.adapters import BaseAdapter
+from requests_cache import CachedSession
+from urllib3 import HTTPResponse
+
+pytestmark = pytest.mark.workflow
+
+TINY = ("--config", "experiment=tiny")
+ARCHIVE = "results/archives/tiny.tar"
+CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+
+
+@pytest.fixture(scope="module")
+def archived(finished, tmp_path_factory):
+    project = finished.copy(tmp_path_factory.mktemp("archive") / "project")
+    project.output = project.run("archive", *TINY).stdout
+    return project
+
+
+@pytest.fixture(scope="module")
+def opened(archived, tmp_path_factory):
+    """The archive, extracted by plain tar over a fresh checkout, whose files are then all newer than the results."""
+    project = Project.create(tmp_path_factory.mktemp("opened") / "project")
+    subprocess.run(["tar", "-xf", archived.folder / ARCHIVE], cwd=project.folder, check=True)
+    for part in ("Snakefile", "config", "workflow", "envs"):
+        for path in [project.folder / part, *(project.folder / part).rglob("*")]:
+            path.touch()
+    return project
+
+
+def test_it_opens_elsewhere_with_nothing_to_do(archived, opened):
+    assert f"{ARCHIVE}: " in archived.output
+    before = opened.files(times=True)
+    assert before == {
+        name: told for name, told in archived.files(times=True).items() if not name.startswith("archives/")
+    }
+    assert "Nothing to be done" in opened.run(*TINY).stdout
+    assert opened.files(times=True) == before
+    assert "sound: " in opened.run("verify", *TINY).stdout
+
+
+def test_what_is_lost_there_is_made_again_with_the_same_bytes(opened):
+    table = opened.folder / "results/tiny/tables/scale.csv"
+    before = table.read_bytes()
+    table.unlink()
+    opened.run(*TINY)
+    assert table.read_bytes() == before
+
+
+def test_extracting_writes_files_inside_and_nothing_else(archived):
+    with tarfile.open(archived.folder / ARCHIVE) as tar:
+        for member in tar.getmembers():
+            assert member.isfile() or member.name == ".snakemake/incomplete"
+            path = PurePosixPath(member.name)
+            assert not path.is_absolute()
+            assert ".." not in path.parts
+            assert (member.uid, member.gid, member.uname) == (0, 0, "")
+        names = set(tar.getnames())
+    assert {"ro-crate-metadata.json", "Snakefile", "envs/requirements.lock", "envs/data.lock"} <= names
+    assert {
+        "results/tiny/report.html",
+        "results/tiny/experiment.json",
+        "results/logs/table/tiny/probe.log",
+    } <= names
+    assert not any("__pycache__" in name for name in names)
+
+
+class Packaged(BaseAdapter):
+    """Answers a request for the context of RO-Crate 1.1 from what the package rocrate carries: that of a later version.
+
+    The two differ, for what a crate of ours says, in the names of four terms alone.
+    """
+
+    def send(self, request, **options):
+        text = (
+            Path(importlib.import_module("rocrate").__file__).parent / "data" / "ro-crate.jsonld"
+        ).read_text()
+        for term, before in (
+            ("ComputationalWorkflow", "ComputationalWorkflow"),
+            ("FormalParameter", "FormalParameter"),
+            ("input", "ComputationalWorkflow#input"),
+            ("output", "ComputationalWorkflow#output"),
+        ):
+            text = text.replace(
+                f'"https://bioschemas.org/terms/{term}"', f'"https://bioschemas.org/{before}"'
+            )
+        response = requests.Response()
+        response.status_code, response.url, response.request = 200, request.url, request
+        response.headers["Content-Type"] = "application/ld+json"
+        response.raw = HTTPResponse(io.BytesIO(text.encode()), preload_content=False, request_url=request.url)
+        return response
+
+    def close(self):
+        pass
+
+
+def validate(folder, cache):
+    """Run the validator of the field, without a network."""
+    session = CachedSession(cache_name=str(cache), backend="sqlite", expire_after=-1)
+    session.mount("https://w3id.org/", Packaged())
+    assert session.get(CONTEXT).ok
+    session.close()
+    command = [
+        Path(sys.executable).with_name("rocrate-validator"),
+        "-y",
+        "--disable-color",
+        "validate",
+        "--offline",
+    ]
+    command += [
+        "--cache-path",
+        cache,
+        "--profile-identifier",
+        "provenance-run-crate-0.5",
+        "--no-paging",
+        "-f",
+        "json",
+    ]
+    done = subprocess.run([*command, folder], capture_output=True, text=True)
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    return report["passed"], [issue["message"] for issue in report["issues"]]
+
+
+def test_the_crate_is_valid_by_the_validator_of_its_profile(opened, tmp_path):
+    assert validate(opened.folder, tmp_path / "cache") == (True, [])
+
+
+def test_the_crate_tells_files_jobs_data_and_software(opened):
+    graph = json.loads((opened.folder / "ro-crate-metadata.json").read_text())["@graph"]
+    entities = {entity["@id"]: entity for entity in graph}
+    jobs = [entity for entity in graph if entity["@id"].startswith("#job-")]
+    records = list((opened.folder / "results/records").rglob("*.json"))
+    assert len(jobs) == len([path for path in records if path.parent.name != "environments"])
+    for job in jobs:
+        assert entities[job["instrument"]["@id"]]["@type"] == ["File", "SoftwareSourceCode"]
+        assert job["startTime"] <= job["endTime"]
+        assert "Python" in entities[job["additionalProperty"]["@id"]]["value"]
+    table = entities["results/tiny/tables/dimension.csv"]
+    assert table["sha256"] == opened.files()["tiny/tables/dimension.csv"]
+    land = entities["results/data/datasets/land-mask.zarr/"]
+    assert land["license"].startswith("MIT (global-land-mask)")
+    assert "Hastings and Dunbar" in land["citation"]
+    assert any(name.startswith("https://pypi.org/project/scikit-dimension/") for name in entities)
+
+
+def test_what_is_not_sound_or_not_done_is_not_archived(finished, tmp_path):
+    project = finished.copy(tmp_path / "project")
+    table = project.folder / "results/tiny/tables/costly.csv"
+    content = table.read_bytes()
+    table.write_bytes(content + b"\n")
+    refused = project.run("archive", *TINY, check=False)
+    assert refused.returncode
+    assert "nothing is archived; not sound: 1 files" in refused.stdout
+    assert "results/tiny/tables/costly.csv: has " in refused.stdout
+    table.write_bytes(content)
+    project.edit("config/experiment/tiny.yaml", "sizes: [200, 400]", "sizes: [300, 400]")
+    refused = project.run("archive", *TINY, check=False)
+    assert refused.returncode
+    assert "nothing is archived: there is something to be done first" in refused.stdout
+    project.edit("config/experiment/tiny.yaml", "sizes: [300, 400]", "sizes: [200, 400]")
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("secret: 1\n")
+    (project.folder / "envs" / "link.yaml").symlink_to(outside)
+    refused = project.run("archive", *TINY, check=False)
+    assert refused.returncode
+    assert f"envs/link.yaml: is a link to {outside}" in refused.stdout
+    assert not (project.folder / ARCHIVE).exists()

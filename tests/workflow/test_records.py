@@ -1,0 +1,355 @@
+"""What made each file: every job's record, `verify` with planted damages and the commands that mend them, `trace`."""
+
+import hashlib
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from earthdim import artefacts
+from earthdim.records import reading, tracing, verification
+
+pytestmark = pytest.mark.workflow
+
+TINY = ("--config", "experiment=tiny")
+ASKED = ["experiment=tiny"]
+CSP = "results/variants/csp_amin10_rgb_tiny_s0"
+TWIN = "results/variants/csp_amin10_untrained_s0"
+ROWS = "results/tiny/variants"
+EMBEDDINGS = f"{CSP}/land-500-r0/embeddings"
+
+
+@pytest.fixture(scope="module")
+def sound(finished, tmp_path_factory):
+    """A copy of the finished experiment; what a test damages in it, it restores."""
+    return finished.copy(tmp_path_factory.mktemp("records") / "project")
+
+
+@pytest.fixture
+def inside(sound, monkeypatch):
+    monkeypatch.chdir(sound.folder)
+    return sound
+
+
+def targets():
+    folder = Path("results/tiny")
+    made = [*folder.glob("tables/*.csv"), *folder.glob("figures/*.png"), folder / "experiment.json"]
+    return sorted(map(str, [*made, "results/data/datasets/coastline.zarr"]))
+
+
+def test_every_job_leaves_a_record(inside):
+    jobs = {path for path in Path("results/logs").rglob("*.log")}
+    expected = {Path("results/records", *path.with_suffix(".json").parts[2:]) for path in jobs}
+    there = {
+        path
+        for path in Path("results/records").rglob("*.json")
+        if path.parts[2] not in ("environments", "report")
+    }
+    assert there == expected
+    assert len(list(Path("results/records/environments").iterdir())) == 1
+    for record in reading.read():
+        assert record.sound
+        assert record.said["code_files"]
+        assert record.said["git"] == {"commit": None, "why": "no git"}
+
+
+def test_the_resolved_experiment_is_at_hand(inside):
+    resolved = artefacts.read_json("results/tiny/experiment.json")
+    assert resolved["name"] == "tiny"
+    assert resolved["variants"]["csp_amin10_rgb_tiny_s0"]["twin"] == "csp_amin10_untrained_s0"
+    assert resolved["datasets"]["land-mask"]["about"]["licence"]
+    assert resolved["estimators"]["mle"]["k"] == 20
+
+
+def test_every_row_of_every_table_leads_to_data(inside):
+    records = reading.read()
+    variants = artefacts.read_json("results/tiny/experiment.json")["variants"]
+    twins = {name: variant["twin"] for name, variant in variants.items()}
+    rows = 0
+    for table in sorted(Path("results/tiny/tables").glob("*.csv")):
+        for row in tracing.read_rows(table):
+            behind = tracing.behind_row(records, str(table), row, twins)
+            assert not behind.unrecorded
+            assert not behind.own
+            data = [record for record in behind.records if record.rule == "dataset"]
+            assert all(record.said["config"]["about"]["licence"] for record in data)
+            # An untrained encoder is drawn from its seed; a line about it, and nothing else, is made of no data.
+            assert data or (table.stem == "variants" and row["weights"] == "untrained")
+            assert behind.records[-1].outputs.keys() & {str(table)} or row.get("dataset")
+            of = {record.wildcards["variant"] for record in behind.records if "variant" in record.wildcards}
+            if row.get("variant"):
+                assert of <= {row["variant"], twins[row["variant"]]}
+                assert row["variant"] in of
+            rows += 1
+    assert rows > 200
+
+
+def test_a_row_is_behind_by_the_jobs_that_made_it_alone(inside):
+    records = reading.read()
+    rows = tracing.read_rows("results/tiny/tables/dimension.csv")
+    for space, rule in (("embedding", "dimension"), ("activation", "probe")):
+        row = next(row for row in rows if row["space"] == space and row["weights"] == "untrained")
+        behind = tracing.behind_row(records, "results/tiny/tables/dimension.csv", row, {})
+        assert {record.rule for record in behind.records} & {"dimension", "probe"} == {rule}
+    row = next(row for row in rows if row["twin_value"])
+    behind = tracing.behind_row(
+        records, "results/tiny/tables/dimension.csv", row, {row["variant"]: "csp_amin10_untrained_s0"}
+    )
+    assert "csp_amin10_untrained_s0" in {record.wildcards.get("variant") for record in behind.records}
+
+
+def edit(old, new):
+    def change(path):
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def halve(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def last_digit(path):
+    """Another last digit in a text."""
+    head, digit, tail = re.fullmatch(r"(?s)(.*)(\d)(\D*)", path.read_text()).groups()
+    path.write_text(f"{head}{(int(digit) + 1) % 10}{tail}")
+
+
+def in_each(change):
+    return lambda folder: [change(path) for path in folder.iterdir()]
+
+
+def swap(one, two):
+    """Exchange two files or folders, both intact."""
+
+    def change(_):
+        aside = Path("aside")
+        Path(one).rename(aside)
+        Path(two).rename(one)
+        aside.rename(two)
+
+    return change
+
+
+def remove(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def put(text):
+    return lambda path: path.write_text(text)
+
+
+def copy_of(other):
+    return lambda path: shutil.copyfile(other, path)
+
+
+CHUNK = f"{EMBEDDINGS}.zarr/embedding/c/0/0"
+TWIN_CHUNK = f"{TWIN}/land-500-r0/embeddings.zarr/embedding/c/0/0"
+DIMENSION = f"{ROWS}/csp_amin10_rgb_tiny_s0/land-500-r0/dimension.csv"
+TWIN_DIMENSION = f"{ROWS}/csp_amin10_untrained_s0/land-500-r0/dimension.csv"
+RECORD = "results/records/embed/csp_amin10_rgb_tiny_s0/land-500-r0.json"
+MANIFEST = f"{EMBEDDINGS}.json"
+ROOT = f"{EMBEDDINGS}.zarr/zarr.json"
+ADDED = f"{EMBEDDINGS}.zarr/embedding/c/9/0"
+LAND = "results/data/datasets/land-mask.json"
+LABELS = "results/data/labels/elevation/task-land-600-r0.zarr"
+TABLES = "results/tiny/tables"
+RESOLVED = "results/tiny/experiment.json"
+UNRECORDED = {f"{EMBEDDINGS}.zarr", MANIFEST}
+# What is damaged, how, and which files `verify` must name: that one, unless others are listed.
+DAMAGES = {
+    "chunk deleted": (CHUNK, remove),
+    "chunk altered": (CHUNK, flip),
+    "chunk truncated": (CHUNK, halve),
+    "chunk of another variant": (CHUNK, copy_of(TWIN_CHUNK)),
+    "chunk added": (ADDED, put("1")),
+    "attributes of a store edited": (ROOT, edit("csp_", "csq_")),
+    "stores of two variants swapped": (
+        ".",
+        swap(f"{EMBEDDINGS}.zarr", f"{TWIN}/land-500-r0/embeddings.zarr"),
+        {CHUNK, TWIN_CHUNK},
+    ),
+    "store deleted": (f"{EMBEDDINGS}.zarr", remove),
+    "manifest of another store": (MANIFEST, copy_of(f"{TWIN}/land-500-r0/embeddings.json")),
+    "manifest deleted": (MANIFEST, remove),
+    "data set altered": (LAND, edit('"sha256"', '"sha257"')),
+    "labels deleted": (LABELS, remove),
+    "cell of a table altered": (f"{TABLES}/probe.csv", last_digit),
+    "table truncated": (f"{TABLES}/dimension.csv", halve),
+    "table deleted": (f"{TABLES}/variants.csv", remove),
+    "rows of another variant": (DIMENSION, copy_of(TWIN_DIMENSION)),
+    "rows of two variants swapped": (".", swap(DIMENSION, TWIN_DIMENSION), {DIMENSION, TWIN_DIMENSION}),
+    "config edited": (f"{CSP}/config.yaml", edit("width: 512", "width: 511")),
+    "summary edited": (f"{CSP}/summary.json", last_digit),
+    "loss curve deleted": (f"{CSP}/training.csv", remove),
+    "byte of a checkpoint altered": (f"{CSP}/checkpoint.safetensors", flip),
+    "figure emptied": ("results/tiny/figures/scale.png", put("")),
+    "resolved experiment edited": (RESOLVED, edit('"k": 20', '"k": 21')),
+    "report altered": ("results/tiny/report.html", flip),
+    "record altered": (RECORD, edit('"rule": "embed"', '"rule": "embod"')),
+    "record truncated": (RECORD, halve, {RECORD, *UNRECORDED}),
+    "record deleted": (RECORD, remove, UNRECORDED),
+    "record of another job": (RECORD, copy_of(RECORD.replace("rgb_tiny", "untrained")), UNRECORDED),
+    "list of packages altered": ("results/records/environments", in_each(edit('"numpy": "', '"numpy": "0'))),
+    "file that nobody made": (f"{TABLES}/extra.csv", put("1")),
+    "file beside a variant's": (f"{CSP}/land-500-r0/neighbours.csv", put("1")),
+}
+
+
+def state():
+    """Everything under results, to be put back."""
+    return {path: path.read_bytes() for path in Path("results").rglob("*") if path.is_file()}
+
+
+def restore(before):
+    for path in [path for path in Path("results").rglob("*") if path.is_file() and path not in before]:
+        path.unlink()
+    for path, content in before.items():
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def test_nothing_is_found_in_a_sound_experiment(inside):
+    verified = verification.verify("tiny", targets(), ASKED)
+    assert not verified.findings
+    assert verified.jobs == len(list(reading.read()))
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=str)
+def test_each_damage_is_found_and_named(inside, damage):
+    path, plant, *others = DAMAGES[damage]
+    wanted = targets()
+    before = state()
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        plant(Path(path))
+        verified = verification.verify("tiny", wanted, ASKED)
+        text = verification.told(verified, ASKED)
+    finally:
+        restore(before)
+    found = {finding.path for finding in verified.findings}
+    expected = others[0] if others else {path}
+    # Nothing is blamed but what was planted; of what is in a folder, its files.
+    stems = [name.partition(".zarr")[0] for name in expected]
+    assert all(any(name.startswith(stem) for stem in stems) for name in found)
+    assert all(any(name.startswith(near) for name in found) for near in expected)
+    assert all(f"{name}: " in text for name in found)
+    assert re.search(r"^    (snakemake|rm|python) ", text, re.MULTILINE)
+
+
+def commands(output):
+    """The mending commands of a printed finding: of single jobs, and of all at once."""
+    found = re.findall(r"^    ((?:snakemake|rm|python) .*)$", output, re.MULTILINE)
+    return [shlex.split(command) for command in found]
+
+
+def carry_out(project, command):
+    if command[0] == "snakemake":
+        project.run(*command[1:])
+    elif command[0] == "python":
+        project._python(*command[1:])
+    else:
+        assert command[:3] == ["rm", "-r", "--"]
+        for name in command[3:]:
+            remove(project.folder / name)
+
+
+def made(project):
+    """Digest of everything but records and reports, which hold times."""
+    return {
+        name: digest
+        for name, digest in project.files().items()
+        if not name.startswith("records/")
+        and not name.endswith((".snakemake_timestamp", "report.html", "budget.csv"))
+    }
+
+
+def test_the_named_commands_mend_with_the_right_bytes(project):
+    before = made(project)
+    figure = project.folder / "results/tiny/figures/scale.png"
+    figure.write_bytes(b"")
+    flip(project.folder / "results/tiny/report.html")
+    (project.folder / "results/tiny/tables/extra.csv").write_text("1")
+    done = project.run("verify", *TINY, check=False)
+    assert done.returncode
+    assert "Traceback" not in done.stdout
+    assert "not sound: 3 files" in done.stdout
+    singly = commands(done.stdout)
+    assert len(singly) == 3
+    for command in singly:
+        carry_out(project, command)
+    assert made(project) == before
+    # Jobs of every sort, from a data store to a table; the last command is that of all of them.
+    remove(project.folder / CHUNK)
+    remove(project.folder / f"{TWIN}/summary.json")
+    (project.folder / RECORD.replace("embed", "neighbours")).write_text("{}")
+    last_digit(project.folder / "results/tiny/tables/probe.csv")
+    *_, together = commands(project.run("verify", *TINY, check=False).stdout)
+    carry_out(project, together)
+    done = project.run("verify", *TINY)
+    assert "sound:" in done.stdout
+    assert made(project) == before
+    assert "Nothing to be done" in project.run(*TINY).stdout
+
+
+def test_verify_and_trace_leave_the_report_alone(project):
+    report = project.folder / "results/tiny/report.html"
+    before = report.stat().st_mtime_ns
+    assert "sound: " in project.run("verify", *TINY).stdout
+    project.finish("verify", *TINY)
+    row = tracing.read_rows(project.folder / "results/tiny/tables/dimension.csv")[0]
+    told = project.run("trace", *TINY, "row=dimension:1").stdout
+    for word in (
+        row["variant"],
+        row["value"],
+        "legendre_polys: 5",
+        "1. ",
+        "licence ",
+        "blue-marble",
+        "no git",
+        "Python 3.11",
+    ):
+        assert word in told
+    assert "All are what their records say." in told
+    edit('"sha256"', '"sha257"')(project.folder / "results/data/datasets/land-mask.json")
+    told = project.run("trace", *TINY, "variant=csp_amin10_untrained_s0").stdout
+    assert "NOT SOUND  results/data/datasets/land-mask.json: is not what was written" in told
+    assert "1 of the files above are NOT what their records say." in told
+    assert report.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ((), "trace: say of what: --config row=TABLE:NUMBER"),
+        (("row=dimension:1", "variant=csp_amin10_untrained_s0"), "trace: say of what"),
+        (("row=dimension",), "row: 'dimension' is not TABLE:NUMBER"),
+        (("row=dimensions:1",), "row: 'dimensions:1' is not TABLE:NUMBER"),
+        (("row=dimension:0",), "row: 'dimension:0' is not TABLE:NUMBER"),
+        (("row=dimension:9999",), "results/tiny/tables/dimension.csv has 42 rows, not 9999"),
+        (("variant=csp",), "variant: 'csp' is none of satclip_l5_rgb_tiny_s0,"),
+    ],
+)
+def test_a_question_that_cannot_be_answered(sound, asked, message):
+    done = sound.run("trace", *TINY, *asked, check=False)
+    assert done.returncode
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_records_tell_the_bytes_that_are_there(inside):
+    said = json.loads(Path(RECORD).read_text())
+    written = said["outputs"][f"{EMBEDDINGS}.zarr"]["files"]
+    assert written["embedding/c/0/0"] == hashlib.sha256(Path(CHUNK).read_bytes()).hexdigest()
