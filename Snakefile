@@ -39,3 +39,7 @@ rule branch:
 
 onsuccess:
     finish()
+
+
+onerror:
+    cancel_left(log)

@@ -48,7 +48,7 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
+SelectTypeParameters=CR_Core_Memory,CR_LLN
 SchedulerParameters=sched_interval=1,sched_min_interval=0
 SlurmdParameters=config_overrides
 ReturnToService=2

@@ -1,6 +1,7 @@
 """The resolved experiment, wildcard constraints, and what each rule gets as its parameters. No rule stands here."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -430,3 +431,9 @@ def finish():
     if BRANCH is None:
         words = [f"{key}={json.dumps(value)}" for key, value in config.items()]
         subprocess.run([sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words], check=False)
+
+
+def cancel_left(log):
+    """End what a run leaves in Slurm: jobs that were just being submitted when it was told to stop."""
+    for run in re.findall(r"^SLURM run ID: (\S+)$", Path(log).read_text(), re.MULTILINE):
+        subprocess.run(["scancel", "--name", run], check=False)
