@@ -1,5 +1,6 @@
 """A real Slurm on this host, of two nodes, that starts and stops by itself and leaves nothing behind."""
 
+import contextlib
 import getpass
 import os
 import secrets
@@ -111,15 +112,14 @@ class Slurm:
 
     def processes(self) -> list[psutil.Process]:
         """Processes that this Slurm started, or that its jobs did: its folder stands in their surroundings."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                marks = [*process.cmdline(), process.environ().get("SLURM_CONF", ""), process.environ().get("PATH", "")]
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-            if process.pid != os.getpid() and any(str(self.folder) in mark for mark in marks):
-                found.append(process)
-        return found
+        return [process for process in psutil.process_iter() if self._is_mine(process)]
+
+    def _is_mine(self, process: psutil.Process) -> bool:
+        try:
+            marks = [*process.cmdline(), process.cwd(), process.environ().get("PATH", "")]
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+        return process.pid != os.getpid() and any(str(self.folder) in mark for mark in marks)
 
     def stop(self) -> None:
         """End every job, daemon and leftover process, and remove the folder."""
@@ -134,10 +134,8 @@ class Slurm:
 
     @staticmethod
     def _end(process: psutil.Process, how: int) -> None:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(how)
-        except psutil.NoSuchProcess:
-            pass
 
     def _start(self) -> None:
         self.folder.chmod(0o755)
@@ -171,7 +169,13 @@ class Slurm:
             program = [guard, "--pdeathsig", "KILL", "--", *program]
         with open(self.folder / f"{name}.out", "a") as output:
             daemon = subprocess.Popen(
-                program, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                program,
+                # The processes of a job's steps hide their names and surroundings, but not where they stand.
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         self.daemons.append(daemon)
 

@@ -123,7 +123,16 @@ def pretrain_job(wildcards):
     variant = EXPERIMENT.variants[wildcards.variant]
     trained = {key: variant.config[key] for key in ("modality", "schedule") if key in variant.config}
     config = {**encoder_of(variant), **trained, "features": variant.features}
+    if gpus(wildcards):
+        # Other devices give other digits. On the CPU nothing is said, as ever.
+        config["device"] = EXPERIMENT.pretraining["device"]
     return job("pretrain.py", config, ["checkpoint"], ("torch",))
+
+
+def gpus(wildcards):
+    """How many GPUs a variant asks for: what is not trained needs none."""
+    trained = EXPERIMENT.variants[wildcards.variant].kind == "trained"
+    return int(trained and EXPERIMENT.pretraining["device"] == "cuda")
 
 
 def fetch_job(wildcards):
