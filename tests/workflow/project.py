@@ -41,7 +41,9 @@ class Project:
         self, *arguments: str, cores: int = 2, check: bool = True, profile: str = "local"
     ) -> subprocess.CompletedProcess:
         """Run Snakemake in the folder, with the folder's own package."""
-        return self._python("-m", "snakemake", "--cores", str(cores), *arguments, check=check, profile=profile)
+        return self._python(
+            "-m", "snakemake", "--cores", str(cores), *arguments, check=check, profile=profile
+        )
 
     def start(
         self, *arguments: str, profile: str, environment: dict[str, str], output: Path

@@ -22,7 +22,7 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 SEARCHED = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"])
 INSTALL = "apt-get install --no-install-recommends slurmctld slurmd slurm-client munge"
 
-# More CPUs than there may be are pretended: what is tested is Slurm's book-keeping, not its speed.
+# More CPUs than there may be, and a GPU, are pretended: what is tested is Slurm's book-keeping, not its speed.
 CONFIG = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -43,6 +43,8 @@ TaskPlugin=task/none
 MpiDefault=none
 SwitchType=switch/none
 AccountingStorageType=accounting_storage/none
+AccountingStorageTRES=gres/gpu
+GresTypes=gpu
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/finished.txt
 JobAcctGatherType=jobacct_gather/linux
@@ -147,7 +149,9 @@ class Slurm:
         key.chmod(0o400)
         files = {"key-file": key, "socket": self.folder / "munge.socket"}
         files |= {f"{kind}-file": self.folder / f"munged.{kind}" for kind in ("pid", "log", "seed")}
-        self._daemon("munged", "--foreground", "--force", *(f"--{name}={path}" for name, path in files.items()))
+        self._daemon(
+            "munged", "--foreground", "--force", *(f"--{name}={path}" for name, path in files.items())
+        )
         if not waited_for((self.folder / "munge.socket").is_socket, 20):
             raise RuntimeError(f"munged did not start:\n{self._logs()}")
         self._daemon("slurmctld", "-D", "-i", "-f", str(config))
@@ -158,7 +162,9 @@ class Slurm:
 
     def _is_up(self) -> bool:
         try:
-            return self.command("sinfo", "--noheader", "--Node", "--format", "%t").split() == ["idle"] * len(NODES)
+            return self.command("sinfo", "--noheader", "--Node", "--format", "%t").split() == ["idle"] * len(
+                NODES
+            )
         except subprocess.SubprocessError:
             return False
 
@@ -184,13 +190,14 @@ class Slurm:
         host = socket.gethostname().partition(".")[0]
         nodes = "\n".join(
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={self.cpus} "
-            f"RealMemory={self.memory_mb} State=UNKNOWN"
+            f"RealMemory={self.memory_mb} Gres=gpu:1 State=UNKNOWN"
             for node, port in zip(NODES, ports[1:], strict=True)
         )
         config = self.folder / "slurm.conf"
         config.write_text(
             CONFIG.format(host=host, ports=ports, user=getpass.getuser(), folder=self.folder, nodes=nodes)
         )
+        (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
         # Job steps drop SLURM_CONF before they call srun, so each command is told on its own.
         for name in COMMANDS:
             wrapper = self.folder / "bin" / name

@@ -168,6 +168,18 @@ def test_the_retry_asked_for_more(cluster):
     assert "30" in completed
 
 
+def test_a_training_on_a_gpu_asks_slurm_for_one(slurm, project):
+    project.edit("config/config.yaml", "device: cpu # or cuda:", "device: cuda # or cpu:")
+    known = len(slurm.jobs())
+    target = "results/variants/csp_amin10_rgb_tiny_s0/checkpoint.safetensors"
+    run = Run(slurm, project, target, "--config", "experiment=tiny", "--retries", "0")
+    if run.wait():
+        log = project.folder / "results/logs/pretrain/csp_amin10_rgb_tiny_s0.log"
+        assert "pretraining.device: cuda, but torch finds no GPU on this machine" in log.read_text()
+    assert waited_for(lambda: len(slurm.jobs()) > known, 10)
+    assert ["gres/gpu=1" in job["Tres"] for job in slurm.jobs()[known:]] == [True]
+
+
 @pytest.mark.thorough
 def test_two_nodes_make_smoke_as_one_machine_does(slurm, smoke, tmp_path):
     project = Project.create(tmp_path / "project")

@@ -442,7 +442,8 @@ def finish():
         subprocess.run([sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words], check=False)
 
 
-def cancel_left(log):
+def cancel_left(logs):
     """End what a run leaves in Slurm: jobs that were just being submitted when it was told to stop."""
-    for run in re.findall(r"^SLURM run ID: (\S+)$", Path(log).read_text(), re.MULTILINE):
-        subprocess.run(["scancel", "--name", run], check=False)
+    for file in logs:
+        for run in re.findall(r"^SLURM run ID: (\S+)$", Path(file).read_text(), re.MULTILINE):
+            subprocess.run(["scancel", "--name", run], check=False)

@@ -134,7 +134,9 @@ def pretrain(
                 val_loss, val_top1 = _evaluate(objective, held_out, schedule["candidates"])
                 _require_finite(val_loss, step)
                 if best is None or val_loss < best["val_loss"]:
-                    state = {name: value.detach().cpu().clone() for name, value in encoder.state_dict().items()}
+                    state = {
+                        name: value.detach().cpu().clone() for name, value in encoder.state_dict().items()
+                    }
                     best = {"state": state, "step": step, "val_loss": val_loss, "val_top1": val_top1}
                 curve.append((step, float(np.mean(losses)), val_loss, val_top1))
                 losses = []
