@@ -44,3 +44,7 @@ rule branch:
 
 onsuccess:
     finish()
+
+
+onerror:
+    cancel_left(log)

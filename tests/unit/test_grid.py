@@ -381,6 +381,11 @@ def test_what_figures_show_is_said_once_and_may_be_said_anew(default, tmp_path):
     [
         ("blocks: 4", "blocks: 0", "config.neighbours.blocks: 0 is less than the minimum"),
         ("math_threads: 1", "math_threads: 0", "config.math_threads: 0 is less than the minimum"),
+        (
+            "device: cpu # or cuda:",
+            "device: gpu # or cuda:",
+            "config.pretraining.device: 'gpu' is not one of",
+        ),
         ("draws: 8", "draws: 8\n  drawz: 8", "config.subsampling: .*'drawz' was unexpected"),
     ],
 )

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,25 +37,49 @@ class Project:
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder)
 
-    def run(self, *arguments: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess:
+    def run(
+        self, *arguments: str, cores: int = 2, check: bool = True, profile: str = "local"
+    ) -> subprocess.CompletedProcess:
         """Run Snakemake in the folder, with the folder's own package."""
-        return self._python("-m", "snakemake", "--cores", str(cores), *arguments, check=check)
+        return self._python(
+            "-m", "snakemake", "--cores", str(cores), *arguments, check=check, profile=profile
+        )
+
+    def start(
+        self, *arguments: str, profile: str, environment: dict[str, str], output: Path
+    ) -> subprocess.Popen:
+        """Let Snakemake begin, in a process group of its own as behind a terminal, and write to a file."""
+        with open(output, "w") as stream:
+            return subprocess.Popen(
+                [sys.executable, "-m", "snakemake", *arguments],
+                cwd=self.folder,
+                env=self._environment(profile) | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                # A shell lets what it runs in the background ignore Ctrl-C.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
 
     def finish(self, *arguments: str) -> subprocess.CompletedProcess:
         """What envs/run calls after Snakemake."""
         return self._python("workflow/scripts/finish.py", "--cores", "2", *arguments)
 
-    def _python(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
-        environment |= {
+    def _environment(self, profile: str) -> dict[str, str]:
+        return os.environ | {
             "PYTHONPATH": str(self.folder / "workflow" / "src"),
-            "SNAKEMAKE_PROFILE": "workflow/profiles/local",
+            "SNAKEMAKE_PROFILE": f"workflow/profiles/{profile}",
         }
+
+    def _python(
+        self, *arguments: str, check: bool = True, profile: str = "local"
+    ) -> subprocess.CompletedProcess:
         command = [sys.executable, *arguments]
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=environment,
+            env=self._environment(profile),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

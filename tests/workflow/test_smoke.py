@@ -5,20 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-from project import Project
 
 from earthdim import artefacts
 
 pytestmark = pytest.mark.workflow
 
 SMOKE = ("--config", "experiment=smoke")
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    project = Project.create(tmp_path_factory.mktemp("smoke") / "project")
-    project.output = project.run(*SMOKE).stdout
-    return project
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The resolved experiment, wildcard constraints, and what each rule gets as its parameters. No rule stands here."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,7 +130,16 @@ def pretrain_job(wildcards):
     variant = EXPERIMENT.variants[wildcards.variant]
     trained = {key: variant.config[key] for key in ("modality", "schedule") if key in variant.config}
     config = {**encoder_of(variant), **trained, "features": variant.features}
+    if gpus(wildcards):
+        # Other devices give other digits. On the CPU nothing is said, as ever.
+        config["device"] = EXPERIMENT.pretraining["device"]
     return job("pretrain.py", config, ["checkpoint"], ("torch",))
+
+
+def gpus(wildcards):
+    """How many GPUs a variant asks for: what is not trained needs none."""
+    trained = EXPERIMENT.variants[wildcards.variant].kind == "trained"
+    return int(trained and EXPERIMENT.pretraining["device"] == "cuda")
 
 
 def fetch_job(wildcards):
@@ -476,3 +486,10 @@ def finish():
     if BRANCH is None and not ASKED & {"fetch", "verify", "trace", "archive"}:
         words = [f"{key}={json.dumps(value)}" for key, value in config.items()]
         subprocess.run([sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words], check=False)
+
+
+def cancel_left(logs):
+    """End what a run leaves in Slurm: jobs that were just being submitted when it was told to stop."""
+    for file in logs:
+        for run in re.findall(r"^SLURM run ID: (\S+)$", Path(file).read_text(), re.MULTILINE):
+            subprocess.run(["scancel", "--name", run], check=False)

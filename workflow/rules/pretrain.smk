@@ -16,6 +16,8 @@ rule pretrain:
         "<results>/benchmarks/pretrain/{variant}.tsv"
     conda:
         "../../envs/environment.yaml"
+    resources:
+        gpu=gpus,
     params:
         job=pretrain_job,
     script:

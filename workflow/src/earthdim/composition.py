@@ -19,7 +19,17 @@ from earthdim.provenance import digest
 # Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
 MANY = ("estimator", "split", "head")
 # What all experiments share, under names that an override would not change.
-SHARED = ("dataset", "task", "math_threads", "neighbours", "subsampling", "intervals", "shown", "weights")
+SHARED = (
+    "dataset",
+    "task",
+    "math_threads",
+    "pretraining",
+    "neighbours",
+    "subsampling",
+    "intervals",
+    "shown",
+    "weights",
+)
 # Groups of the axes; an override says the key alone: `schedule.steps=100`.
 ALONG = ("model", "modality", "schedule")
 

@@ -103,6 +103,8 @@ class Experiment:
         Settings of the correlation, of graphs, and of intervals; statistics is empty without tasks.
     math_threads : int
         Threads of every job.
+    pretraining : dict
+        Where variants are trained: device.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Experiment:
     subsampling: Plain
     intervals: Plain
     math_threads: int
+    pretraining: Plain
 
     def branch(self, name: str | None) -> list[Variant]:
         """The variants of one branch.

@@ -138,7 +138,7 @@ class _Resolver:
             "intervals": root["intervals"],
             "math_threads": threads,
         }
-        return Experiment(name=self._experiment_name(resolved), **resolved)
+        return Experiment(name=self._experiment_name(resolved), pretraining=root["pretraining"], **resolved)
 
     def _probing(self, points: dict[str, Plain]) -> Plain:
         """Tasks, splits, heads, the points of the tasks and the correlation; all empty where there are no tasks."""

@@ -417,10 +417,10 @@ def _cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
 
 def _moved(lonlat: Tensor, noise_km: float, rng: np.random.Generator) -> Tensor:
     """Longitudes and latitudes (n, 2), degrees, after Gaussian steps of a standard deviation east- and northwards."""
-    vectors = unit_vectors(lonlat.numpy())
+    vectors = unit_vectors(lonlat.cpu().numpy())
     # Of a step in space only the part along the ground counts: alike in all directions, at the poles as elsewhere.
     steps = rng.normal(scale=noise_km / EARTH_RADIUS_KM, size=vectors.shape)
-    return torch.from_numpy(lonlat_of(vectors + steps))
+    return torch.from_numpy(lonlat_of(vectors + steps)).to(lonlat)
 
 
 def _own_row(logits: Tensor) -> Tensor:

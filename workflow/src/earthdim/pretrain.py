@@ -61,6 +61,7 @@ def pretrain(
     schedule: Mapping,
     seed: int,
     log: Callable[[str], object],
+    device: str = "cpu",
 ) -> Result:
     """Train a location encoder for an objective, such as to match a learned linear projection of frozen features.
 
@@ -71,7 +72,7 @@ def pretrain(
     Parameters
     ----------
     encoder : LocationEncoder
-        Trained in place; left at its best state, in evaluation mode.
+        Trained in place; left at its best state, in evaluation mode, on the CPU.
     features : mapping of ndarray (n, w)
         Frozen features of the locations by source.
     lonlat : ndarray (n, 2)
@@ -86,6 +87,8 @@ def pretrain(
         Fixes the start of what the objective learns, its draws, the order of the batches, and dropout.
     log : callable
         Takes one line of text at every evaluation.
+    device : str
+        Of torch, where the steps are made. The start is the same everywhere; the digits after it are not.
 
     Returns
     -------
@@ -94,7 +97,8 @@ def pretrain(
     Raises
     ------
     ValueError
-        If features, locations and schedule do not fit together, or the objective fits neither features nor encoder.
+        If features, locations and schedule do not fit together, the objective fits neither features nor encoder, or
+        there is no such device.
     FloatingPointError
         If a loss is not finite.
 
@@ -105,14 +109,15 @@ def pretrain(
     """
     training_rows = np.setdiff1d(np.arange(len(lonlat)), validation_rows)
     _check(features, lonlat, training_rows, validation_rows, schedule)
-    places = torch.as_tensor(lonlat, dtype=torch.float64)
+    there = _device(device)
+    places = torch.as_tensor(lonlat, dtype=torch.float64, device=there)
     best, curve, losses = None, [], []
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[] if there.type == "cpu" else [there]):
         torch.manual_seed(seed)
         objective = build(model["objective"])
-        observations = torch.from_numpy(objective.observations(features, training_rows))
+        observations = torch.from_numpy(objective.observations(features, training_rows)).to(there)
         objective.attach(encoder, observations.shape[1])
-        trained = nn.ModuleList((encoder, objective))
+        trained = nn.ModuleList((encoder, objective)).to(there)
         optimiser = _adamw(trained, model["optimiser"]["weight_decay"])
         batches = _batches(training_rows, schedule["batch"], np.random.default_rng(seed))
         rng = np.random.default_rng([seed, TRAINING])
@@ -129,14 +134,22 @@ def pretrain(
                 val_loss, val_top1 = _evaluate(objective, held_out, schedule["candidates"])
                 _require_finite(val_loss, step)
                 if best is None or val_loss < best["val_loss"]:
-                    state = {name: value.detach().clone() for name, value in encoder.state_dict().items()}
+                    state = {
+                        name: value.detach().cpu().clone() for name, value in encoder.state_dict().items()
+                    }
                     best = {"state": state, "step": step, "val_loss": val_loss, "val_top1": val_top1}
                 curve.append((step, float(np.mean(losses)), val_loss, val_top1))
                 losses = []
                 log(_progress(*curve[-1], best["step"], schedule["steps"]))
-    encoder.load_state_dict(best["state"])
+    encoder.cpu().load_state_dict(best["state"])
     encoder.eval()
     return Result(**best, curve=pd.DataFrame(curve, columns=["step", "train_loss", "val_loss", "val_top1"]))
+
+
+def _device(name: str) -> torch.device:
+    if name != "cpu" and not torch.cuda.is_available():
+        raise ValueError(f"pretraining.device: {name}, but torch finds no GPU on this machine")
+    return torch.device(name)
 
 
 def _adamw(trained: nn.Module, weight_decay: float) -> torch.optim.Optimizer:

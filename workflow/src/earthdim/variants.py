@@ -92,6 +92,9 @@ def make(
         return Made(dict(encoder.state_dict()), pd.DataFrame(columns=list(CURVE_COLUMNS)), summary)
     schedule = config["schedule"]
     held_out = np.arange(schedule["locations"], schedule["locations"] + schedule["validation"])
-    result = pretrain(encoder, features, lonlat, held_out, config["model"], schedule, config["seed"], log)
+    device = config.get("device", "cpu")
+    result = pretrain(
+        encoder, features, lonlat, held_out, config["model"], schedule, config["seed"], log, device
+    )
     trained = {"val_loss": result.val_loss, "val_top1": result.val_top1, "best_step": result.step}
     return Made(result.state, result.curve, {**summary, **trained})

@@ -98,6 +98,7 @@ class SphericalHarmonics(Encoding):
         before, last = None, sectoral[None]
         yield last
         for degree, (a, ab) in enumerate(self._recurrence, start=1):
+            a, ab = a.to(cosine), ab.to(cosine)
             inner = a * (cosine * last)
             if before is not None:
                 inner = torch.cat((inner[:1], torch.addcmul(inner[1:-1], ab, before, value=-1), inner[-1:]))

@@ -1,0 +1,33 @@
+"""Where variants are trained: what the choice reruns, and what it asks for."""
+
+import json
+import re
+
+import pytest
+from project import rules_of, variants_of
+
+pytestmark = pytest.mark.workflow
+
+TINY = ("--config", "experiment=tiny")
+TRAINED = {"csp_amin10_rgb_tiny_s0", "satclip_l5_rgb_tiny_s0", "satclip_l10_rgb_tiny_s0"}
+
+
+def test_a_gpu_trains_anew_what_is_trained_and_nothing_else(project):
+    project.edit("config/config.yaml", "device: cpu # or cuda:", "device: cuda # or cpu:")
+    jobs = project.planned(*TINY)
+    assert variants_of(jobs, "pretrain") == TRAINED
+    assert not rules_of(jobs) & {"dataset", "points", "features", "labels"}
+    output = project.run("--dry-run", *TINY).stdout
+    asked = re.findall(r"^rule (\w+):(?:\n.+)*?\n\s+resources: .*\bgpu=1\b", output, re.MULTILINE)
+    assert asked == ["pretrain"] * 3
+
+
+def test_on_the_cpu_a_job_is_known_by_what_it_always_was(project):
+    config = project.folder / "results" / "variants" / "csp_amin10_rgb_tiny_s0" / "config.yaml"
+    assert "device" not in config.read_text()
+    recorded = [
+        json.loads(path.read_text()) for path in (project.folder / ".snakemake" / "metadata").iterdir()
+    ]
+    of_pretrain = [entry for entry in recorded if entry["rule"] == "pretrain"]
+    assert len(of_pretrain) == 24
+    assert not any("device" in str(entry["params"]) for entry in of_pretrain)
