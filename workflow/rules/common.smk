@@ -1,5 +1,6 @@
 """The resolved experiment, wildcard constraints, and what each rule gets as its parameters. No rule stands here."""
 
+import functools
 import json
 import re
 import subprocess
@@ -49,7 +50,9 @@ wildcard_constraints:
     experiment=views.one_of([EXPERIMENT.name]),
     table=views.one_of(views.gathered(EXPERIMENT)),
     block=views.one_of(map(str, range(EXPERIMENT.neighbours["blocks"]))),
-    variant=views.one_of(EXPERIMENT.variants),
+    # Snakemake reads this text for every file of every job: names by the thousand would take longer than all else. What
+    # is no variant is told by `variant_of`.
+    variant="[^/]+",
     points=views.one_of(EXPERIMENT.points),
     features=views.one_of(EXPERIMENT.features),
     dataset=views.one_of(EXPERIMENT.datasets),
@@ -57,11 +60,42 @@ wildcard_constraints:
     branch=views.one_of([] if BRANCH is None else [config["branch"]]),
 
 
+@functools.cache
+def code(script, built):
+    """One digest of the code that a rule's jobs run; the code does not change while they are planned."""
+    return provenance.code_digest(SCRIPTS / script, built)
+
+
+def variant_of(wildcards):
+    """The variant of a job; every path to one asks here."""
+    if wildcards.variant not in EXPERIMENT.variants:
+        raise WorkflowError(f"variant: {wildcards.variant!r} is none of the experiment {EXPERIMENT.name}")
+    return EXPERIMENT.variants[wildcards.variant]
+
+
+def once_for(*names):
+    """Compute a job's parameter once for all jobs that have these wildcards in common."""
+
+    def decorate(function):
+        known = {}
+
+        @functools.wraps(function)
+        def parameter(wildcards):
+            at = tuple(wildcards[name] for name in names)
+            if at not in known:
+                known[at] = function(wildcards)
+            return known[at]
+
+        return parameter
+
+    return decorate
+
+
 def job(script, config, writes, libraries):
     """What decides a job's result, as one plain dict: parameters are compared by their text, so its keys are sorted."""
     value = {
         "config": {**config, "math_threads": EXPERIMENT.math_threads},
-        "code": provenance.code_digest(SCRIPTS / script, tuple(provenance.targets(config))),
+        "code": code(script, tuple(provenance.targets(config))),
         "schema": {kind: artefacts.SCHEMA_VERSIONS[kind] for kind in writes},
         "libraries": provenance.library_versions(libraries),
     }
@@ -127,7 +161,7 @@ def label_dataset(wildcards):
 
 
 def pretrain_job(wildcards):
-    variant = EXPERIMENT.variants[wildcards.variant]
+    variant = variant_of(wildcards)
     trained = {key: variant.config[key] for key in ("modality", "schedule") if key in variant.config}
     config = {**encoder_of(variant), **trained, "features": variant.features}
     if gpus(wildcards):
@@ -149,11 +183,11 @@ def fetch_job(wildcards):
 
 def own_files(wildcards):
     """Files of the user's own behind an encoder that comes as it is."""
-    return frozen.files(EXPERIMENT.variants[wildcards.variant].config["weights"])
+    return frozen.files(variant_of(wildcards).config["weights"])
 
 
 def pretrain_inputs(wildcards):
-    variant = EXPERIMENT.variants[wildcards.variant]
+    variant = variant_of(wildcards)
     names = variant.features.values()
     points = {EXPERIMENT.features[name]["points"] for name in names}
     return {
@@ -171,21 +205,25 @@ def encoder_of(variant):
     return {**parts, "weights": weights}
 
 
+@once_for("variant")
 def embed_job(wildcards):
     libraries = ("onnxruntime", "pyarrow", "pyshtools", "torch")
-    return job("embed.py", encoder_of(EXPERIMENT.variants[wildcards.variant]), ["embeddings"], libraries)
+    return job("embed.py", encoder_of(variant_of(wildcards)), ["embeddings"], libraries)
 
 
+@once_for()
 def neighbours_job(wildcards):
     config = {key: EXPERIMENT.neighbours[key] for key in ("k", "memory_mb", "device")}
     return job("neighbours.py", config, ["neighbours"], ("numba", "numpy"))
 
 
+@once_for()
 def neighbours_block_job(wildcards):
     config = {key: EXPERIMENT.neighbours[key] for key in ("k", "blocks", "memory_mb", "device")}
     return job("neighbours_block.py", config, ["candidates"], ("numba", "numpy"))
 
 
+@once_for()
 def neighbours_merge_job(wildcards):
     config = {key: EXPERIMENT.neighbours[key] for key in ("k", "blocks")}
     return job("neighbours_merge.py", config, ["neighbours"], ("numba", "numpy"))
@@ -201,6 +239,7 @@ def half_samples(n):
     return wanted if n <= EXPERIMENT.subsampling["up_to"] else None
 
 
+@once_for("points")
 def dimension_job(wildcards):
     points = EXPERIMENT.points[wildcards.points]
     config = {
@@ -212,6 +251,7 @@ def dimension_job(wildcards):
     return job("dimension.py", config, ["dimension", "local_dimension"], MEASURED_BY)
 
 
+@once_for("points")
 def scale_job(wildcards):
     points = EXPERIMENT.points[wildcards.points]
     leaves = leaves_of(EXPERIMENT.scale["estimators"])
@@ -225,6 +265,7 @@ def scale_job(wildcards):
     return job("scale.py", config, ["scale"], MEASURED_BY)
 
 
+@once_for("points")
 def costly_job(wildcards):
     config = {
         "estimators": leaves_of(EXPERIMENT.costly["estimators"]),
@@ -235,13 +276,13 @@ def costly_job(wildcards):
 
 
 def jacobian_job(wildcards):
-    variant = EXPERIMENT.variants[wildcards.variant]
+    variant = variant_of(wildcards)
     config = {"encoder": encoder_of(variant), "n": EXPERIMENT.jacobian["n"]}
     return job("jacobian.py", config, ["jacobian"], ("torch",))
 
 
 def probe_job(wildcards):
-    variant = EXPERIMENT.variants[wildcards.variant]
+    variant = variant_of(wildcards)
     heads = EXPERIMENT.settings["heads"]["released" if variant.kind in artefacts.FROZEN else variant.kind]
     estimator = EXPERIMENT.settings["activation_estimator"]
     config = {

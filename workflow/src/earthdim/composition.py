@@ -1,20 +1,22 @@
 """Leaves and overrides as plain dicts. The only module that knows Hydra.
 
-Hydra composes the root and each leaf once; what it composed is cached under a digest of the config tree.
+Hydra composes the root and each leaf once; what it composed is cached beside the digests of the files that it read.
 """
 
 import copy
-import json
+import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earthdim.artefacts import write_json
+from earthdim.artefacts import read_json, write_json
 from earthdim.experiment import Plain
 from earthdim.leaves import ConfigError
-from earthdim.provenance import digest
+from earthdim.provenance import library_versions
 
 # Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
 MANY = ("estimator", "split", "head")
@@ -32,6 +34,10 @@ SHARED = (
 )
 # Groups of the axes; an override says the key alone: `schedule.steps=100`.
 ALONG = ("model", "modality", "schedule")
+# What a composed leaf depends on beside its files.
+LIBRARIES = ("hydra-core", "omegaconf")
+# An interpolation of another key, in OmegaConf's grammar; `${oc.env:NAME}` and the like refer to none.
+REFERENCE = re.compile(r"\$\{\s*(?:oc\.(?:select|deprecated|dict\.)|(?![A-Za-z_][\w.]*:))")
 
 
 def merge(base: Mapping, over: Mapping) -> Plain:
@@ -46,28 +52,49 @@ def merge(base: Mapping, over: Mapping) -> Plain:
 
 
 class LeafStore:
-    """Composed leaves of a config folder, each composed by Hydra once and cached on disk."""
+    """Composed leaves of a config folder, each composed by Hydra once and cached on disk.
+
+    A leaf is composed anew when one of the files changed that it was composed from, and no other.
+
+    Parameters
+    ----------
+    folder : path
+        The config folder.
+    cache : path, optional
+        Where to keep what was composed.
+
+    Raises
+    ------
+    ConfigError
+        If there is no config in the folder.
+    """
 
     def __init__(self, folder: Path, cache: Path | None = None):
         self.folder = Path(folder).resolve()
-        files = sorted(self.folder.rglob("*.yaml"))
+        self._options: dict[str, list[str]] = {}
+        files = [file.relative_to(self.folder) for file in self.folder.rglob("*.yaml")]
         if not files:
             raise ConfigError(f"config: there is no YAML file in {folder}")
-        tree = {str(file.relative_to(self.folder)): file.read_text() for file in files}
-        self._cache = cache / f"{digest(tree)}.json" if cache is not None else None
+        for name in sorted(str(file.with_suffix("")) for file in files):
+            group, _, leaf = name.partition("/")
+            if leaf:
+                self._options.setdefault(group, []).append(leaf)
+        self._cache = cache / "leaves.json" if cache is not None else None
+        self._kept: dict[str, Plain] = self._load()
         self._known: dict[str, Plain] = {}
-        if self._cache is not None and self._cache.is_file():
-            self._known = json.loads(self._cache.read_text())
+        self._digests: dict[str, str] = {}
         self._new = False
-        self._options: dict[str, list[str]] = {}
+
+    def _load(self) -> dict[str, Plain]:
+        """What was composed before: by leaf, the config and the digests of the files that it came from."""
+        if self._cache is None or not self._cache.is_file():
+            return {}
+        kept = read_json(self._cache)
+        return kept["leaves"] if kept["hydra"] == library_versions(LIBRARIES) else {}
 
     def options(self, group: str) -> list[str]:
         """Names of the leaves of a group; a leaf in a subfolder is named folder/leaf."""
-        if group not in self._options:
-            root = self.folder / group
-            names = (str(file.relative_to(root).with_suffix("")) for file in root.rglob("*.yaml"))
-            self._options[group] = sorted(names)
-        return self._options[group]
+        return list(self._options.get(group, []))
 
     def get(self, group: str, name: str, key: str) -> Plain:
         """The composed leaf `group/name`, as a plain dict that begins at the config's root; nobody changes it in place.
@@ -77,7 +104,7 @@ class LeafStore:
         ConfigError
             If there is no such leaf; the message names `key`, the place in config that asked for it.
         """
-        if not isinstance(name, str) or name not in self.options(group):
+        if not isinstance(name, str) or name not in self._options.get(group, []):
             options = ", ".join(self.options(group))
             raise ConfigError(f"{key}: there is no {group} {name!r}; config/{group} has {options}")
         return self._compose(f"{group}/{name}")
@@ -85,18 +112,36 @@ class LeafStore:
     def root(self) -> Plain:
         """What `config.yaml` itself sets, without its defaults list's groups."""
         composed = self._compose("config")
-        return {key: value for key, value in composed.items() if not (self.folder / key).is_dir()}
+        return {key: value for key, value in composed.items() if key not in self._options}
 
     def _compose(self, name: str) -> Plain:
         if name not in self._known:
-            self._known[name] = compose(self.folder, name)
-            self._new = True
+            kept = self._kept.get(name)
+            if kept is None or any(self._digest(file) != known for file, known in kept["files"].items()):
+                kept = {"files": {}, "config": compose(self.folder, name)}
+                names = files_of(self.folder, name) if self._holds(name, b"defaults") else [name]
+                # What is not there today may be tomorrow.
+                if not any(self._holds(file, b"optional") for file in names):
+                    kept["files"] = {file: self._digest(file) for file in names}
+                    self._kept[name] = kept
+                    self._new = True
+            self._known[name] = kept["config"]
         return self._known[name]
 
+    def _holds(self, name: str, word: bytes) -> bool:
+        return word in (self.folder / f"{name}.yaml").read_bytes()
+
+    def _digest(self, name: str) -> str:
+        if name not in self._digests:
+            path = self.folder / f"{name}.yaml"
+            self._digests[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        return self._digests[name]
+
     def save(self) -> None:
-        """Write the cache if anything was composed."""
+        """Write the cache if anything was composed; leaves that are no more are dropped."""
         if self._new and self._cache is not None:
-            write_json(self._known, self._cache, sort_keys=False)
+            there = {name: kept for name, kept in self._kept.items() if self._digest(name)}
+            write_json({"hydra": library_versions(LIBRARIES), "leaves": there}, self._cache, sort_keys=False)
             self._new = False
 
 
@@ -106,21 +151,58 @@ def compose(folder: Path, name: str, overrides: Sequence[str] = ()) -> Plain:
     Raises
     ------
     ConfigError
-        If Hydra refuses it; the message names the file.
+        If Hydra refuses it, or a value refers to another, which merging could change; the message names the file.
     """
     from hydra import compose as hydra_compose
+    from omegaconf import OmegaConf
+
+    with _hydra(folder, name):
+        composed = hydra_compose(name, overrides=list(overrides))
+        for key, value in _texts(OmegaConf.to_container(composed, resolve=False)):
+            if REFERENCE.search(value):
+                raise ConfigError(
+                    f"config/{name}.yaml: {key}: {value} refers to a value that another leaf may set; say it here"
+                )
+        return OmegaConf.to_container(composed, resolve=True)
+
+
+def files_of(folder: Path, name: str) -> list[str]:
+    """Names of the files of the config folder that Hydra reads to compose one of them."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.types import RunMode
+
+    with _hydra(folder, name):
+        loader = GlobalHydra.instance().config_loader()
+        found = {entry.config_path for entry in loader.compute_defaults_list(name, [], RunMode.RUN).defaults}
+    return sorted(file for file in found if (folder / f"{file}.yaml").is_file())
+
+
+@contextmanager
+def _hydra(folder: Path, name: str) -> Iterator[None]:
+    """Hydra with the config folder; whatever it refuses is one error that names the file."""
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     try:
         with initialize_config_dir(str(folder), version_base="1.3"):
-            return OmegaConf.to_container(hydra_compose(name, overrides=list(overrides)), resolve=True)
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+            yield
+    except RecursionError:
+        # Hydra follows a defaults list round and round.
+        raise ConfigError(f"config/{name}.yaml: its defaults lead back to itself") from None
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise ConfigError(f"config/{name}.yaml: {reason}") from error
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text inside nested plain values, with its key."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping | list):
+        for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _texts(item, f"{key}.{name}" if key else str(name))
 
 
 @dataclass
@@ -165,14 +247,17 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
     ConfigError
         If one is not `key=value`, or its first key is no group of config.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import OverrideType
-    from hydra.errors import HydraException
-
     if isinstance(texts, str):
         texts = [texts]
     if not isinstance(texts, list | tuple):
         raise ConfigError(f"overrides: {texts!r} is no list of key=value")
+    if not texts:
+        return []
+    # Importing Hydra takes longer than all the rest of a resolved experiment.
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import OverrideType
+    from hydra.errors import HydraException
+
     groups = ("experiment", "sample", "task_sample", "statistics", *ALONG, *MANY)
     result = []
     for text in texts:

@@ -1,6 +1,6 @@
 """A resolved experiment: everything that the rules need, as plain values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,14 +159,23 @@ def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[V
     return (variant for variant in variants.values() if set(branches) & set(variant.branches))
 
 
-def twin_of(variant: Variant, variants: dict[str, Variant]) -> str:
-    """The untrained variant with the same encoder and seed."""
-    if variant.kind != "trained":
-        return ""
-    for other in variants.values():
-        same = all(
-            other.config.get(part) == variant.config[part] for part in ("model", "seed", "math_threads")
-        )
-        if other.kind == "untrained" and same:
-            return other.name
-    return ""
+def twins(variants: Iterable[Variant]) -> dict[str, str]:
+    """Name of a trained variant -> its twin, the first untrained one with the same encoder and seed."""
+    untrained: dict[tuple, list[Variant]] = {}
+    trained = []
+    for variant in variants:
+        if variant.kind == "trained":
+            trained.append(variant)
+        elif variant.kind == "untrained":
+            untrained.setdefault(_draw(variant), []).append(variant)
+    return {
+        variant.name: twin.name
+        for variant in trained
+        for twin in untrained.get(_draw(variant), [])
+        if twin.config["model"] == variant.config["model"]
+    }
+
+
+def _draw(variant: Variant) -> tuple:
+    """What besides the model decides an untrained encoder; few variants have it in common."""
+    return tuple(variant.config[part] for part in ("seed", "math_threads"))

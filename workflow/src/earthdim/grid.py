@@ -4,27 +4,16 @@ The leaves of a variant are merged as plain dicts (a test shows that merging equ
 what was merged; whatever they change gets a name of its own, so that they never overwrite.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from earthdim import choices, frozen
-from earthdim.artefacts import AXES, FROZEN
-from earthdim.composition import ALONG, LeafStore, Override, merge, parse_overrides
-from earthdim.experiment import Experiment, Missing, Plain, Variant, twin_of
+from earthdim import choices
+from earthdim.branches import SCHEMAS, Branches, check_enough, claim, suffix
+from earthdim.composition import LeafStore, Override, parse_overrides
+from earthdim.experiment import Experiment, Plain, Variant
 from earthdim.leaves import ConfigError, check_schema, check_target
 from earthdim.provenance import digest
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
-# The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
-AXES_OF_KIND = {
-    "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
-    "untrained": ("model", "resolution", "weights", "seed"),
-    **dict.fromkeys(FROZEN, ("weights",)),
-}
-# An axis at its default leaves no token in names.
-AXIS_DEFAULTS = {"weights": "trained"}
 # What every draw of points needs.
 LAND_DATASET = "land-mask"
 # What leaves say beside the arguments of their target.
@@ -87,13 +76,11 @@ class _Resolver:
         without: bool = False,
     ):
         self.store, self.name, self.overrides, self.plain = store, name, overrides, plain
-        self.without = without
-        self.missing: dict[str, Missing] = {}
-        self.own_points: dict[str, str] = {}
         key = f"experiment.{name}"
         self.settings = self._over(store.get("experiment", name, "experiment")["experiment"], ("experiment",))
         check_schema(self.settings, SCHEMAS / "experiment.schema.yaml", key)
         self.key = key
+        self.branches = Branches(store, name, self.settings, overrides, without)
 
     def experiment(self) -> Experiment:
         settings = self.settings
@@ -108,8 +95,8 @@ class _Resolver:
         choices.check_reach(settings["estimators"], estimators, n, "sample.n", halves)
         probing = self._probing(points)
         features: dict[str, Plain] = {}
-        variants = self._variants(threads, features, points)
-        for name in self.own_points.values():
+        variants = self.branches.variants(threads, features, points)
+        for name in self.branches.own_points.values():
             choices.check_reach(settings["estimators"], estimators, points[name]["n"], f"{name}: n", halves)
         known = (points, sample_points[0], estimators, variants)
         optional = {
@@ -123,10 +110,10 @@ class _Resolver:
         resolved = {
             "settings": settings,
             "variants": variants,
-            "missing": self.missing,
+            "missing": self.branches.missing,
             "points": points,
             "sample_points": sample_points,
-            "own_points": self.own_points,
+            "own_points": self.branches.own_points,
             "features": features,
             "datasets": datasets,
             "estimators": estimators,
@@ -230,10 +217,6 @@ class _Resolver:
                 value = override.apply(value, override.path[len(at) :])
         return value
 
-    def _suffix(self, config: object, plain: object) -> str:
-        """`@` and eight digits when overrides made `config` differ from its leaves."""
-        return "" if config == plain else f"@{digest(config, 8)}"
-
     def _leaf(self, group: str, name: str, key: str) -> tuple[Plain, Plain]:
         """A leaf of a group of many: as overridden, and as it stands in config."""
         plain = self.store.get(group, name, key)[group]
@@ -264,197 +247,18 @@ class _Resolver:
         check_schema(leaf, SCHEMAS / "sample.schema.yaml", role)
         check_target(leaf, role, SAMPLE_KEYS)
         choices.check_support(leaf, role)
-        self._check_enough(leaf, f"{role}.n")
+        check_enough(leaf, self.store.root(), f"{role}.n")
         names = []
         for replicate in range(leaf["replicates"]):
             base = {key: value for key, value in leaf.items() if key != "replicates"}
             untouched = {key: value for key, value in plain.items() if key != "replicates"}
-            point_set = f"{leaf['kind']}-{leaf['n']}-r{replicate}{self._suffix(base, untouched)}"
-            self._claim(points, point_set, {**base, "replicate": replicate}, role)
+            point_set = f"{leaf['kind']}-{leaf['n']}-r{replicate}{suffix(base, untouched)}"
+            claim(points, point_set, {**base, "replicate": replicate}, role)
             names.append(point_set)
         return tuple(names)
-
-    def _claim(self, names: dict[str, Plain], name: str, config: Plain, key: str) -> None:
-        """Take a name for a config; two configs never share one."""
-        if names.setdefault(name, config) != config:
-            raise ConfigError(f"{key}: the name {name!r} would stand for two different configs")
 
     def _dataset(self, name: str, key: str) -> Plain:
         leaf = self.store.get("dataset", name, key)["dataset"]
         check_schema(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
         choices.check_dataset(leaf, f"dataset.{name}")
         return leaf
-
-    def _variants(
-        self, threads: int, features: dict[str, Plain], points: dict[str, Plain]
-    ) -> dict[str, Variant]:
-        made: dict[str, Variant] = {}
-        for branch, axes in self.settings["branches"].items():
-            for cell in self._cells(branch, axes):
-                variant = self._variant(cell, branch, threads, features, points)
-                if variant is None:
-                    continue
-                known = made.get(variant.name, variant)
-                if known.config != variant.config:
-                    raise ConfigError(
-                        f"{self.key}.branches.{branch}: the name {variant.name!r} would stand for two different configs"
-                    )
-                branches = known.branches if branch in known.branches else (*known.branches, branch)
-                made[variant.name] = replace(known, branches=branches)
-        if not made and not self.without:
-            raise ConfigError(f"{self.key}.branches: nothing is at hand of what they name")
-        frozen.check_cells(made, self.key)
-        return {name: replace(variant, twin=twin_of(variant, made)) for name, variant in made.items()}
-
-    def _cells(self, branch: str, axes: Mapping[str, list]) -> Iterator[Plain]:
-        key = f"{self.key}.branches.{branch}"
-        values = {
-            axis: list(axes.get(axis, [AXIS_DEFAULTS[axis]] if axis in AXIS_DEFAULTS else [""]))
-            for axis in AXES
-        }
-        if not any(values["model"]) and not axes.get("weights"):
-            raise ConfigError(f"{key}.model: is missing")
-        for combination in itertools.product(*values.values()):
-            cell = dict(zip(AXES, combination, strict=True))
-            kind = self._weights(cell["weights"], f"{key}.weights")["kind"]
-            for axis in AXES_OF_KIND[kind]:
-                if cell[axis] == "" and not (axis == "resolution" and self._without_knob(cell["model"], key)):
-                    raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
-            if kind in FROZEN:
-                self._check_belongs(cell, key)
-            yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
-
-    def _variant(
-        self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
-    ) -> Variant | None:
-        key = f"{self.key}.branches.{branch}"
-        if self._weights(cell["weights"], f"{key}.weights")["kind"] in FROZEN:
-            return self._frozen(cell["weights"], branch, threads, points)
-        plain = self._merged(cell, key)
-        config = plain
-        for override in self.overrides:
-            if override.path[0] in ALONG:
-                config = override.apply(config, override.path)
-        config = {**config, "math_threads": threads, "seed": cell["seed"]}
-        plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
-        self._check_variant(config, cell, key)
-        used = {}
-        if config["weights"]["kind"] == "trained":
-            used = self._features(config, plain, features, points)
-        tokens = [
-            f"s{value}" if axis == "seed" else str(value).rpartition("/")[2]
-            for axis, value in cell.items()
-            if value not in ("", AXIS_DEFAULTS.get(axis))
-        ]
-        name = "_".join(tokens) + self._suffix(config, plain)
-        axes = {**cell, "weights": config["weights"]["kind"]}
-        return Variant(name=name, axes=axes, config=config, features=used, branches=(branch,))
-
-    def _frozen(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
-        """The variant of an encoder that comes as it is; None where it is not at hand and need not be."""
-        key = f"{self.key}.branches.{branch}"
-        leaf = self._weights(name, f"{key}.weights")
-        variant = frozen.variant_name(name)
-        absent = frozen.check(leaf, name, SCHEMAS / "weights.schema.yaml", self.name)
-        if absent:
-            if branch not in self.settings.get("optional", []) and not self.without:
-                raise ConfigError(absent)
-            self.missing[variant] = Missing(leaf, absent)
-            return None
-        own = frozen.points(leaf, name)
-        if own is not None:
-            self._check_enough(own[1], f"weights.{name}.n")
-            self._claim(points, *own, f"weights.{name}")
-            self.own_points[variant] = own[0]
-        config = {
-            "weights": leaf,
-            "model": {"family": leaf["model"]},
-            "math_threads": threads,
-            "seed": "",
-        }
-        return Variant(name=variant, axes=frozen.axes(leaf), config=config, branches=(branch,))
-
-    def _weights(self, name: str, key: str) -> Plain:
-        """A leaf of weights; one in a folder that forgot its package line lands where nobody looks for it."""
-        leaf = self.store.get("weights", name, key)["weights"]
-        if "kind" not in leaf and "/" in name:
-            raise ConfigError(f"config/weights/{name}.yaml: must begin with the line '# @package weights'")
-        if leaf.get("kind") not in AXES_OF_KIND:
-            known = ", ".join(AXES_OF_KIND)
-            raise ConfigError(f"weights.{name}.kind: {leaf.get('kind')!r} is none of {known}")
-        return leaf
-
-    def _without_knob(self, model: str, key: str) -> bool:
-        """Whether no leaf of config/resolution sets anything of a model."""
-        encoding = self.store.get("model", model, f"{key}.model")["model"]["encoding"]["_target_"]
-        leaves = (self.store.get("resolution", name, key) for name in self.store.options("resolution"))
-        return not any(encoding in choices.encodings(leaf["resolution"]["encoding"]) for leaf in leaves)
-
-    def _check_belongs(self, cell: Plain, key: str) -> None:
-        """Refuse a branch that names a model beside weights of another."""
-        leaf = self._weights(cell["weights"], f"{key}.weights")
-        if cell["model"] not in ("", leaf.get("model")):
-            raise ConfigError(
-                f"{key}.weights: {cell['weights']!r} belong to {leaf.get('model')}, not to {cell['model']}"
-            )
-
-    def _check_enough(self, leaf: Plain, key: str) -> None:
-        if leaf["n"] < self.store.root()["neighbours"]["k"] + 2:
-            raise ConfigError(f"{key}: {leaf['n']} points are too few for neighbours.k of config.yaml")
-
-    def _merged(self, cell: Plain, key: str) -> Plain:
-        """The leaves of a cell's axes, merged in the order of config.yaml's defaults list."""
-        merged: Plain = {}
-        for axis in ("model", "resolution", "modality", "schedule", "weights"):
-            if cell[axis] != "":
-                merged = merge(merged, self.store.get(axis, cell[axis], f"{key}.{axis}"))
-        return merged
-
-    def _check_variant(self, config: Plain, cell: Plain, key: str) -> None:
-        model = config["model"]
-        encoding = model["encoding"]["_target_"]
-        fits = config.get("resolution", {}).get("encoding", encoding)
-        if encoding not in choices.encodings(fits):
-            raise ConfigError(
-                f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
-            )
-        check_schema(model, SCHEMAS / "model.schema.yaml", "model")
-        for part, beside in (("encoding", ()), ("network", ()), ("objective", ())):
-            check_target(model[part], f"model.{part}", frozenset(beside))
-        if "schedule" in config:
-            check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
-            choices.check_schedule(config["schedule"])
-            check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
-
-    def _features(
-        self, config: Plain, plain: Plain, features: dict[str, Plain], points: dict[str, Plain]
-    ) -> dict[str, str]:
-        """Name the feature store of each source at the schedule's locations."""
-        schedule = config["schedule"]
-        total = schedule["locations"] + schedule["validation"]
-        drawn, untouched = (
-            {key: leaf["schedule"][key] for key in ("locations", "validation", "seed")}
-            for leaf in (config, plain)
-        )
-        point_set = f"train-land-{total}-r0{self._suffix(drawn, untouched)}"
-        draw = {
-            "_target_": "earthdim.samples.area.land",
-            "kind": "train-land",
-            "n": total,
-            "seed": schedule["seed"],
-            "replicate": 0,
-        }
-        self._claim(points, point_set, draw, "schedule.locations")
-        names = {}
-        for source, leaf in config["modality"]["sources"].items():
-            check_target(leaf, f"modality.sources.{source}", frozenset({"about"}))
-            changed = self._suffix([leaf, drawn], [plain["modality"]["sources"].get(source), untouched])
-            name = f"{source}-{total}{changed}"
-            self._claim(
-                features,
-                name,
-                {"source": source, "points": point_set, "config": leaf},
-                f"modality.sources.{source}",
-            )
-            names[source] = name
-        return names
