@@ -53,6 +53,13 @@ def test_a_deleted_chunk_is_noticed_not_read_as_fill_values(store):
         artefacts.open_store(store, "embeddings")
 
 
+@pytest.mark.parametrize("names", [None, ["embedding"]])
+def test_an_array_that_is_gone_is_noticed(store, names):
+    shutil.rmtree(store / "embedding")
+    with pytest.raises(ArtefactError, match="embedding is not there"):
+        artefacts.open_store(store, "embeddings", names)
+
+
 def test_an_integer_chunk_that_is_deleted_is_noticed_too(store):
     shutil.rmtree(store / "point" / "c")
     with pytest.raises(ArtefactError, match="point is damaged"):

@@ -29,7 +29,12 @@ from earthdim import lease
 lease.announce()
 subprocess.run(["bash", "-c", '"$@"; true', "bash", sys.executable, "-c", *sys.argv[1:]])
 """
-SLEEPING = "time.sleep(3)"
+SLEEPING = """
+from earthdim import atomic
+with atomic.publish(Path(sys.argv[2])) as partial:
+    partial.write_text("half")
+    time.sleep(60)
+"""
 # Compiled code that looks at no interrupt.
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)"
 
@@ -82,9 +87,11 @@ def test_a_job_whose_snakemake_lives_publishes(start, tmp_path):
 
 def test_an_orphan_stops_and_publishes_nothing(start, tmp_path):
     snakemake = start(SLEEPING)
+    while not list(tmp_path.glob(".out.json.*.partial")):
+        time.sleep(0.05)
     snakemake.kill()
     assert group_ends(snakemake, 60)
-    assert not (tmp_path / "out.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
     assert "Snakemake is gone" in (tmp_path / "log").read_text()
     assert "Traceback" not in (tmp_path / "log").read_text()
 

@@ -233,6 +233,11 @@ def open_store(path: Path, kind: str, names: Iterable[str] | None = None):
         if (attributes.get("artefact"), attributes.get("schema_version")) != (kind, SCHEMA_VERSIONS[kind]):
             found = f"{attributes.get('artefact')} of schema {attributes.get('schema_version')}"
             raise ArtefactError(f"{path}: holds {found}, not {kind} of schema {SCHEMA_VERSIONS[kind]}")
+        lacking = set(attributes["sha256"] if names is None else names) - set(map(str, lazy.variables))
+        if lacking:
+            raise ArtefactError(
+                f"{path}: {', '.join(sorted(lacking))} is not there; delete the store and run again"
+            )
         dataset = (lazy if names is None else lazy[list(names)]).load()
     for name, digest in _digests(dataset).items():
         if attributes["sha256"].get(name) != digest:
