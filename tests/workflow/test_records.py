@@ -42,7 +42,8 @@ def targets():
 
 
 def test_every_job_leaves_a_record(inside):
-    jobs = {path for path in Path("results/logs").rglob("*.log")}
+    # What is in the folder itself are logs of `verify` and the like, which make nothing.
+    jobs = set(Path("results/logs").rglob("*.log")) - set(Path("results/logs").glob("*.log"))
     expected = {Path("results/records", *path.with_suffix(".json").parts[2:]) for path in jobs}
     there = {
         path
