@@ -28,6 +28,7 @@ FLOORS = [
 # Not part of the flow: how it is configured, recorded and stored.
 FRAME = {
     "artefacts",
+    "checking",
     "choices",
     "composition",
     "experiment",
@@ -36,6 +37,7 @@ FRAME = {
     "leaves",
     "provenance",
     "runtime",
+    "user_files",
     "views",
 }
 # For people who have an array and no workflow: it may know all of the above.

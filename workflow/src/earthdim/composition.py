@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from earthdim import checking
 from earthdim.artefacts import write_json
 from earthdim.experiment import Plain
 from earthdim.leaves import ConfigError
@@ -40,10 +41,9 @@ class LeafStore:
 
     def __init__(self, folder: Path, cache: Path | None = None):
         self.folder = Path(folder).resolve()
-        files = sorted(self.folder.rglob("*.yaml"))
-        if not files:
+        tree = checking.read_tree(self.folder)
+        if not tree:
             raise ConfigError(f"config: there is no YAML file in {folder}")
-        tree = {str(file.relative_to(self.folder)): file.read_text() for file in files}
         self._cache = cache / f"{digest(tree)}.json" if cache is not None else None
         self._known: dict[str, Plain] = {}
         if self._cache is not None and self._cache.is_file():
@@ -70,7 +70,9 @@ class LeafStore:
         if not isinstance(name, str) or name not in self.options(group):
             options = ", ".join(self.options(group))
             raise ConfigError(f"{key}: there is no {group} {name!r}; config/{group} has {options}")
-        return self._compose(f"{group}/{name}")
+        leaf = self._compose(f"{group}/{name}")
+        checking.check_leaf(leaf, group, name)
+        return leaf
 
     def root(self) -> Plain:
         """What `config.yaml` itself sets, without its defaults list's groups."""
@@ -79,6 +81,7 @@ class LeafStore:
 
     def _compose(self, name: str) -> Plain:
         if name not in self._known:
+            checking.check_text(self.folder, name)
             self._known[name] = compose(self.folder, name)
             self._new = True
         return self._known[name]

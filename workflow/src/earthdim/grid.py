@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from earthdim import choices, frozen
+from earthdim import checking, choices, frozen
 from earthdim.artefacts import AXES, FROZEN
 from earthdim.composition import ALONG, LeafStore, Override, merge, parse_overrides
 from earthdim.experiment import Experiment, Missing, Plain, Variant, twin_of
@@ -72,6 +72,7 @@ def resolve(
                     f"overrides: {override.text!r}: nothing in {experiment} has the key {'.'.join(override.path)}"
                 )
     store.save()
+    checking.check(result, store)
     return result
 
 
@@ -89,6 +90,7 @@ class _Resolver:
         self.store, self.name, self.overrides, self.plain = store, name, overrides, plain
         self.without = without
         self.missing: dict[str, Missing] = {}
+        self.needed: list[str] = []
         self.own_points: dict[str, str] = {}
         key = f"experiment.{name}"
         self.settings = self._over(store.get("experiment", name, "experiment")["experiment"], ("experiment",))
@@ -281,8 +283,7 @@ class _Resolver:
 
     def _dataset(self, name: str, key: str) -> Plain:
         leaf = self.store.get("dataset", name, key)["dataset"]
-        check_schema(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
-        choices.check_dataset(leaf, f"dataset.{name}")
+        choices.check_dataset(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
         return leaf
 
     def _variants(
@@ -301,8 +302,7 @@ class _Resolver:
                     )
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
-        if not made and not self.without:
-            raise ConfigError(f"{self.key}.branches: nothing is at hand of what they name")
+        frozen.check_at_hand(self.needed, bool(made) or self.without, self.key)
         frozen.check_cells(made, self.key)
         return {name: replace(variant, twin=twin_of(variant, made)) for name, variant in made.items()}
 
@@ -358,7 +358,7 @@ class _Resolver:
         absent = frozen.check(leaf, name, SCHEMAS / "weights.schema.yaml", self.name)
         if absent:
             if branch not in self.settings.get("optional", []) and not self.without:
-                raise ConfigError(absent)
+                self.needed.append(absent)
             self.missing[variant] = Missing(leaf, absent)
             return None
         own = frozen.points(leaf, name)
@@ -375,13 +375,12 @@ class _Resolver:
         return Variant(name=variant, axes=frozen.axes(leaf), config=config, branches=(branch,))
 
     def _weights(self, name: str, key: str) -> Plain:
-        """A leaf of weights; one in a folder that forgot its package line lands where nobody looks for it."""
+        """A leaf of weights, of a kind that there is."""
         leaf = self.store.get("weights", name, key)["weights"]
-        if "kind" not in leaf and "/" in name:
-            raise ConfigError(f"config/weights/{name}.yaml: must begin with the line '# @package weights'")
         if leaf.get("kind") not in AXES_OF_KIND:
-            known = ", ".join(AXES_OF_KIND)
-            raise ConfigError(f"weights.{name}.kind: {leaf.get('kind')!r} is none of {known}")
+            raise ConfigError(
+                f"weights.{name}.kind: {leaf.get('kind')!r} is none of {', '.join(AXES_OF_KIND)}"
+            )
         return leaf
 
     def _without_knob(self, model: str, key: str) -> bool:
