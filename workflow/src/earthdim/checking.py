@@ -54,6 +54,13 @@ def _text(file: Path, folder: Path) -> str:
         raise ConfigError(f"config/{file.relative_to(folder)}: cannot be read ({error.strerror})") from error
 
 
+def _loader() -> type:
+    """A loader of plain values that builds no objects, the fast one where it is there."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def check_text(folder: Path, name: str, above: tuple[str, ...] = ()) -> None:
     """Refuse a config file that is no plain YAML, and a defaults list that leads back to its own file.
 
@@ -80,10 +87,11 @@ def check_text(folder: Path, name: str, above: tuple[str, ...] = ()) -> None:
     if not file.is_file():
         return  # Hydra says which list asked for it.
     try:
-        root = yaml.compose(_text(file, folder), yaml.SafeLoader)
+        root = yaml.compose(_text(file, folder), _loader())
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
-        raise ConfigError(f"config/{name}.yaml{line}: {error.problem}") from error
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        raise ConfigError(f"config/{name}.yaml{line}: {problem}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"config/{name}.yaml: {' '.join(str(error).split())}") from error
     if root is None:
@@ -167,9 +175,12 @@ def check_leaf(composed: Mapping[str, Any], group: str, name: str) -> None:
             raise ConfigError(f"{file}: sets {key!r}, which is no part of {group}")
     if not isinstance(inside, Mapping):
         raise ConfigError(f"{file}: says nothing of {group}")
-    check_plain(composed, file)
+    for key, value in composed.items():
+        check_plain(value, f"{file}: {key}")
     if group == "resolution":
         check_schema(inside, SCHEMAS / "resolution.schema.yaml", f"{file}: resolution")
+    elif group == "weights" and name in ("trained", "untrained") and inside.get("kind") != name:
+        raise ConfigError(f"weights.{name}.kind: {inside.get('kind')!r} is not {name}")
     elif group == "weights" and inside.get("kind") in ("trained", "untrained"):
         check_schema(inside, SCHEMAS / "weights.schema.yaml", f"weights.{name}")
     elif group == "model" and "_target_" not in (inside.get("encoding") or {}):
@@ -318,7 +329,7 @@ def _sources(folder: Path) -> set[str]:
     found: set[str] = set()
     for file in sorted((folder / "modality").rglob("*.yaml")):
         try:
-            leaf = yaml.safe_load(_text(file, folder))
+            leaf = yaml.load(_text(file, folder), _loader())
         except yaml.YAMLError as error:
             raise ConfigError(f"config/{file.relative_to(folder)}: {' '.join(str(error).split())}") from error
         if isinstance(leaf, Mapping) and isinstance(leaf.get("sources"), Mapping):

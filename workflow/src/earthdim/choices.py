@@ -9,11 +9,13 @@ from pathlib import Path
 
 from earthdim import regions
 from earthdim.experiment import Plain, Variant, in_branches
-from earthdim.leaves import ConfigError, check_schema, check_target
+from earthdim.leaves import ConfigError, arguments, check_schema, check_target
 from earthdim.provenance import is_installed
 
 # Probing takes all of these; an experiment with none of them measures dimension alone.
 PROBING = ("task_sample", "activation_estimator", "tasks", "splits", "heads", "statistics")
+# What every sampler takes.
+SAMPLER = {"n", "rng", "is_land"}
 # What an estimator reads that holds k neighbours of each point.
 FROM_GRAPH = ("neighbours", "distances", "graph")
 
@@ -294,6 +296,10 @@ def check_support(leaf: Plain, key: str) -> None:
     ConfigError
         Naming the key.
     """
+    if SAMPLER - arguments(leaf["_target_"]):
+        raise ConfigError(
+            f"{key}._target_: {leaf['_target_']!r} is no sampler, which takes n, rng and is_land"
+        )
     if "path" in leaf and not Path(leaf["path"]).exists():
         raise ConfigError(f"{key}.path: {leaf['path']} does not exist")
     if "south" in leaf and not leaf["south"] < leaf["north"]:

@@ -49,6 +49,7 @@ class LeafStore:
         if self._cache is not None and self._cache.is_file():
             self._known = json.loads(self._cache.read_text())
         self._new = False
+        self._checked: set[tuple[str, str]] = set()
         self._options: dict[str, list[str]] = {}
 
     def options(self, group: str) -> list[str]:
@@ -71,7 +72,9 @@ class LeafStore:
             options = ", ".join(self.options(group))
             raise ConfigError(f"{key}: there is no {group} {name!r}; config/{group} has {options}")
         leaf = self._compose(f"{group}/{name}")
-        checking.check_leaf(leaf, group, name)
+        if (group, name) not in self._checked:
+            checking.check_leaf(leaf, group, name)
+            self._checked.add((group, name))
         return leaf
 
     def root(self) -> Plain:

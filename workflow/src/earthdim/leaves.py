@@ -13,6 +13,8 @@ from earthdim.provenance import module_file
 
 # What callers add to a leaf: a network's inputs, a region's data set, what every sampler takes.
 GIVEN = frozenset({"inputs", "dataset", "rng", "is_land"})
+# What was found right already: a grid asks the same of a leaf for each of its variants.
+_SOUND: set[tuple] = set()
 _WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
 
@@ -97,11 +99,17 @@ def check_schema(value: Any, schema_file: Path, key: str) -> None:
     """
     from jsonschema.exceptions import best_match
 
+    asked = (schema_file, key, repr(value))
+    if asked in _SOUND:
+        return
     check_plain(value, key)
     error = best_match(_validator(schema_file).iter_errors(value))
     if error is not None:
         where = ".".join([key, *(str(part) for part in error.absolute_path)])
-        raise ConfigError(f"{where}: {error.message}")
+        either = error.schema.get("expected") if error.validator == "anyOf" else None
+        message = f"{error.instance!r} is not {either}" if either else error.message
+        raise ConfigError(f"{where}: {message}")
+    _SOUND.add(asked)
 
 
 @cache
@@ -117,6 +125,12 @@ class _Argument(NamedTuple):
 
     annotation: ast.expr | None
     default: ast.expr | None
+
+
+def arguments(path: str) -> set[str]:
+    """Names of the arguments that a target takes, as far as its text tells."""
+    found = definition(path)
+    return set(_arguments(found) or ()) if found is not None else set()
 
 
 def _is_decorated(node: ast.ClassDef | ast.FunctionDef, name: str) -> bool:
@@ -220,6 +234,9 @@ def check_target(
         If the target is unknown or abstract, a key is none of its arguments, one that it needs is missing, or one is of
         another type than it says.
     """
+    asked = (key, repr(leaf), beside, whole)
+    if asked in _SOUND:
+        return
     path = leaf.get("_target_")
     if not isinstance(path, str) or not path.startswith(tuple(f"{package}." for package in PACKAGES)):
         raise ConfigError(f"{key}._target_: {path!r} is not inside one of {', '.join(PACKAGES)}")
@@ -235,6 +252,7 @@ def check_target(
     taken = _arguments(found)
     if taken is not None:
         _check_arguments(leaf, taken, key, beside, frozenset() if whole else GIVEN)
+    _SOUND.add(asked)
 
 
 def _check_arguments(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from earthdim import frozen
 from earthdim.experiment import Experiment, Plain
 from earthdim.leaves import ConfigError
 
@@ -40,9 +41,13 @@ def check(experiment: Experiment) -> None:
     for name, leaf in experiment.points.items():
         if name not in of_tables and leaf["_target_"] in (POINTS, POLYGON):
             _check("sample.path", leaf["path"], _places if leaf["_target_"] == POINTS else _polygon, leaf)
-    for name, variant in experiment.variants.items():
+    leaves = {
+        weights for axes in experiment.settings["branches"].values() for weights in axes.get("weights", ())
+    }
+    names = {frozen.variant_name(name): name for name in leaves}
+    for variant in experiment.variants.values():
         weights = variant.config["weights"]
-        key = f"weights.{name}"
+        key = f"weights.{names.get(variant.name, variant.name)}"
         if weights.get("_target_") == TABLE:
             _check(f"{key}.file", weights["file"], _table, weights)
         elif "file" in weights:
