@@ -31,7 +31,8 @@ def resolve(tmp_path, monkeypatch):
     shutil.copytree(CONFIG, folder)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_encoder.py").write_text("def embed(lonlat):\n    return lonlat\n")
-    (tmp_path / "stations.csv").write_text("lon,lat,a\n0,0,1\n")
+    rows = "".join(f"{number / 10},{number / 20},{number}\n" for number in range(400))
+    (tmp_path / "stations.csv").write_text(f"lon,lat,a\n{rows}")
 
     def run(branches, weights, optional=(), without=False):
         for name, leaf in weights.items():

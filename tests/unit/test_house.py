@@ -29,6 +29,7 @@ FLOORS = [
 FRAME = {
     "artefacts",
     "atomic",
+    "checking",
     "choices",
     "composition",
     "experiment",
@@ -39,6 +40,7 @@ FRAME = {
     "provenance",
     "records",
     "runtime",
+    "user_files",
     "views",
 }
 # For people who have an array and no workflow: it may know all of the above.

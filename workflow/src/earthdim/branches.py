@@ -79,6 +79,7 @@ class Branches:
         self.without = without
         self.key = f"experiment.{experiment}"
         self.missing: dict[str, Missing] = {}
+        self.needed: list[str] = []
         self.own_points: dict[str, str] = {}
         self._resolved: dict[tuple, tuple[Plain, Plain, dict[str, str]]] = {}
         self._bare: dict[str, bool] = {}
@@ -113,8 +114,7 @@ class Branches:
                     )
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
-        if not made and not self.without:
-            raise ConfigError(f"{self.key}.branches: nothing is at hand of what they name")
+        frozen.check_at_hand(self.needed, bool(made) or self.without, self.key)
         frozen.check_cells(made, self.key)
         found = twins(made.values())
         return {name: replace(variant, twin=found.get(name, "")) for name, variant in made.items()}
@@ -180,7 +180,7 @@ class Branches:
         absent = frozen.check(leaf, name, SCHEMAS / "weights.schema.yaml", self.name)
         if absent:
             if branch not in self.settings.get("optional", []) and not self.without:
-                raise ConfigError(absent)
+                self.needed.append(absent)
             self.missing[variant] = Missing(leaf, absent)
             return None
         own = frozen.points(leaf, name)
@@ -197,10 +197,8 @@ class Branches:
         return Variant(name=variant, axes=frozen.axes(leaf), config=config, branches=(branch,))
 
     def _weights(self, name: str, key: str) -> Plain:
-        """A leaf of weights; one in a folder that forgot its package line lands where nobody looks for it."""
+        """A leaf of weights, of a kind that there is."""
         leaf = self.store.get("weights", name, key)["weights"]
-        if "kind" not in leaf and "/" in name:
-            raise ConfigError(f"config/weights/{name}.yaml: must begin with the line '# @package weights'")
         if leaf.get("kind") not in AXES_OF_KIND:
             known = ", ".join(AXES_OF_KIND)
             raise ConfigError(f"weights.{name}.kind: {leaf.get('kind')!r} is none of {known}")

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from earthdim import regions
 from earthdim.experiment import Plain, Variant, in_branches
-from earthdim.leaves import ConfigError, check_target
+from earthdim.leaves import ConfigError, arguments, check_schema, check_target
 from earthdim.provenance import is_installed
 
 # Probing takes all of these; an experiment with none of them measures dimension alone.
 PROBING = ("task_sample", "activation_estimator", "tasks", "splits", "heads", "statistics")
+# What every sampler takes.
+SAMPLER = {"n", "rng", "is_land"}
 # What an estimator reads that holds k neighbours of each point.
 FROM_GRAPH = ("neighbours", "distances", "graph")
 
@@ -294,8 +296,14 @@ def check_support(leaf: Plain, key: str) -> None:
     ConfigError
         Naming the key.
     """
+    if SAMPLER - arguments(leaf["_target_"]):
+        raise ConfigError(
+            f"{key}._target_: {leaf['_target_']!r} is no sampler, which takes n, rng and is_land"
+        )
     if "path" in leaf and not Path(leaf["path"]).exists():
         raise ConfigError(f"{key}.path: {leaf['path']} does not exist")
+    if "south" in leaf and not leaf["south"] < leaf["north"]:
+        raise ConfigError(f"{key}.south: {leaf['south']} is not below north, {leaf['north']}")
     if "inside" in leaf:
         # The region is built where its data set is at hand, which its leaf does not say.
         check_target(leaf["inside"], f"{key}.inside")
@@ -310,7 +318,7 @@ def encodings(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def check_dataset(leaf: Plain, key: str) -> None:
+def check_dataset(leaf: Plain, schema: Path, key: str) -> None:
     """Refuse a data set that cannot be read: no such target, file or package.
 
     Raises
@@ -318,7 +326,8 @@ def check_dataset(leaf: Plain, key: str) -> None:
     ConfigError
         Naming the key.
     """
-    check_target(leaf, key, frozenset({"about"}))
+    check_schema(leaf, schema, key)
+    check_target(leaf, key, frozenset({"about"}), whole=True)
     if "path" in leaf and not Path(leaf["path"]).exists():
         raise ConfigError(f"{key}.path: {leaf['path']} does not exist")
     for package in leaf["about"]["package"].split():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from earthdim import checking
 from earthdim.artefacts import read_json, write_json
 from earthdim.experiment import Plain
 from earthdim.leaves import ConfigError
@@ -72,17 +73,18 @@ class LeafStore:
     def __init__(self, folder: Path, cache: Path | None = None):
         self.folder = Path(folder).resolve()
         self._options: dict[str, list[str]] = {}
-        files = [file.relative_to(self.folder) for file in self.folder.rglob("*.yaml")]
-        if not files:
+        texts = checking.read_tree(self.folder)
+        if not texts:
             raise ConfigError(f"config: there is no YAML file in {folder}")
-        for name in sorted(str(file.with_suffix("")) for file in files):
+        self._texts = {path.removesuffix(".yaml"): text for path, text in texts.items()}
+        for name in sorted(self._texts):
             group, _, leaf = name.partition("/")
             if leaf:
                 self._options.setdefault(group, []).append(leaf)
         self._cache = cache / "leaves.json" if cache is not None else None
         self._kept: dict[str, Plain] = self._load()
         self._known: dict[str, Plain] = {}
-        self._digests: dict[str, str] = {}
+        self._checked: set[tuple[str, str]] = set()
         self._new = False
 
     def _load(self) -> dict[str, Plain]:
@@ -107,7 +109,11 @@ class LeafStore:
         if not isinstance(name, str) or name not in self._options.get(group, []):
             options = ", ".join(self.options(group))
             raise ConfigError(f"{key}: there is no {group} {name!r}; config/{group} has {options}")
-        return self._compose(f"{group}/{name}")
+        leaf = self._compose(f"{group}/{name}")
+        if (group, name) not in self._checked:
+            checking.check_leaf(leaf, group, name)
+            self._checked.add((group, name))
+        return leaf
 
     def root(self) -> Plain:
         """What `config.yaml` itself sets, without its defaults list's groups."""
@@ -118,24 +124,20 @@ class LeafStore:
         if name not in self._known:
             kept = self._kept.get(name)
             if kept is None or any(self._digest(file) != known for file, known in kept["files"].items()):
+                checking.check_text(self.folder, name)
                 kept = {"files": {}, "config": compose(self.folder, name)}
-                names = files_of(self.folder, name) if self._holds(name, b"defaults") else [name]
+                names = files_of(self.folder, name) if "defaults" in self._texts[name] else [name]
                 # What is not there today may be tomorrow.
-                if not any(self._holds(file, b"optional") for file in names):
+                if not any("optional" in self._texts[file] for file in names):
                     kept["files"] = {file: self._digest(file) for file in names}
                     self._kept[name] = kept
                     self._new = True
             self._known[name] = kept["config"]
         return self._known[name]
 
-    def _holds(self, name: str, word: bytes) -> bool:
-        return word in (self.folder / f"{name}.yaml").read_bytes()
-
     def _digest(self, name: str) -> str:
-        if name not in self._digests:
-            path = self.folder / f"{name}.yaml"
-            self._digests[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        return self._digests[name]
+        text = self._texts.get(name)
+        return "" if text is None else hashlib.sha256(text.encode()).hexdigest()
 
     def save(self) -> None:
         """Write the cache if anything was composed; leaves that are no more are dropped."""

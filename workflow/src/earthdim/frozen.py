@@ -1,6 +1,6 @@
 """Encoders that come as they are (released, a user's own, a table): what the grid asks of their leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from earthdim import own
@@ -94,6 +94,29 @@ def points(leaf: Plain, name: str) -> tuple[str, Plain] | None:
 def files(leaf: Plain) -> list[str]:
     """The user's own files behind a leaf, whose change is a change of the variant."""
     return own.files(leaf) if leaf["kind"] in ("own", "table") else []
+
+
+def check_at_hand(missing: Sequence[str], any_left: bool, key: str) -> None:
+    """Refuse an experiment that cannot do without what is missing; all of it is told at once.
+
+    Parameters
+    ----------
+    missing : sequence of str
+        What branches that are not optional lack, each in a sentence.
+    any_left : bool
+        Whether there is anything to measure.
+    key : str
+        The experiment's key.
+
+    Raises
+    ------
+    ConfigError
+        With all the sentences.
+    """
+    if missing:
+        raise ConfigError(" ".join(f"{sentence.rstrip('.')}." for sentence in dict.fromkeys(missing)))
+    if not any_left:
+        raise ConfigError(f"{key}.branches: nothing is at hand of what they name")
 
 
 def check_cells(variants: Mapping[str, Variant], key: str) -> None:

@@ -7,7 +7,7 @@ what was merged; whatever they change gets a name of its own, so that they never
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from earthdim import choices
+from earthdim import checking, choices
 from earthdim.branches import SCHEMAS, Branches, check_enough, claim, suffix
 from earthdim.composition import LeafStore, Override, parse_overrides
 from earthdim.experiment import Experiment, Plain, Variant
@@ -61,6 +61,7 @@ def resolve(
                     f"overrides: {override.text!r}: nothing in {experiment} has the key {'.'.join(override.path)}"
                 )
     store.save()
+    checking.check(result, store)
     return result
 
 
@@ -259,6 +260,5 @@ class _Resolver:
 
     def _dataset(self, name: str, key: str) -> Plain:
         leaf = self.store.get("dataset", name, key)["dataset"]
-        check_schema(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
-        choices.check_dataset(leaf, f"dataset.{name}")
+        choices.check_dataset(leaf, SCHEMAS / "dataset.schema.yaml", f"dataset.{name}")
         return leaf

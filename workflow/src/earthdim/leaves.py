@@ -1,18 +1,47 @@
 """Config leaves before any work: strict schemas, targets that exist, arguments that fit. Nothing is imported or run."""
 
 import ast
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from earthdim.build import PACKAGES
 from earthdim.provenance import module_file
 
+# What callers add to a leaf: a network's inputs, a region's data set, what every sampler takes.
+GIVEN = frozenset({"inputs", "dataset", "rng", "is_land"})
+# What was found right already: a grid asks the same of a leaf for each of its variants.
+_SOUND: set[tuple] = set()
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+
 
 class ConfigError(ValueError):
     """A mistake in the config or on the command line, told in one sentence that names the key."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(checker: Any, value: Any) -> bool:
+    # 1.0 is no 1: the two would stand in names and records as two values of one meaning.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Mapping[str, Any]):
+    import re
+
+    from jsonschema import ValidationError
+
+    # In Python `$` also stands before a line's end, which is no part of a name.
+    if isinstance(value, str) and not re.search(pattern.replace("$", r"\Z"), value):
+        expected = schema.get("expected")
+        yield ValidationError(
+            f"{value!r} is not {expected}" if expected else f"{value!r} does not match {pattern!r}"
+        )
 
 
 @cache
@@ -20,11 +49,39 @@ def _validator(schema_file: Path):
     import jsonschema
     import yaml
 
-    return jsonschema.Draft202012Validator(yaml.safe_load(schema_file.read_text()))
+    plain = jsonschema.Draft202012Validator
+    strict = jsonschema.validators.extend(
+        plain, {"pattern": _pattern}, type_checker=plain.TYPE_CHECKER.redefine("integer", _is_whole)
+    )
+    return strict(yaml.safe_load(schema_file.read_text()))
+
+
+def check_plain(value: Any, key: str) -> None:
+    """Refuse what no leaf may hold anywhere: keys that are no text, numbers that are not finite, dates, bytes.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key.
+    """
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise ConfigError(f"{key}: the key {name!r} is not text; write it in quotes")
+            check_plain(item, f"{key}.{name}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            check_plain(item, f"{key}.{number}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{key}: {value} is not a finite number")
+    elif not isinstance(value, str | int | float | None):
+        raise ConfigError(f"{key}: {value!r} is neither text nor a number")
 
 
 def check_schema(value: Any, schema_file: Path, key: str) -> None:
     """Hold a plain value against a JSON schema written in YAML.
+
+    Whole numbers are those without a point, and the keyword `expected` says in words what a `pattern` is for.
 
     Parameters
     ----------
@@ -42,10 +99,17 @@ def check_schema(value: Any, schema_file: Path, key: str) -> None:
     """
     from jsonschema.exceptions import best_match
 
+    asked = (schema_file, key, repr(value))
+    if asked in _SOUND:
+        return
+    check_plain(value, key)
     error = best_match(_validator(schema_file).iter_errors(value))
     if error is not None:
         where = ".".join([key, *(str(part) for part in error.absolute_path)])
-        raise ConfigError(f"{where}: {error.message}")
+        either = error.schema.get("expected") if error.validator == "anyOf" else None
+        message = f"{error.instance!r} is not {either}" if either else error.message
+        raise ConfigError(f"{where}: {message}")
+    _SOUND.add(asked)
 
 
 @cache
@@ -56,52 +120,102 @@ def _definition(module: Path, name: str) -> ast.AST | None:
     return None
 
 
-def _is_dataclass(node: ast.ClassDef) -> bool:
-    return any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
+class _Argument(NamedTuple):
+    """An argument of a target: what its text says of its type, and its default."""
+
+    annotation: ast.expr | None
+    default: ast.expr | None
 
 
-def _arguments(node: ast.AST) -> set[str] | None:
+def arguments(path: str) -> set[str]:
+    """Names of the arguments that a target takes, as far as its text tells."""
+    found = definition(path)
+    return set(_arguments(found) or ()) if found is not None else set()
+
+
+def _is_decorated(node: ast.ClassDef | ast.FunctionDef, name: str) -> bool:
+    return any(name in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def _arguments(node: ast.AST) -> dict[str, _Argument] | None:
     """The keyword arguments that a definition takes, or None when the text alone does not tell."""
     if isinstance(node, ast.ClassDef):
         own = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
         if not own:
-            fields = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
-            return fields if _is_dataclass(node) else None
+            fields = (item for item in node.body if isinstance(item, ast.AnnAssign))
+            named = {field.target.id: _Argument(field.annotation, field.value) for field in fields}
+            return named if _is_decorated(node, "dataclass") else None
         node = own[0]
     arguments = node.args
     if arguments.kwarg is not None:
         return None
-    return {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)} - {"self"}
-
-
-def _required(node: ast.FunctionDef) -> list[str]:
-    """The arguments of a function that have no default."""
-    arguments = node.args
-    plain = arguments.args[: len(arguments.args) - len(arguments.defaults)]
-    named = [
-        argument
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        if default is None
+    missing = len(arguments.args) - len(arguments.defaults)
+    pairs = [
+        *zip(arguments.args, [None] * missing + arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
     ]
-    return [argument.arg for argument in (*plain, *named)]
+    return {
+        argument.arg: _Argument(argument.annotation, default)
+        for argument, default in pairs
+        if argument.arg != "self"
+    }
 
 
-def _find(path: str) -> ast.AST | None:
-    """The definition of a target, found in source text: importing torch or scikit-dimension costs seconds."""
+def definition(path: str) -> ast.AST | None:
+    """The class or function that a target names, found in source text: an import of torch costs seconds."""
     module, _, name = path.rpartition(".")
+    if not all(part.isidentifier() for part in path.split(".")):
+        return None
     if path.startswith("earthdim."):
         file = module_file(module)
         return _definition(file, name) if file is not None else None
     root, *below = module.split(".")
     folder = Path(find_spec(root).origin).parent.joinpath(*below)
-    found = (_definition(file, name) for file in sorted(folder.glob("*.py")))
-    return next((definition for definition in found if definition is not None), None)
+    nodes = (_definition(file, name) for file in sorted(folder.glob("*.py")))
+    return next((node for node in nodes if node is not None), None)
+
+
+def _expected(argument: _Argument, value: Any) -> str:
+    """What an argument must be, in words, if the value is not; empty if it fits or the text does not tell."""
+    if argument.annotation is not None:
+        fits, words = _fits(argument.annotation, value)
+    elif isinstance(argument.default, ast.Constant) and argument.default.value is not None:
+        # scikit-dimension annotates nothing; a default tells numbers, text and switches apart.
+        kind = {bool: "bool", str: "str"}.get(type(argument.default.value), "float")
+        fits, words = _fits(ast.Name(kind), value)
+    else:
+        return ""
+    return "" if fits else words
+
+
+def _fits(annotation: ast.expr, value: Any) -> tuple[bool, str]:
+    """Whether a value is of an annotated type, and the type in words; what is not plain fits."""
+    match annotation:
+        case ast.Name(id="int"):
+            return _is_whole(None, value), _WORDS["int"]
+        case ast.Name(id="float"):
+            return _is_number(value) and math.isfinite(value), _WORDS["float"]
+        case ast.Name(id="str" | "bool" as name):
+            return isinstance(value, {"str": str, "bool": bool}[name]), _WORDS[name]
+        case ast.Constant(value=None):
+            return value is None, "null"
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            tried = [_fits(side, value) for side in (left, right)]
+            return any(fits for fits, _ in tried), " or ".join(words for _, words in tried)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            known = [item.value for item in getattr(choices, "elts", [choices])]
+            return value in known, f"one of {', '.join(map(str, known))}"
+        case ast.Subscript(value=ast.Name(id="list" | "Sequence"), slice=of):
+            tried = [_fits(of, item) for item in value] if isinstance(value, list | tuple) else [(False, "")]
+            words = _fits(of, None)[1]
+            return all(fits for fits, _ in tried), f"a list{f', each {words}' if words else ''}"
+    return True, ""
 
 
 def check_target(
     leaf: Mapping[str, Any], key: str, beside: frozenset[str] = frozenset(), whole: bool = False
 ) -> None:
-    """Check that a leaf's `_target_` exists and takes the leaf's other keys, reading source text only.
+    """Check that a leaf's `_target_` exists and that its other keys are the arguments it takes, from source text only.
 
     Parameters
     ----------
@@ -112,25 +226,51 @@ def check_target(
     beside : frozenset of str
         Keys that the caller keeps to itself and does not pass on.
     whole : bool
-        Whether the target is a function that the leaf alone must satisfy.
+        Whether the caller adds nothing of its own, none of `GIVEN`.
 
     Raises
     ------
     ConfigError
-        If the target is unknown, a key is none of its arguments, or one that it needs is missing.
+        If the target is unknown or abstract, a key is none of its arguments, one that it needs is missing, or one is of
+        another type than it says.
     """
+    asked = (key, repr(leaf), beside, whole)
+    if asked in _SOUND:
+        return
     path = leaf.get("_target_")
     if not isinstance(path, str) or not path.startswith(tuple(f"{package}." for package in PACKAGES)):
         raise ConfigError(f"{key}._target_: {path!r} is not inside one of {', '.join(PACKAGES)}")
-    definition = _find(path)
-    if definition is None:
+    found = definition(path)
+    if found is None:
         raise ConfigError(f"{key}._target_: {path!r} does not exist")
-    taken = _arguments(definition)
-    unknown = sorted(set(leaf) - {"_target_"} - beside - (taken if taken is not None else set(leaf)))
+    if path.startswith("skdim.") and not isinstance(found, ast.ClassDef):
+        raise ConfigError(f"{key}._target_: {path!r} is no estimator")
+    if isinstance(found, ast.ClassDef) and any(
+        isinstance(item, ast.FunctionDef) and _is_decorated(item, "abstractmethod") for item in found.body
+    ):
+        raise ConfigError(f"{key}._target_: {path!r} is only the pattern of others; name one of them")
+    taken = _arguments(found)
+    if taken is not None:
+        _check_arguments(leaf, taken, key, beside, frozenset() if whole else GIVEN)
+    _SOUND.add(asked)
+
+
+def _check_arguments(
+    leaf: Mapping[str, Any],
+    taken: Mapping[str, _Argument],
+    key: str,
+    beside: frozenset[str],
+    given: frozenset[str],
+) -> None:
+    path = leaf["_target_"]
+    passed = {name: value for name, value in leaf.items() if name != "_target_"}
+    unknown = sorted(set(passed) - beside - set(taken))
     if unknown:
-        raise ConfigError(
-            f"{key}.{unknown[0]}: {path} takes no such argument; it takes {', '.join(sorted(taken))}"
-        )
-    missing = [name for name in _required(definition) if name not in leaf] if whole else []
-    if missing:
-        raise ConfigError(f"{key}.{missing[0]}: is missing; {path} needs it")
+        takes = f"it takes {', '.join(sorted(taken))}" if taken else "it takes none"
+        raise ConfigError(f"{key}.{unknown[0]}: {path} takes no such argument; {takes}")
+    for name, argument in taken.items():
+        if name not in passed:
+            if argument.default is None and name not in given:
+                raise ConfigError(f"{key}.{name}: is missing; {path} needs it")
+        elif expected := _expected(argument, passed[name]):
+            raise ConfigError(f"{key}.{name}: {passed[name]!r} is not {expected}")
