@@ -29,6 +29,7 @@ FLOORS = [
 FRAME = {
     "artefacts",
     "atomic",
+    "branches",
     "checking",
     "choices",
     "composition",

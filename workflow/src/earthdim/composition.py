@@ -128,7 +128,7 @@ class LeafStore:
                 kept = {"files": {}, "config": compose(self.folder, name)}
                 names = files_of(self.folder, name) if "defaults" in self._texts[name] else [name]
                 # What is not there today may be tomorrow.
-                if not any("optional" in self._texts[file] for file in names):
+                if not any("optional" in self._texts.get(file, "") for file in names):
                     kept["files"] = {file: self._digest(file) for file in names}
                     self._kept[name] = kept
                     self._new = True
