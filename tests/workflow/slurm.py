@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -43,7 +44,6 @@ TaskPlugin=task/none
 MpiDefault=none
 SwitchType=switch/none
 AccountingStorageType=accounting_storage/none
-AccountingStorageTRES=gres/gpu
 GresTypes=gpu
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/finished.txt
@@ -112,6 +112,14 @@ class Slurm:
         lines = record.read_text().splitlines() if record.is_file() else []
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
 
+    def killed_for_memory(self) -> set[str]:
+        """Jobs that a node killed because they used more than they had asked for.
+
+        Only with control groups, which a container may lack, would Slurm call their state OUT_OF_MEMORY.
+        """
+        logs = "".join((self.folder / f"slurmd-{node}.log").read_text() for node in NODES)
+        return set(re.findall(r"StepId=(\d+)\.\S+ exceeded memory limit", logs))
+
     def processes(self) -> list[psutil.Process]:
         """Processes that this Slurm started, or that its jobs did: its folder stands in their surroundings."""
         return [process for process in psutil.process_iter() if self._is_mine(process)]
@@ -157,7 +165,8 @@ class Slurm:
         self._daemon("slurmctld", "-D", "-i", "-f", str(config))
         for node in NODES:
             self._daemon("slurmd", "-D", "-N", node, "-f", str(config))
-        if not waited_for(self._is_up, 60):
+        waited_for(lambda: self._is_up() or any(daemon.poll() is not None for daemon in self.daemons), 60)
+        if not self._is_up():
             raise RuntimeError(f"Slurm did not start:\n{self._logs()}")
 
     def _is_up(self) -> bool:

@@ -117,8 +117,13 @@ def cluster(slurm, finished, tmp_path_factory) -> SimpleNamespace:
     run.alive(".probe.py")[0].suspend()
     assert run.wait() == 0, run.output[-6000:]
     time.sleep(1)
-    jobs = slurm.jobs()[before:]
-    return SimpleNamespace(project=project, interrupted=interrupted, output=run.output, jobs=jobs)
+    return SimpleNamespace(
+        project=project,
+        interrupted=interrupted,
+        output=run.output,
+        jobs=slurm.jobs()[before:],
+        killed_for_memory=slurm.killed_for_memory(),
+    )
 
 
 def tables(project: Project) -> dict[str, str]:
@@ -153,19 +158,21 @@ def test_small_jobs_share_one_of_slurm(cluster):
     assert len(cluster.jobs) < len(done) - len(of_measures) / 2
 
 
-@pytest.mark.parametrize("state", ["OUT_OF_MEMORY", "TIMEOUT"])
-def test_a_job_that_was_killed_gets_more_and_succeeds(cluster, state):
-    assert f"SLURM status is: '{state}'" in cluster.output
-    assert state in {job["JobState"] for job in cluster.jobs}
+def test_a_job_without_memory_enough_gets_more_and_succeeds(cluster):
+    killed = [job for job in cluster.jobs if job["JobId"] in cluster.killed_for_memory]
+    assert ["mem=400M" in job["Tres"] for job in killed] == [True]
+    assert f"SLURM-job '{killed[0]['JobId']}' failed" in cluster.output
+    # Both variants' checkpoints, and both in full.
+    again = [job for job in cluster.jobs if job["TimeLimit"] == "30" and job["JobState"] == "COMPLETED"]
+    assert len([job for job in again if "mem=3000M" in job["Tres"]]) >= 2
+
+
+def test_a_job_without_time_enough_gets_more_and_succeeds(cluster):
+    late = [job for job in cluster.jobs if job["JobState"] == "TIMEOUT"]
+    assert late
+    assert {job["TimeLimit"] for job in late} == {"1"}
+    assert "SLURM status is: 'TIMEOUT'" in cluster.output
     assert "Trying to restart job" in cluster.output
-
-
-def test_the_retry_asked_for_more(cluster):
-    limits = {job["JobState"]: (job["Tres"], job["TimeLimit"]) for job in cluster.jobs}
-    assert "mem=400M" in limits["OUT_OF_MEMORY"][0]
-    assert limits["TIMEOUT"][1] == "1"
-    completed = {job["TimeLimit"] for job in cluster.jobs if job["JobState"] == "COMPLETED"}
-    assert "30" in completed
 
 
 def test_a_training_on_a_gpu_asks_slurm_for_one(slurm, project):
@@ -177,7 +184,8 @@ def test_a_training_on_a_gpu_asks_slurm_for_one(slurm, project):
         log = project.folder / "results/logs/pretrain/csp_amin10_rgb_tiny_s0.log"
         assert "pretraining.device: cuda, but torch finds no GPU on this machine" in log.read_text()
     assert waited_for(lambda: len(slurm.jobs()) > known, 10)
-    assert ["gres/gpu=1" in job["Tres"] for job in slurm.jobs()[known:]] == [True]
+    (job,) = slurm.jobs()[known:]
+    assert "TresPerJob=gres:gpu:1" in slurm.command("scontrol", "show", "job", job["JobId"])
 
 
 @pytest.mark.thorough
