@@ -28,6 +28,7 @@ FLOORS = [
 # Not part of the flow: how it is configured, recorded and stored.
 FRAME = {
     "artefacts",
+    "branches",
     "choices",
     "composition",
     "experiment",

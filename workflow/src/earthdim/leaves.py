@@ -20,7 +20,9 @@ def _validator(schema_file: Path):
     import jsonschema
     import yaml
 
-    return jsonschema.Draft202012Validator(yaml.safe_load(schema_file.read_text()))
+    # The loader in C, where PyYAML has it: every job reads the schemas.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return jsonschema.Draft202012Validator(yaml.load(schema_file.read_text(), loader))
 
 
 def check_schema(value: Any, schema_file: Path, key: str) -> None:
@@ -49,11 +51,13 @@ def check_schema(value: Any, schema_file: Path, key: str) -> None:
 
 
 @cache
+def _definitions(module: Path) -> dict[str, ast.AST]:
+    nodes = ast.parse(module.read_text()).body
+    return {node.name: node for node in reversed(nodes) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+
 def _definition(module: Path, name: str) -> ast.AST | None:
-    for node in ast.parse(module.read_text()).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return node
-    return None
+    return _definitions(module).get(name)
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
