@@ -53,7 +53,9 @@ def _validator(schema_file: Path):
     strict = jsonschema.validators.extend(
         plain, {"pattern": _pattern}, type_checker=plain.TYPE_CHECKER.redefine("integer", _is_whole)
     )
-    return strict(yaml.safe_load(schema_file.read_text()))
+    # The loader in C, where PyYAML has it: every job reads the schemas.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return strict(yaml.load(schema_file.read_text(), loader))
 
 
 def check_plain(value: Any, key: str) -> None:
@@ -113,11 +115,13 @@ def check_schema(value: Any, schema_file: Path, key: str) -> None:
 
 
 @cache
+def _definitions(module: Path) -> dict[str, ast.AST]:
+    nodes = ast.parse(module.read_text()).body
+    return {node.name: node for node in reversed(nodes) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+
 def _definition(module: Path, name: str) -> ast.AST | None:
-    for node in ast.parse(module.read_text()).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return node
-    return None
+    return _definitions(module).get(name)
 
 
 class _Argument(NamedTuple):
