@@ -29,6 +29,7 @@ _TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null", "merge")
 )
 _RESOLVER = re.compile(r"\$\{\s*[\w.]+\s*:")
+LEAKS = ("leaked_by", "leaked_in_part_by")
 RASTER_FILE = "earthdim.datasets.files.raster_file"
 
 
@@ -306,12 +307,19 @@ def _check_shown(experiment: Experiment, store: "LeafStore", key: str) -> None:
 
 def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
     sources = _sources(store.folder)
-    sources |= {source for variant in experiment.variants.values() for source in variant.features}
+    leaks = {source for task in experiment.tasks.values() for key in LEAKS for source in task[key]}
     for variant in experiment.variants.values():
-        sources |= set(variant.config["weights"].get("sources", []))
+        for source in variant.config["weights"].get("sources", []):
+            if source not in sources | leaks:
+                raise ConfigError(
+                    f"weights.{variant.name}.sources: no modality has a source {source!r}, and no task is leaked by it"
+                )
+    sources |= {
+        source for one in experiment.variants.values() for source in one.config["weights"].get("sources", [])
+    }
     known = ", ".join(sorted(sources))
     for name, task in experiment.tasks.items():
-        for key in ("leaked_by", "leaked_in_part_by"):
+        for key in LEAKS:
             for source in task[key]:
                 if source not in sources:
                     raise ConfigError(

@@ -1,7 +1,7 @@
 """Encoders that come as they are (released, a user's own, a table): what the grid asks of their leaves."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from earthdim import own
 from earthdim.artefacts import FROZEN, WEIGHTS_KEYS
@@ -41,11 +41,19 @@ def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
         raise ConfigError(f"{key}.n: an encoder has no points of its own; experiments choose their sample")
     try:
         if leaf["kind"] == "released":
+            _check_source(leaf)
             return _absent(leaf, name, experiment)
         own.check(leaf, name)
     except ValueError as error:
         raise ConfigError(str(error) if str(error).startswith(key) else f"{key}: {error}") from None
     return ""
+
+
+def _check_source(leaf: Plain) -> None:
+    """What a package carries lies where packages are installed."""
+    source = leaf["source"]
+    if "package" in source and ".." in PurePosixPath(source["file"]).parts:
+        raise ValueError(f"source.file: {source['file']!r} leads out of the package")
 
 
 def _absent(leaf: Plain, name: str, experiment: str) -> str:

@@ -3,7 +3,10 @@
 What takes long stays with the jobs: values of rasters and features, sums of checkpoints, what an encoder gives.
 """
 
+import ast
 import os
+import re
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,20 @@ import numpy as np
 from earthdim import frozen
 from earthdim.experiment import Experiment, Plain
 from earthdim.leaves import ConfigError
+from earthdim.released import sources
 
 RASTER = "earthdim.datasets.files.raster_file"
 POLYGON = "earthdim.samples.polygons.polygon"
 POINTS = "earthdim.samples.files.points"
 TABLE = "earthdim.own.table.embeddings"
-WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".tar")
+TORCHSCRIPT, ONNX = "earthdim.own.exported.torchscript", "earthdim.own.exported.onnx"
+FUNCTION = "earthdim.own.function.location_encoder"
+_PICKLED = re.compile(r'"(numcodecs\.)?pickle"')
+# What scipy's and Zarr's readers raise where a file is cut off or is none of theirs.
+_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError)
+WEIGHTS_SUFFIXES = (".safetensors", *sources.TORCH_SUFFIXES)
+# A larger checkpoint takes long to sum up, and planning would do it for every job: the job that reads it does.
+LARGEST_SUMMED = 200_000_000
 
 
 def check(experiment: Experiment) -> None:
@@ -50,11 +61,14 @@ def check(experiment: Experiment) -> None:
         key = f"weights.{names.get(variant.name, variant.name)}"
         if weights.get("_target_") == TABLE:
             _check(f"{key}.file", weights["file"], _table, weights)
-        elif "file" in weights:
-            _check(f"{key}.file", weights["file"], _whole, weights)
+        elif weights.get("_target_") in (TORCHSCRIPT, ONNX):
+            _check(f"{key}.file", weights["file"], _exported, weights)
+        elif weights.get("_target_") == FUNCTION:
+            _check_callable(weights["callable"], f"{key}.callable")
         elif variant.kind == "released":
-            for part in (weights, weights.get("database", {})):
-                _check_weights(part.get("source", {}).get("file", ""), key)
+            for name, part in (("", weights), (".database", weights.get("database", {}))):
+                if set(part.get("source", {})) == {"file"}:
+                    _check(f"{key}{name}.source.file", part["source"]["file"], _checkpoint, part)
 
 
 def _check(key: str, path: str, look: Callable[[Plain], None], leaf: Mapping[str, Any]) -> None:
@@ -64,20 +78,60 @@ def _check(key: str, path: str, look: Callable[[Plain], None], leaf: Mapping[str
     if Path(path).is_file() and not Path(path).stat().st_size:
         raise ConfigError(f"{key}: {path} is empty")
     try:
+        _refuse_pickles(Path(path))
         look(leaf)
     except (ValueError, OSError) as error:
-        raise ConfigError(f"{key}: {' '.join(str(error).split())}") from error
+        told = " ".join(str(error).split())
+        raise ConfigError(told if told.startswith(key) else f"{key}: {told}") from error
 
 
-def _check_weights(file: str, key: str) -> None:
-    if file and not file.endswith(WEIGHTS_SUFFIXES):
-        raise ConfigError(f"{key}.source.file: {file}: weights end in {', '.join(WEIGHTS_SUFFIXES)}")
+def _refuse_pickles(path: Path) -> None:
+    """Refuse a Zarr store whose chunks are pickles: to read those is to run what is in them."""
+    for name in (".zarray", ".zmetadata", "zarr.json") if path.is_dir() else ():
+        for file in path.rglob(name):
+            if _PICKLED.search(file.read_text(encoding="utf-8", errors="replace")):
+                raise ValueError(f"{file}: its values are pickles, which are not read")
 
 
-def _whole(leaf: Plain) -> None:
-    """A program or a graph tells nothing before it is loaded."""
-    if Path(leaf["file"]).is_dir():
-        raise ValueError(f"{leaf['file']} is a folder, not a file")
+def _checkpoint(part: Plain) -> None:
+    """The sum of a user's own checkpoint; one that was fetched had its sum checked when it came."""
+    path = Path(part["source"]["file"])
+    if not path.name.endswith(WEIGHTS_SUFFIXES):
+        raise ValueError(f"{path}: weights end in {', '.join(WEIGHTS_SUFFIXES)}")
+    if path.stat().st_size <= LARGEST_SUMMED:
+        sources.verify(path, part["sha256"], "sha256")
+
+
+def _exported(leaf: Plain) -> None:
+    """A graph tells nothing before it is loaded, a TorchScript program at least that it is an archive."""
+    path = Path(leaf["file"])
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not a file")
+    if leaf["_target_"] == TORCHSCRIPT and not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no TorchScript file, which is a zip archive")
+
+
+def _check_callable(callable: str, key: str) -> None:
+    """Look for the name of a callable in its module's text, where that stands in the working directory."""
+    module, _, name = callable.partition(":")
+    stem = Path(*module.split("."))
+    file = next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)
+    if file is None:
+        return
+    tree = ast.parse(file.read_bytes())
+    bound = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    # A module may make names that its text does not show.
+    if not bound & {name.partition(".")[0], "*", "__getattr__"} and "globals" not in file.read_text(
+        errors="replace"
+    ):
+        raise ConfigError(f"{key}: {file} has no {name.partition('.')[0]!r}")
 
 
 def _raster(leaf: Plain) -> None:
@@ -88,8 +142,9 @@ def _raster(leaf: Plain) -> None:
     path, variable = leaf["path"], leaf["variable"]
     try:
         opened = xr.open_zarr(path) if Path(path).is_dir() else xr.open_dataset(path)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path} is no Zarr store or NetCDF file that can be read ({error})") from error
+    except _UNREADABLE as error:
+        reason = str(error).partition(". ")[0]
+        raise ValueError(f"{path} is no Zarr store or NetCDF file that can be read ({reason})") from error
     with opened:
         if variable not in opened.data_vars:
             raise ValueError(
