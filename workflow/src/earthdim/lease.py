@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 VARIABLE = "EARTHDIM_SNAKEMAKE"
 """Environment variable with the process number of the Snakemake that starts the jobs."""
 
-_GRACE_S = 10
-"""How long an orphan may take to end by itself before it is ended: compiled code looks at no interrupt."""
+_GRACE_S = 5
+"""How long an orphan may take to end by itself before it is ended: compiled code looks at no signal."""
 
 # A left-over of another machine's process, of which nothing can be asked, counts as one after so long without a change.
 _FORGOTTEN_S = 24 * 3600
