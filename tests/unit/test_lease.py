@@ -35,8 +35,8 @@ with atomic.publish(Path(sys.argv[2])) as partial:
     partial.write_text("half")
     time.sleep(60)
 """
-# Compiled code that looks at no interrupt.
-DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)"
+# Compiled code that looks at no signal.
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_an_orphan_stops_and_publishes_nothing(start, tmp_path):
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_an_orphan_that_hears_no_interrupt_is_ended(start, tmp_path):
+def test_an_orphan_that_hears_no_signal_is_ended(start, tmp_path):
     snakemake = start(DEAF)
     snakemake.kill()
     assert group_ends(snakemake, 60)
@@ -110,6 +110,15 @@ def test_an_orphan_that_comes_to_publish_before_it_is_ended_is_refused(start, tm
     time.sleep(6)
     assert not (tmp_path / "out.json").exists()
     assert "stopped: the Snakemake that started this job is gone" in (tmp_path / "log").read_text()
+
+
+def test_a_job_that_is_told_to_end_leaves_nothing_half_written(start, tmp_path):
+    snakemake = start(SLEEPING)
+    while not list(tmp_path.glob(".out.json.*.partial")):
+        time.sleep(0.05)
+    os.kill(int((tmp_path / "log").read_text().split("process ")[1].split()[0]), signal.SIGTERM)
+    snakemake.wait(60)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
 @pytest.fixture

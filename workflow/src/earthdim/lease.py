@@ -8,10 +8,10 @@ job wrote: whoever begins later writes another. The log is on the file system th
 this holds for an orphan on another machine too.
 """
 
-import _thread
 import itertools
 import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 VARIABLE = "EARTHDIM_SNAKEMAKE"
 """Environment variable with the process number of the Snakemake that starts the jobs."""
 
-_GRACE_S = 10
-"""How long an orphan may take to end by itself before it is ended: compiled code looks at no interrupt."""
+_GRACE_S = 5
+"""How long an orphan may take to end by itself before it is ended: compiled code looks at no signal."""
 
 # A left-over of another machine's process, of which nothing can be asked, counts as one after so long without a change.
 _FORGOTTEN_S = 24 * 3600
@@ -111,13 +111,14 @@ def take(log: Path) -> str:
 
 
 def watch(say: Callable[[str], object]) -> None:
-    """End this job when its Snakemake goes, so that an orphan does not compute for nobody.
+    """End this job when its Snakemake goes, so that an orphan does not compute for nobody; and tidily on SIGTERM.
 
     Parameters
     ----------
     say : callable
         Takes the last words.
     """
+    signal.signal(signal.SIGTERM, _stop)
     if _held is not None and _held.snakemake is not None:
         threading.Thread(target=_end_with, args=(_held.snakemake, say), daemon=True).start()
 
@@ -157,11 +158,15 @@ def _runs(process: "Process") -> bool:
         return False
 
 
+def _stop(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
 def _end_with(snakemake: "Process", say: Callable[[str], object]) -> None:
     snakemake.wait()
     say("Snakemake is gone: this job stops and publishes nothing more")
-    # Interrupted as by Ctrl-C, so that what is half-written goes away.
-    _thread.interrupt_main()
+    # To the main thread, so that it wakes whatever it waits for. What is half-written then goes away.
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
     time.sleep(_GRACE_S)
     os._exit(1)
 
