@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import requests
-from project import Project
+from project import Project, rules_of
 from requests.adapters import BaseAdapter
 from requests_cache import CachedSession
 from urllib3 import HTTPResponse
@@ -57,6 +57,14 @@ def test_what_is_lost_there_is_made_again_with_the_same_bytes(opened):
     table.unlink()
     opened.run(*TINY)
     assert table.read_bytes() == before
+
+
+def test_a_change_there_reruns_what_it_would_have_rerun_here(opened):
+    opened.edit("config/estimator/mom.yaml", "k: 20", "k: 15")
+    jobs = rules_of(opened.planned(*TINY))
+    opened.edit("config/estimator/mom.yaml", "k: 15", "k: 20")
+    assert "dimension" in jobs
+    assert not jobs & {"pretrain", "embed", "neighbours", "probe", "scale"}
 
 
 def test_extracting_writes_files_inside_and_nothing_else(archived):
