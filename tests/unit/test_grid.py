@@ -1,11 +1,10 @@
-import itertools
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from earthdim import choices, composition, grid, views
+from earthdim import choices, grid, views
 from earthdim.leaves import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -76,21 +75,6 @@ def test_branches_are_what_the_experiment_says(default):
     assert "satclip_l5_rgb_short_s0" not in modality
     of_several = default.variants["satclip_l10_rgb_short_s0"].branches
     assert of_several == ("satclip-resolution", "modality", "smooth")
-
-
-def test_merging_leaves_equals_composing_with_hydra(cache):
-    store = composition.LeafStore(CONFIG)
-    for model, resolution, modality in itertools.product(
-        ["satclip"], ["l5", "l40"], ["rgb", "rgb-elevation"]
-    ):
-        choice = {"model": model, "resolution": resolution, "modality": modality, "schedule": "smoke"}
-        composed = composition.compose(
-            CONFIG, "config", [f"{group}={leaf}" for group, leaf in choice.items()]
-        )
-        merged = {}
-        for group, leaf in {**choice, "weights": "trained"}.items():
-            merged = composition.merge(merged, store.get(group, leaf, group))
-        assert merged == {group: composed[group] for group in merged}
 
 
 def test_the_cache_changes_nothing_not_even_the_order(cache):
