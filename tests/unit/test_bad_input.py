@@ -195,6 +195,39 @@ EXPERIMENT = {
     "axis without list": (("[l5, l10]", "l5"), "branches.satclip.resolution: 'l5' is not of type 'array'"),
     "number as a name": (("[l5, l10]", "[5]"), "resolution.0: 5 is not of type 'string'"),
     "nothing as a name": (("[l5, l10]", "['']"), "resolution.0: '' is not a name of a-z"),
+    "misspelt": (
+        ("[l5, l10]", "[l5, l100]"),
+        "satclip.resolution: there is no resolution 'l100'; config/resolution has",
+    ),
+    "misspelt model": (("model: [satclip]", "model: [satclp]"), "model: there is no model 'satclp'"),
+    "misspelt estimator": (("twonn,", "twnn,"), "experiment.tiny.estimators: there is no estimator 'twnn'"),
+    "misspelt support": (
+        ("region-africa-400,", "atlantis,"),
+        "scale.supports: there is no sample 'atlantis'",
+    ),
+    "contradictory axes": (("[l5, l10]", "[l5, sigma16]"), "'sigma16' sets earthdim.encodings.fourier"),
+    "size above n": (("[200, 400]", "[200, 4000]"), "scale.sizes: 4000 is above the n = 500 of the sample"),
+    "size too small for k": (
+        ("[200, 400]", "[30, 400]"),
+        "scale.sizes: half of 30 points are too few for estimator.mle, whose k is 20",
+    ),
+    "costly n": (("n: 400\n  est", "n: 4000\n  est"), "costly.n: 4000 is above the n = 500 of the sample"),
+    "branch of scale": (
+        ("scale:\n  branches: [csp]", "scale:\n  branches: [cps]"),
+        "scale.branches: 'cps' is not a",
+    ),
+    "unknown figure": (
+        ("[resolution,", "[resolutions,"),
+        "there is no figure 'resolutions'; there are resolution, ",
+    ),
+    "figure without its input": (
+        ("loss, local", "loss, table1, local"),
+        "'table1' needs compare: [table1], which",
+    ),
+    "half of what tasks need": (
+        ("tasks: [elevation, climate-zone]\n", ""),
+        "experiment.tiny.tasks: is missing; task_sample, activation_estimator, tasks, splits, heads,",
+    ),
     "null as a name": (("[l5, l10]", "[null]"), "resolution.0: None is not of type 'string'"),
     "leaf twice": (("[l5, l10]", "[l5, l5]"), "resolution: ['l5', 'l5'] has non-unique elements"),
     "path as a name": (("[l5, l10]", "[../model/satclip]"), "'../model/satclip' is not a name of a-z"),
@@ -378,6 +411,18 @@ LEAVES = {
     "hidden": (
         ("head/mlp.yaml", "hidden: [64, 64]", "hidden: 64"),
         "head.mlp.hidden: 64 is not of type 'array'",
+    ),
+    "source without data": (
+        ("modality/rgb.yaml", "dataset: ", "dataset: no-such-"),
+        "modality.sources.rgb.dataset: there is no dataset 'no-such-",
+    ),
+    "region without data": (
+        ("sample/region-africa-400.yaml", "dataset: countries", "dataset: cuntries"),
+        "sample.dataset: there is no dataset 'cuntries'",
+    ),
+    "argument of a network": (
+        (MODEL, "w0_first:", "omega_first:"),
+        "model.network.omega_first: earthdim.networks.Siren",
     ),
     "label's kind": (
         ("task/elevation.yaml", "kind: regression", "kind: classification"),
@@ -632,6 +677,7 @@ OTHER_TABLES = {
     ),
     "words": ("t.parquet", lambda path: table(emb_0=["x"] * 400).to_parquet(path), "'emb_0' is not numeric"),
     "none": ("t.parquet", text("hello, this is no table"), "t.parquet: is no Parquet file"),
+    "braces": ("t{x}.csv", csv(), "'t{x}.csv': braces and ends of lines mean something else"),
     "suffix": ("t.txt", csv(), "t.txt is none of .csv, .parquet, .geoparquet, .npz, .zarr"),
     "objects": (
         "t.npz",

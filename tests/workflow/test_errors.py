@@ -1,16 +1,37 @@
-"""Bad input: one clear error that names the key, no traceback, before any job."""
+"""Bad input by the real command line: one clear error, no traceback, before any job; most cases are in unit tests."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from project import Project
 
 pytestmark = pytest.mark.workflow
 
 LEAF = "config/experiment/tiny.yaml"
+OWN = """
+title: Brought along
+branches: {mine: {weights: [mine]}}
+sample: land-500
+estimators: [mle]
+local_estimator: mle
+datasets: []
+figures: []
+"""
+TABLE = """
+kind: table
+model: stations
+n: 400
+_target_: earthdim.own.table.embeddings
+file: t.csv
+"""
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
-    return Project.create(tmp_path_factory.mktemp("errors") / "project")
+    project = Project.create(tmp_path_factory.mktemp("errors") / "project")
+    # Its cache of composed leaves saves each case seconds.
+    project.run("--dry-run", "--quiet", "--config", "experiment=tiny")
+    return project
 
 
 @pytest.fixture
@@ -18,105 +39,65 @@ def project(fresh, tmp_path):
     return fresh.copy(tmp_path / "project")
 
 
+def refused(project, message, *arguments):
+    done = project.run(*arguments, check=False)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+    assert done.stdout.count("Error") <= 1
+    assert not (project.folder / "results").exists()
+    assert not (project.folder / "ran").exists()
+
+
+# An edit of a file, or none; what follows --config; the message.
 CASES = {
-    "misspelt resolution": (
+    "misspelt leaf": (
         (LEAF, "[l5, l10]", "[l5, l100]"),
         (),
-        "resolution: there is no resolution 'l100'",
-    ),
-    "misspelt model": (
-        (LEAF, "model: [satclip]", "model: [satclp]"),
-        (),
-        "model: there is no model 'satclp'",
-    ),
-    "misspelt estimator": ((LEAF, "twonn,", "twnn,"), (), "there is no estimator 'twnn'"),
-    "unknown key of an experiment": ((LEAF, "title:", "tittle: x\ntitle:"), (), "'tittle' was unexpected"),
-    "unknown argument of a target": (
-        ("config/model/satclip.yaml", "w0_first:", "omega_first:"),
-        (),
-        "model.network.omega_first: earthdim.networks.Siren takes no such argument",
+        "experiment.tiny.branches.satclip.resolution: there is no resolution 'l100'",
     ),
     "target outside the package": (
         ("config/model/satclip.yaml", "earthdim.networks.Siren", "os.system"),
         (),
-        "model.network._target_: 'os.system' is not inside",
+        "model.network._target_: 'os.system' is not a class of earthdim.networks",
     ),
-    "contradictory axes": (
-        (LEAF, "[l5, l10]", "[l5, sigma16]"),
+    "code in a file of config": (
+        ("config/head/ridge.yaml", "_target_:", "x: !!python/object/apply:os.mkdir [ran]\n_target_:"),
         (),
-        "'sigma16' sets earthdim.encodings.fourier",
+        "the tag tag:yaml.org,2002:python/object/apply:os.mkdir is not read",
     ),
-    "modality without data": (
-        ("config/modality/rgb.yaml", "dataset: ", "dataset: no-such-"),
+    "cycle of defaults": (
+        ("config/modality/rgb.yaml", "sources:", "defaults: [rgb, _self_]\nsources:"),
         (),
-        "modality.sources.rgb.dataset: there is no dataset 'no-such-",
+        "its defaults list leads back to itself",
     ),
-    "negative steps": (
+    "argument out of range": (
+        ("config/split/random.yaml", "folds: 5", "folds: 5000"),
+        (),
+        "split.random.folds: 600 points cannot be cut into 5000 folds",
+    ),
+    "override out of range": (
         None,
         ("overrides=[schedule.steps=-5]",),
-        "schedule.steps: -5 is less than the minimum",
+        "schedule.steps: -5 is less than the",
     ),
     "override of nothing": (None, ("overrides=[schedule.epoch=5]",), "has the key schedule.epoch"),
     "override that is no key=value": (None, ("overrides=[schedule]",), "is not key=value"),
-    "override of an unknown group": (None, ("overrides=[pretrain.steps=5]",), "the first key is none of"),
+    "overrides that are no list": (None, ("overrides=5",), "overrides: 5 is no list of key=value"),
     "unknown experiment": (None, ("experiment=tinny",), "experiment: there is no experiment 'tinny'"),
-    "unknown branch": (
+    "a command for an experiment": (
         None,
-        ("branch=csp-resolutions",),
-        "branch: 'csp-resolutions' is not a branch of tiny",
+        ("experiment=$(mkdir ran); mkdir ran",),
+        "there is no experiment '$(",
     ),
+    "a path for an experiment": (
+        None,
+        ("experiment=../model/satclip",),
+        "there is no experiment '../model/satclip'",
+    ),
+    "no experiment": (None, ("experiment=",), "experiment: there is no experiment None"),
+    "unknown branch": (None, ("branch=[csp]",), "branch: ['csp'] is not a branch of tiny"),
     "unknown key of --config": (None, ("experimnt=tiny",), "--config experimnt: there is no such key"),
-    "support that does not exist": (
-        (LEAF, "region-africa-400,", "region-atlantis,"),
-        (),
-        "experiment.tiny.scale.supports: there is no sample 'region-atlantis'",
-    ),
-    "size above n": (
-        (LEAF, "sizes: [200, 400]", "sizes: [200, 4000]"),
-        (),
-        "experiment.tiny.scale.sizes: 4000 is above the n = 500 of the sample",
-    ),
-    "costly n above n": (
-        (LEAF, "n: 400\n  estimators", "n: 4000\n  estimators"),
-        (),
-        "experiment.tiny.costly.n: 4000 is above the n = 500 of the sample",
-    ),
-    "unknown branch of scale": (
-        (LEAF, "scale:\n  branches: [csp]", "scale:\n  branches: [cps]"),
-        (),
-        "experiment.tiny.scale.branches: 'cps' is not a branch; there are csp, satclip",
-    ),
-    "sizes without neighbours enough": (
-        (LEAF, "sizes: [200, 400]", "sizes: [30, 400]"),
-        (),
-        "experiment.tiny.scale.sizes: half of 30 points are too few for estimator.mle, whose k is 20",
-    ),
-    "unknown region": (
-        ("config/sample/region-africa-400.yaml", "dataset: countries", "dataset: cuntries"),
-        (),
-        "sample.dataset: there is no dataset 'cuntries'",
-    ),
-    "unknown figure": (
-        (LEAF, "figures: [resolution,", "figures: [resolutions,"),
-        (),
-        "experiment.tiny.figures: there is no figure 'resolutions'; there are resolution, modality,",
-    ),
-    "figure without its inputs": (
-        (LEAF, "loss, local_maps", "loss, table1, local_maps"),
-        (),
-        "experiment.tiny.figures: 'table1' needs compare: [table1], which this experiment does not have",
-    ),
-    "half of what tasks need": (
-        (LEAF, "tasks: [elevation, climate-zone]\n", ""),
-        (),
-        "experiment.tiny.tasks: is missing; task_sample, activation_estimator, tasks, splits, heads,",
-    ),
-    "no block at all": (
-        ("config/config.yaml", "blocks: 4", "blocks: 0"),
-        (),
-        "config.neighbours.blocks: 0 is less than the minimum",
-    ),
-    "estimator beyond the graph": (None, ("overrides=[estimator.mle.k=5000]",), "estimator.mle.k: 5000"),
 }
 
 
@@ -125,19 +106,26 @@ def test_one_clear_error_before_any_work(project, case):
     edit, config, message = CASES[case]
     if edit is not None:
         project.edit(*edit)
-    settings = (
-        config if any(item.startswith("experiment=") for item in config) else ("experiment=tiny", *config)
+    named = any(item.startswith("experiment=") for item in config)
+    refused(project, message, "--config", *(config if named else ("experiment=tiny", *config)))
+
+
+def test_a_table_is_looked_at_before_any_work(project):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"lon": rng.uniform(-180, 180, 300), "lat": rng.uniform(-90, 90, 300), "a": rng.random(300)}
     )
-    done = project.run("--config", *settings, check=False)
-    assert done.returncode != 0
-    assert message in done.stdout
-    assert "Traceback" not in done.stdout
-    assert done.stdout.count("Error") <= 1
-    assert not (project.folder / "results").exists()
+    table.to_csv(project.folder / "t.csv", index=False)
+    project.write("config/weights/mine.yaml", TABLE)
+    project.write("config/experiment/own.yaml", OWN)
+    message = "weights.mine.file: t.csv: has 300 rows, fewer than n = 400"
+    refused(project, message, "--config", "experiment=own")
 
 
 def test_branch_without_a_name_says_which_there_are(project):
-    done = project.run("branch", "--config", "experiment=tiny", check=False)
-    assert done.returncode != 0
-    assert "branch: say which one: --config branch=NAME; tiny has satclip, csp" in done.stdout
-    assert "Traceback" not in done.stdout
+    message = "branch: say which one: --config branch=NAME; tiny has satclip, csp"
+    refused(project, message, "branch", "--config", "experiment=tiny")
+
+
+def test_a_path_that_nothing_makes(project):
+    refused(project, "No rule to produce", "results/../../elsewhere.csv", "--config", "experiment=tiny")

@@ -25,6 +25,8 @@ TABLE = "earthdim.own.table.embeddings"
 TORCHSCRIPT, ONNX = "earthdim.own.exported.torchscript", "earthdim.own.exported.onnx"
 FUNCTION = "earthdim.own.function.location_encoder"
 _PICKLED = re.compile(r'"(numcodecs\.)?pickle"')
+# Snakemake reads braces in a path as a wildcard.
+_UNSAFE = re.compile(r"[{}\x00-\x1f]")
 # What scipy's and Zarr's readers raise where a file is cut off or is none of theirs.
 _UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError)
 WEIGHTS_SUFFIXES = (".safetensors", *sources.TORCH_SUFFIXES)
@@ -59,6 +61,8 @@ def check(experiment: Experiment) -> None:
     for variant in experiment.variants.values():
         weights = variant.config["weights"]
         key = f"weights.{names.get(variant.name, variant.name)}"
+        for file in weights.get("files") or ():
+            _check_path(file, f"{key}.files")
         if weights.get("_target_") == TABLE:
             _check(f"{key}.file", weights["file"], _table, weights)
         elif weights.get("_target_") in (TORCHSCRIPT, ONNX):
@@ -73,6 +77,7 @@ def check(experiment: Experiment) -> None:
 
 def _check(key: str, path: str, look: Callable[[Plain], None], leaf: Mapping[str, Any]) -> None:
     """Let `look` at a file that can be read and holds something; its refusal names the key."""
+    _check_path(path, key)
     if not os.access(path, os.R_OK):
         raise ConfigError(f"{key}: {path} may not be read by you")
     if Path(path).is_file() and not Path(path).stat().st_size:
@@ -83,6 +88,13 @@ def _check(key: str, path: str, look: Callable[[Plain], None], leaf: Mapping[str
     except (ValueError, OSError) as error:
         told = " ".join(str(error).split())
         raise ConfigError(told if told.startswith(key) else f"{key}: {told}") from error
+
+
+def _check_path(path: str, key: str) -> None:
+    if _UNSAFE.search(path):
+        raise ConfigError(
+            f"{key}: {path!r}: braces and ends of lines mean something else to the workflow; rename it"
+        )
 
 
 def _refuse_pickles(path: Path) -> None:
