@@ -83,6 +83,17 @@ def whole(file, text):
     return (file, None, text)
 
 
+PATCH = """\
+_target_: earthdim.samples.area.patch
+kind: region-africa
+n: 400
+replicates: 1
+seed: 2004
+lon: 11.4
+lat: 47.27
+diameter_km: 99999
+"""
+
 # Tracebacks before: bytes that are no UTF-8, folders and links that lead nowhere, cycles. Silent before: oc.env.
 FILES = {
     "empty": (whole("split/random.yaml", ""), "split.random: '_target_' is a required property"),
@@ -202,7 +213,7 @@ EXPERIMENT = {
     "misspelt model": (("model: [satclip]", "model: [satclp]"), "model: there is no model 'satclp'"),
     "misspelt estimator": (("twonn,", "twnn,"), "experiment.tiny.estimators: there is no estimator 'twnn'"),
     "misspelt support": (
-        ("region-africa-400,", "atlantis,"),
+        ("region-africa-400]", "atlantis]"),
         "scale.supports: there is no sample 'atlantis'",
     ),
     "contradictory axes": (("[l5, l10]", "[l5, sigma16]"), "'sigma16' sets earthdim.encodings.fourier"),
@@ -368,7 +379,7 @@ LEAVES = {
         "sample._target_: 'earthdim.samples.domain.check_n' is no sampler",
     ),
     "diameter": (
-        ("sample/patch-200-400.yaml", "km: 200", "km: 99999"),
+        whole("sample/region-africa-400.yaml", PATCH),
         "scale.supports.diameter_km: 99999 is greater",
     ),
     "replicates": (
@@ -521,7 +532,7 @@ def test_a_name_that_is_no_folder_of_results(resolve, name):
     refused(resolve, "is no name for a folder of results", [whole(f"experiment/{name}.yaml", TREE)], name)
 
 
-@pytest.mark.parametrize("name", ["data", "variants", "logs", "benchmarks"])
+@pytest.mark.parametrize("name", ["archives", "benchmarks", "data", "logs", "records", "variants"])
 def test_a_folder_of_results_that_experiments_share(resolve, name):
     refused(resolve, f"results/{name} is for what", [whole(f"experiment/{name}.yaml", TREE)], name)
 

@@ -1,13 +1,32 @@
+import fcntl
+from pathlib import Path
+
 import pytest
 from project import Project
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Project:
-    """The experiment `tiny`, run to its end once; tests copy it."""
-    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
-    project.run("--config", "experiment=tiny")
+def shared(tmp_path_factory, worker_id: str, experiment: str) -> Project:
+    """An experiment run from nothing to its end, once for all workers of pytest, with what the run said."""
+    base = tmp_path_factory.getbasetemp()
+    # Workers have folders of their own inside the run's.
+    folder = (base if worker_id == "master" else base.parent) / f"finished-{experiment}"
+    said = folder / "said.txt"
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists() and not said.is_file():
+            pytest.fail(f"{experiment} failed for another worker")
+        if not folder.exists():
+            project = Project.create(folder / "project")
+            said.write_text(project.run("--config", f"experiment={experiment}").stdout)
+    project = Project(folder / "project")
+    project.output = said.read_text()
     return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, worker_id) -> Project:
+    """The experiment `tiny`, run to its end once; tests copy it."""
+    return shared(tmp_path_factory, worker_id, "tiny")
 
 
 @pytest.fixture
@@ -16,8 +35,6 @@ def project(finished, tmp_path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory) -> Project:
-    """The experiment `smoke`, run from nothing to its end on this machine, with what the run said."""
-    project = Project.create(tmp_path_factory.mktemp("smoke") / "project")
-    project.output = project.run("--config", "experiment=smoke").stdout
-    return project
+def smoke(tmp_path_factory, worker_id) -> Project:
+    """The experiment `smoke`, likewise."""
+    return shared(tmp_path_factory, worker_id, "smoke")

@@ -24,10 +24,10 @@ def test_scale_has_every_size_and_support_of_its_variants(tables):
     scale = tables["scale"]
     assert set(scale["variant"]) == {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
     sizes = scale.groupby("support")["n"].agg(set).to_dict()
-    assert sizes == {"land": {200, 400}, "region-africa": {400}, "patch-200": {400}}
+    assert sizes == {"land": {200, 400}, "region-africa": {400}}
     assert (scale["interval"] != "").all()
     radius = scale.query("estimator == 'mle'").groupby("support")["neighbour_radius_km"].min()
-    assert radius["patch-200"] < radius["region-africa"] < radius["land"]
+    assert radius["region-africa"] < radius["land"]
 
 
 def test_the_whole_sample_is_measured_as_in_the_dimension(tables):

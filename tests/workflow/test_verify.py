@@ -296,7 +296,7 @@ def test_the_named_commands_mend_with_the_right_bytes(project):
         carry_out(project, command)
     assert made(project) == before
     # A store, rows of a variant and a table; the last command is that of all of them.
-    remove(project.folder / f"{TWIN}/patch-200-400-r0/embeddings.zarr/embedding/c/0/0")
+    remove(project.folder / f"{TWIN}/region-africa-400-r0/embeddings.zarr/embedding/c/0/0")
     halve(project.folder / "results/records/costly/tiny/csp_amin10_rgb_tiny_s0/land-500-r0.json")
     last_digit(project.folder / f"{TABLES}/scale.csv")
     *_, together = commands(project.run("verify", *TINY, check=False).stdout)
