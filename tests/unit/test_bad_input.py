@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import yaml
 
 from earthdim import composition, grid
 from earthdim.leaves import ConfigError
@@ -38,15 +39,26 @@ def composed():
     return {}
 
 
+def texts(folder, name):
+    """The file of a name, and the files that its defaults list leads to."""
+    file = folder / f"{name}.yaml"
+    content = file.read_bytes() if file.is_file() else b""
+    yield content
+    for entry in yaml.safe_load(content)["defaults"] if b"defaults:" in content else ():
+        if entry != "_self_":
+            group, leaf = (
+                next(iter(entry.items())) if isinstance(entry, dict) else (name.rpartition("/")[0], entry)
+            )
+            yield from texts(folder, f"{group}/{leaf}")
+
+
 @pytest.fixture
 def resolve(tmp_path, monkeypatch, composed):
     """Resolve an experiment of a copy of config/ after an edit, in a folder of its own."""
     real = composition.compose
 
     def once(folder, name, overrides=()):
-        group, inside = folder / name.partition("/")[0], "/" in name
-        files = sorted((group if inside else folder).rglob("*.yaml"))
-        key = (name, *(file.read_bytes() for file in files))
+        key = (name, *texts(folder, name))
         if key not in composed:
             composed[key] = real(folder, name, overrides)
         return copy.deepcopy(composed[key])
