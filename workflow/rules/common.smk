@@ -1,6 +1,7 @@
 """The resolved experiment, wildcard constraints, and what each rule gets as its parameters. No rule stands here."""
 
 import functools
+import gc
 import json
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from snakemake.exceptions import WorkflowError
 from earthdim import artefacts, frozen, grid, provenance, views
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
+
+# A plan of thousands of jobs is millions of objects that stay: looking through them for garbage more rarely saves a tenth.
+gc.set_threshold(200_000, 20, 100)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 CONFIG_KEYS = ("experiment", "branch", "overrides")
