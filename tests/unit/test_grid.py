@@ -1,10 +1,12 @@
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from earthdim import choices, grid, views
+from earthdim.experiment import twins
 from earthdim.leaves import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -63,10 +65,16 @@ def test_every_trained_variant_has_its_twin_and_modalities_share_one(default):
             assert twin.axes["seed"] == variant.axes["seed"]
         else:
             assert variant.twin == ""
-    twins = [variant.axes for variant in default.variants.values() if variant.kind == "untrained"]
-    cells = {(axes["model"], axes["resolution"], axes["seed"]) for axes in twins}
-    assert len(cells) == len(twins)
-    assert all(axes["modality"] == axes["schedule"] == "" for axes in twins)
+    untrained = [variant.axes for variant in default.variants.values() if variant.kind == "untrained"]
+    cells = {(axes["model"], axes["resolution"], axes["seed"]) for axes in untrained}
+    assert len(cells) == len(untrained)
+    assert all(axes["modality"] == axes["schedule"] == "" for axes in untrained)
+
+
+def test_the_first_of_two_like_twins_counts_whatever_they_are_called(default):
+    variants = list(default.variants.values())
+    again = [replace(v, name=f"{v.name}-again") for v in variants if v.kind == "untrained"]
+    assert twins([*variants, *again]) == {v.name: v.twin for v in variants if v.twin}
 
 
 def test_branches_are_what_the_experiment_says(default):

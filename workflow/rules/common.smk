@@ -1,6 +1,7 @@
 """The resolved experiment, wildcard constraints, and what each rule gets as its parameters. No rule stands here."""
 
 import functools
+import gc
 import json
 import re
 import subprocess
@@ -13,6 +14,9 @@ from earthdim import artefacts, frozen, grid, lease, provenance, views
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
 from earthdim.records import tracing
+
+# A plan of thousands of jobs is millions of objects that stay: looking through them for garbage more rarely saves a tenth.
+gc.set_threshold(200_000, 20, 100)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 CONFIG_KEYS = ("experiment", "branch", "overrides", "row", "variant")

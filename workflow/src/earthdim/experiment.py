@@ -168,12 +168,12 @@ def twins(variants: Iterable[Variant]) -> dict[str, str]:
             trained.append(variant)
         elif variant.kind == "untrained":
             untrained.setdefault(_draw(variant), []).append(variant)
-    return {
-        variant.name: twin.name
-        for variant in trained
-        for twin in untrained.get(_draw(variant), [])
-        if twin.config["model"] == variant.config["model"]
-    }
+    found: dict[str, str] = {}
+    for variant in trained:
+        for twin in untrained.get(_draw(variant), []):
+            if twin.config["model"] == variant.config["model"]:
+                found.setdefault(variant.name, twin.name)
+    return found
 
 
 def _draw(variant: Variant) -> tuple:

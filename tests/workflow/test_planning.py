@@ -1,0 +1,18 @@
+"""Names in paths: what Snakemake's patterns leave open is told by the workflow."""
+
+import pytest
+from project import Project
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["results/variants/{}/checkpoint.safetensors", "results/tiny/variants/{}/land-500-r0/dimension.csv"],
+)
+def test_a_variant_that_the_experiment_does_not_have_is_named(tmp_path, path):
+    project = Project.create(tmp_path / "project")
+    done = project.run("--dry-run", "--config", "experiment=tiny", "--", path.format("typo"), check=False)
+    assert done.returncode != 0
+    assert "variant: 'typo' is none of the experiment tiny" in done.stdout
+    assert "KeyError" not in done.stdout
