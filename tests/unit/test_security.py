@@ -122,7 +122,7 @@ def test_the_search_finds_what_it_is_for(code):
         "earthdim.artefacts.shutil.rmtree", "earthdim.artefacts.os.replace", "earthdim.networks.nn.Linear",
         "skdim.id.__builtins__", "skdim.id._MLE.np.load", "earthdim.own.function.import_module", "earthdim.__init__.os",
         "earthdim.artefacts._publish", "earthdim.artefacts.write_json", "earthdim.build.target", "os.system",
-        "builtins.eval",
+        "builtins.eval", "earthdim.experiment.Experiment",
         "earthdim.networks._check_sizes", "earthdim.released.sources.fetch", "skdim._commonfuncs.get_nn",
     ],
 )  # fmt: skip
