@@ -61,15 +61,24 @@ class Run:
         waited_for(lambda: not self.slurm.queue() and not self.alive(), 15)
         return SimpleNamespace(code=code, queue=self.slurm.queue(), alive=self.alive(), output=self.output)
 
-    def alive(self, ending: str = "") -> list[psutil.Process]:
-        """Processes of this run on the nodes, or those alone whose last argument ends so."""
+    def alive(self, ending: str = "", node: str | None = None) -> list[psutil.Process]:
+        """Processes of this run, or those alone whose last argument ends so, or on this node."""
         found = []
         for process in self.slurm.processes():
             try:
-                words, folder = process.cmdline(), process.cwd()
+                words, folder, there = (
+                    process.cmdline(),
+                    process.cwd(),
+                    process.environ().get("SLURMD_NODENAME"),
+                )
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-            if folder == str(self.project.folder) and words and words[-1].endswith(ending):
+            if (
+                folder == str(self.project.folder)
+                and words
+                and words[-1].endswith(ending)
+                and node in (None, there)
+            ):
                 found.append(process)
         return [process for process in found if process.pid != self.process.pid]
 
@@ -112,9 +121,9 @@ def cluster(slurm, finished, tmp_path_factory) -> SimpleNamespace:
     assert run.wait(lambda: run.alive(".pretrain.py")) is None, run.output
     interrupted = run.interrupt()
     run = Run(slurm, project, *PART, *TIGHT)
-    assert run.wait(lambda: run.alive(".probe.py")) is None, run.output
+    assert run.wait(lambda: run.alive(".probe.py", NODES[0])) is None, run.output
     # It gets nowhere, until its time is up.
-    run.alive(".probe.py")[0].suspend()
+    run.alive(".probe.py", NODES[0])[0].suspend()
     assert run.wait() == 0, run.output[-6000:]
     time.sleep(1)
     return SimpleNamespace(
