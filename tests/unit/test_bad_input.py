@@ -143,10 +143,13 @@ FILES = {
         ("modality/rgb.yaml", "sources:", "defaults: [/../../etc/passwd, _self_]\nsources:"),
         "Could not load '../../etc/passwd'",
     ),
-    "interpolation of nothing": ((SCHEDULE, "seed: 0", "seed: ${a.b}"), "Interpolation key 'a.b' not found"),
+    "interpolation of nothing": (
+        (SCHEDULE, "seed: 0", "seed: ${a.b}"),
+        "config/schedule/tiny.yaml: schedule.seed: ${a.b} refers to a value",
+    ),
     "interpolation of itself": (
         (SCHEDULE, "seed: 0", "seed: ${.seed}"),
-        "config/schedule/tiny.yaml: Recursive",
+        "config/schedule/tiny.yaml: schedule.seed: ${.seed} refers to a value",
     ),
     "value of the environment": (
         (TINY, "title: Every stage, tiny", "title: ${oc.env:HOME}"),
@@ -188,8 +191,12 @@ ROOT_KEYS = {
     ),
     "k with a point": (("k: 100", "k: 100.0"), "config.neighbours.k: 100.0 is not of type 'integer'"),
     "k that is no number": (("k: 100", "k: .nan"), "config.neighbours.k: nan is not a finite number"),
-    "device": (("device: cpu", "device: gpu"), "config.neighbours.device: 'gpu' is not cpu, cuda or cuda:0"),
-    "device and a line": (("device: cpu #", 'device: "cpu\\n" #'), "is not cpu, cuda or cuda:0"),
+    "device": (
+        ("device: cpu # where", "device: gpu # where"),
+        "config.neighbours.device: 'gpu' is not cpu, cuda or cuda:0",
+    ),
+    "device for training": (("device: cpu", "device: gpu"), "config.pretraining.device: 'gpu' is not one of"),
+    "device and a line": (("device: cpu # where", 'device: "cpu\\n" # where'), "is not cpu, cuda or cuda:0"),
     "memory": (
         ("memory_mb: 4", "memory_mb: 4000000000"),
         "config.neighbours.memory_mb: 4000000000 is greater",
