@@ -369,7 +369,7 @@ def _ratio(findings: Findings, names: Iterable[str], ours: float) -> str:
     """How many times the engine's cost the references cost, or at least."""
     total = sum(map(findings.their_cpu, names))
     if not total:
-        return ""
+        return "–"  # too little to be measured
     return f"{'≥ ' if set(names) & set(findings.stopped) else ''}{total / ours:,.1f}"
 
 
