@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from earthdim import user_files
 from earthdim.experiment import Experiment, Plain
-from earthdim.leaves import ConfigError, check_plain, check_schema, check_target, definition
+from earthdim.leaves import ConfigError, check_plain, check_schema, check_target, definition, plain_loader
 
 if TYPE_CHECKING:
     from earthdim.composition import LeafStore
@@ -55,13 +55,6 @@ def _text(file: Path, folder: Path) -> str:
         raise ConfigError(f"config/{file.relative_to(folder)}: cannot be read ({error.strerror})") from error
 
 
-def _loader() -> type:
-    """A loader of plain values that builds no objects, the fast one where it is there."""
-    import yaml
-
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 def check_text(folder: Path, name: str, above: tuple[str, ...] = ()) -> None:
     """Refuse a config file that is no plain YAML, and a defaults list that leads back to its own file.
 
@@ -88,7 +81,7 @@ def check_text(folder: Path, name: str, above: tuple[str, ...] = ()) -> None:
     if not file.is_file():
         return  # Hydra says which list asked for it.
     try:
-        root = yaml.compose(_text(file, folder), _loader())
+        root = yaml.compose(_text(file, folder), plain_loader())
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
         problem = ", ".join(filter(None, (error.context, error.problem)))
@@ -337,7 +330,7 @@ def _sources(folder: Path) -> set[str]:
     found: set[str] = set()
     for file in sorted((folder / "modality").rglob("*.yaml")):
         try:
-            leaf = yaml.load(_text(file, folder), _loader())
+            leaf = yaml.load(_text(file, folder), plain_loader())
         except yaml.YAMLError as error:
             raise ConfigError(f"config/{file.relative_to(folder)}: {' '.join(str(error).split())}") from error
         if isinstance(leaf, Mapping) and isinstance(leaf.get("sources"), Mapping):
@@ -377,7 +370,8 @@ def _check_folds(experiment: Experiment) -> None:
     n = experiment.points[experiment.task_points]["n"]
     for name, leaf in experiment.splits.items():
         most, what = n, f"{n} points"
-        if "degrees" in leaf:
+        # Half of what fits the globe's 41,253 square degrees: below that nobody needs to count, which costs an import.
+        if "degrees" in leaf and max(leaf["folds"], leaf["inner_folds"]) > 20_000 / leaf["degrees"] ** 2:
             blocks = _blocks(leaf["degrees"])
             if blocks < n:
                 most, what = blocks, f"{blocks} blocks of {leaf['degrees']} degrees"

@@ -44,6 +44,13 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Mapping[str, Any]
         )
 
 
+def plain_loader() -> type:
+    """A YAML loader of plain values that builds no objects, the fast one where it is there."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 @cache
 def _validator(schema_file: Path):
     import jsonschema
@@ -53,9 +60,7 @@ def _validator(schema_file: Path):
     strict = jsonschema.validators.extend(
         plain, {"pattern": _pattern}, type_checker=plain.TYPE_CHECKER.redefine("integer", _is_whole)
     )
-    # The loader in C, where PyYAML has it: every job reads the schemas.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return strict(yaml.load(schema_file.read_text(), loader))
+    return strict(yaml.load(schema_file.read_text(), plain_loader()))
 
 
 def check_plain(value: Any, key: str) -> None:
