@@ -26,6 +26,7 @@ KILLS = [
 ]
 
 
+@pytest.mark.thorough
 def test_a_run_that_dies_again_and_again_ends_as_if_nothing_had_happened(project, finished, tmp_path):
     for part in (f"variants/{VARIANT}", f"tiny/variants/{VARIANT}", "tiny/tables", "tiny/figures"):
         shutil.rmtree(project.folder / "results" / part)

@@ -145,12 +145,14 @@ def test_ctrl_c_while_jobs_are_submitted_leaves_none(stopped_early):
     assert stopped_early.alive == []
 
 
+@pytest.mark.thorough
 def test_ctrl_c_while_jobs_run_leaves_none(cluster):
     assert cluster.interrupted.code != 0
     assert cluster.interrupted.queue == []
     assert cluster.interrupted.alive == []
 
 
+@pytest.mark.thorough
 def test_two_nodes_make_the_same_tables(cluster, local):
     assert len(tables(local)) == 3
     assert tables(cluster.project) == tables(local)
@@ -160,6 +162,7 @@ def test_two_nodes_make_the_same_tables(cluster, local):
     assert cluster.project.files(checkpoints) == local.files(checkpoints)
 
 
+@pytest.mark.thorough
 def test_small_jobs_share_one_of_slurm(cluster):
     done = re.findall(r"^\s*(?:local)?rule (\w+):", cluster.output, re.MULTILINE)
     of_measures = [rule for rule in done if rule in ("embed", "neighbours", "dimension")]
@@ -167,6 +170,7 @@ def test_small_jobs_share_one_of_slurm(cluster):
     assert len(cluster.jobs) < len(done) - len(of_measures) / 2
 
 
+@pytest.mark.thorough
 def test_a_job_without_memory_enough_gets_more_and_succeeds(cluster):
     killed = [job for job in cluster.jobs if job["JobId"] in cluster.killed_for_memory]
     assert ["mem=400M" in job["Tres"] for job in killed] == [True]
@@ -176,6 +180,7 @@ def test_a_job_without_memory_enough_gets_more_and_succeeds(cluster):
     assert len([job for job in again if "mem=3000M" in job["Tres"]]) >= 2
 
 
+@pytest.mark.thorough
 def test_a_job_without_time_enough_gets_more_and_succeeds(cluster):
     late = [job for job in cluster.jobs if job["JobState"] == "TIMEOUT"]
     assert late
