@@ -123,7 +123,7 @@ def test_a_table_is_looked_at_before_any_work(project):
 
 
 def test_branch_without_a_name_says_which_there_are(project):
-    message = "branch: say which one: --config branch=NAME; tiny has satclip, csp"
+    message = "branch: say which one: --config branch=NAME; tiny has satclip, csp, part"
     refused(project, message, "branch", "--config", "experiment=tiny")
 
 

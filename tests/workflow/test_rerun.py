@@ -59,10 +59,10 @@ def test_scale_costly_and_jacobian_retrain_and_embed_nothing(project):
     leaf = "config/experiment/tiny.yaml"
     project.edit(leaf, "sizes: [200, 400]", "sizes: [200, 300, 400]")
     project.edit(leaf, "n: 400\n  estimators: [knn, ess]", "n: 300\n  estimators: [knn]")
-    project.edit(leaf, "jacobian:\n  branches: [csp]\n  n: 400", "jacobian:\n  branches: [satclip]\n  n: 20")
+    project.edit(leaf, "jacobian:\n  branches: [part]\n  n: 400", "jacobian:\n  branches: [satclip]\n  n: 20")
     jobs = project.planned(*TINY)
     assert rules_of(jobs) == {"scale", "costly", "jacobian", "table", "figure_scale", "resolved", "all"}
-    assert variants_of(jobs, "scale") == {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
+    assert variants_of(jobs, "scale") == {"csp_amin10_rgb_tiny_s0"}
     assert len(variants_of(jobs, "jacobian")) == 2
 
 
@@ -71,7 +71,7 @@ def test_another_support_is_embedded_alone(project):
     jobs = project.planned(*TINY)
     assert not rules_of(jobs) & {"pretrain", "dataset", "neighbours", "dimension", "probe"}
     assert {wildcards for rule, wildcards in jobs if rule == "points"} == {"points=patch-10-400-r0"}
-    assert len([rule for rule, _ in jobs if rule == "embed"]) == 2
+    assert len([rule for rule, _ in jobs if rule == "embed"]) == 1
 
 
 def test_without_the_optional_parts_only_the_list_of_data_sets_is_made_anew(project):

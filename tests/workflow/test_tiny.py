@@ -22,7 +22,7 @@ def test_tables_keep_their_contract(tables, name):
 
 def test_scale_has_every_size_and_support_of_its_variants(tables):
     scale = tables["scale"]
-    assert set(scale["variant"]) == {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
+    assert set(scale["variant"]) == {"csp_amin10_rgb_tiny_s0"}
     sizes = scale.groupby("support")["n"].agg(set).to_dict()
     assert sizes == {"land": {200, 400}, "region-africa": {400}}
     assert (scale["interval"] != "").all()

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import poisson
 
 from earthdim.neighbours.cleaning import finite_matrix
 from earthdim.neighbours.exact import nearest
@@ -170,6 +169,9 @@ def _foresight(m: int, width: int, tile: int) -> int:
     """
     if tile >= m:
         return width
+    # Half a second to load, and small samples never come here.
+    from scipy.stats import poisson
+
     return min(width, int(poisson.ppf(1 - 1e-3, width * tile / m)) + 1)
 
 

@@ -1,0 +1,34 @@
+"""What tests of bad input share: an edit of a copy of config/, and the one sentence that must come of it."""
+
+from pathlib import Path
+
+import pytest
+
+from earthdim.leaves import ConfigError
+
+ROOT = Path(__file__).parents[2]
+TINY = "experiment/tiny.yaml"
+TREE = (ROOT / "config" / TINY).read_text()
+# An experiment of dimension alone, with one encoder that comes as it is.
+OWN = """
+title: Brought along
+branches: {mine: {weights: [mine]}}
+sample: land-500
+estimators: [mle]
+local_estimator: mle
+datasets: []
+figures: []
+"""
+RELEASED = OWN.replace("[mine]", "[geoclip/released]")
+
+
+def refused(resolve, message, *arguments, **more):
+    with pytest.raises(ConfigError) as caught:
+        resolve(*arguments, **more)
+    told = str(caught.value)
+    assert message in told
+    assert "\n" not in told
+
+
+def whole(file, text):
+    return (file, None, text)
