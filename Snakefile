@@ -42,9 +42,15 @@ rule branch:
         branch_tables,
 
 
+onstart:
+    lease.begin_run()
+
+
 onsuccess:
+    lease.end_run()
     finish()
 
 
 onerror:
+    lease.end_run()
     cancel_left(log)

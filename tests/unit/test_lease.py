@@ -92,7 +92,7 @@ def test_an_orphan_stops_and_publishes_nothing(start, tmp_path):
     snakemake.kill()
     assert group_ends(snakemake, 60)
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
-    assert "Snakemake is gone" in (tmp_path / "log").read_text()
+    assert "this job stops: the Snakemake that started this job is gone" in (tmp_path / "log").read_text()
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -161,3 +161,96 @@ def test_a_job_that_begins_without_its_snakemake_is_refused(job, monkeypatch):
         stranger.kill()
         stranger.wait()
     assert not job.exists()
+
+
+RUNNING = """
+import sys, time
+from pathlib import Path
+from earthdim import lease
+WORK
+print("began", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """This process as the Snakemake that a user started."""
+    monkeypatch.setenv(lease.VARIABLE, "")
+    monkeypatch.setenv(lease.RUN, "")
+    lease.announce_run(tmp_path)
+    lease.begin_run()
+    return tmp_path
+
+
+def test_a_run_goes_on_until_its_end(run):
+    lease.check_run()
+    lease.end_run()
+    with pytest.raises(lease.LeaseLostError, match="the run that this job belongs to is over"):
+        lease.check_run()
+
+
+def test_no_job_of_a_run_that_is_over_begins_or_publishes(run, job):
+    lease.announce()
+    monkey = os.environ.pop(lease.VARIABLE)
+    assert monkey == str(os.getpid())
+    lease.take(job)
+    lease.check()
+    lease.end_run()
+    with pytest.raises(lease.LeaseLostError, match="is over"):
+        lease.check()
+    mark = job.read_text()
+    with pytest.raises(lease.LeaseLostError, match="is over"):
+        lease.take(job)
+    assert job.read_text() == mark
+
+
+def test_without_a_run_nothing_is_over(monkeypatch, tmp_path):
+    monkeypatch.setenv(lease.VARIABLE, "")
+    monkeypatch.setenv(lease.RUN, "somewhere/else")
+    lease.announce_run(None)
+    lease.check_run()
+    lease.end_run()
+
+
+def started(work) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUNNING.replace("WORK", work)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"began\n"
+    return process
+
+
+def ended(process, seconds=30) -> str:
+    """End of a process, and its last words."""
+    try:
+        return process.communicate(timeout=seconds)[1].decode()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_new_run_ends_those_whose_snakemake_was_killed_and_no_other(run):
+    begin = f"lease.announce_run(Path({str(run)!r})); lease.begin_run()"
+    killed, living = started(begin), started(begin)
+    killed.kill()
+    killed.wait()
+    elsewhere = run / "earthdim" / "other_host-1-1-0"
+    elsewhere.touch()
+    lease.announce_run(run)
+    lease.begin_run()
+    left = {path.name for path in (run / "earthdim").iterdir()}
+    assert not any(f"-{killed.pid}-" in name for name in left)
+    assert any(f"-{living.pid}-" in name for name in left)
+    assert elsewhere.name in left
+    lease.end_all_runs(run)
+    assert not list((run / "earthdim").iterdir())
+    living.kill()
+    ended(living)
+
+
+def test_a_snakemake_within_a_job_ends_with_its_run(run):
+    process = started("lease.announce(); lease.end_with_run()")
+    lease.end_run()
+    assert "this Snakemake ends: the run" in ended(process)
+    assert process.returncode == 1

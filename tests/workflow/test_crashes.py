@@ -1,16 +1,20 @@
 """Runs that die: a small part of the campaign of kills (tests/campaign), and orphans at their worst."""
 
+import contextlib
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
 import psutil
 import pytest
 from campaign.crashes import Disturbed, Kill, Undisturbed, environment
-from campaign.disturbance import Running, processes_in
+from campaign.disturbance import Running, processes_in, script_of
 from project import Project
+
+from earthdim import lease
 
 pytestmark = pytest.mark.workflow
 
@@ -76,3 +80,73 @@ def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(pr
     project.run(*PRETRAIN)
     made = {name: digest.split()[0] for name, digest in before.items()}
     assert project.files("variants") == made
+
+
+GRAPH = "results/variants/csp_amin10_untrained_s0/land-500-r0/neighbours.zarr"
+SEARCH = (GRAPH, "--config", "experiment=tiny", "--forcerun", "embed")
+# The scheduler of a cluster goes on when the user's Snakemake is gone.
+SUBMIT = "sh -c 'nohup sh \"$0\" >/dev/null 2>&1 & echo $!'"
+
+
+def group_at_work(project: Project) -> tuple[psutil.Process, psutil.Process]:
+    """The Snakemake of a group of jobs and its first job, as soon as that runs."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        for process in processes_in(project.folder):
+            with contextlib.suppress(psutil.Error):
+                if "--mode" in process.cmdline():
+                    for job in process.children(recursive=True):
+                        if script_of(job) == "embed":
+                            return process, job
+        time.sleep(0.02)
+    raise AssertionError("no group of jobs began")
+
+
+def ends(process: psutil.Process) -> bool:
+    """Whether a process ends in time; one that its parent has not yet asked about has."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_group_of_jobs_that_outlives_its_run_neither_writes_nor_removes(project):
+    output = project.folder / "output.txt"
+    submit = ("--cluster-generic-submit-cmd", SUBMIT)
+    run = project.start(*SEARCH, *submit, profile="cluster", environment={}, output=output)
+    try:
+        group, job = group_at_work(project)
+        group.suspend()
+        job.suspend()
+        run.kill()
+        run.wait(60)
+        project.edit("config/config.yaml", "k: 100", "k: 90")
+        project.run("--unlock", "--config", "experiment=tiny")
+        project.run(*SEARCH[:3])
+        before = project.files("variants", times=True)
+        job.resume()
+        assert ends(job)
+        # Were it alive, it would remove the outputs of the job that failed.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            group.resume()
+        assert ends(group)
+    finally:
+        for process in processes_in(project.folder):
+            process.kill()
+    assert project.files("variants", times=True) == before
+    assert "Nothing to be done" in project.run(*SEARCH[:3]).stdout
+
+
+def test_a_job_that_comes_after_the_end_of_its_run_removes_nothing(project):
+    before = project.files("variants", times=True)
+    words = [sys.executable, "-m", "snakemake", "--cores", "1", "--mode", "remote", *SEARCH, "--nolock"]
+    late = environment(project) | {lease.RUN: str(project.folder / ".snakemake" / "earthdim" / "gone")}
+    done = subprocess.run(words, cwd=project.folder, env=late, capture_output=True, text=True)
+    assert done.returncode
+    assert "the run that this job belongs to is over" in done.stderr
+    assert project.files("variants", times=True) == before

@@ -4,6 +4,7 @@ import functools
 import gc
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +26,32 @@ ASKED = {word.partition(":")[0] for word in sys.argv}
 # What is to be fetched may be missing.
 FETCHING = "fetch" in ASKED
 
-# An orphan, a job that outlives this Snakemake, publishes nothing.
-lease.announce()
+# An orphan, a job that outlives the Snakemake that the user started, publishes nothing.
+STATE = Path(".snakemake")
+if workflow.is_main_process:
+    # With --no-hooks nothing would begin the run.
+    hooks = not getattr(workflow.execution_settings, "no_hooks", False)
+    lease.announce_run(STATE if hooks else None)
+    # Whoever unlocks says that nothing runs here.
+    if any("--unlock".startswith(word) for word in sys.argv if len(word) > len("--un")):
+        lease.end_all_runs(STATE)
+else:
+    lease.announce()
+    try:
+        # Asked here, because Snakemake removes the outputs of a job before it begins it.
+        lease.check_run()
+    except lease.LeaseLostError as error:
+        raise WorkflowError(str(error)) from None
+    lease.end_with_run()
+# A terminal that closes ends a run as Ctrl-C does; nohup, which has the signal ignored, keeps it.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+# To any scheduler's jobs, whatever of the environment it passes on.
+envvars:
+    lease.RUN,
+
 
 try:
     views.check_keys(config, CONFIG_KEYS)
@@ -34,7 +59,7 @@ try:
         Path(workflow.basedir) / "config",
         config.get("experiment", "default"),
         config.get("overrides", []),
-        cache=Path(".snakemake") / "grid",
+        cache=STATE / "grid",
         without=FETCHING,
     )
     # The target alone says nothing: ask at once, before Snakemake wraps the question into a traceback.
