@@ -5,7 +5,7 @@
 One undisturbed run is the reference. Then each run begins in a copy of its own, with the data sets ready, is disturbed
 again and again (see `disturbance`), is given the same command after each, with `--unlock` where a lock was left, and in
 the end every result must be the reference's, byte for byte; what was finished before a kill must have kept its time;
-no partial file and no process may be left. Each kill and each run is a line of JSON in the log.
+no partial file and no process may be left, and `verify` must find the run sound. Each kill and each run is a line of JSON in the log.
 """
 
 # ruff: noqa: E402 - a script of its own, which first says where its parts are.
@@ -75,9 +75,10 @@ class Outcome:
     recomputed: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    unsound: str = ""
 
     def is_equal(self) -> bool:
-        return not (self.differs or self.recomputed or self.unrecorded or self.left)
+        return not (self.differs or self.recomputed or self.unrecorded or self.left or self.unsound)
 
 
 def plan(kills: int, rng: random.Random) -> list[Kill]:
@@ -182,6 +183,10 @@ class Disturbed:
         self.outcome.unrecorded = sorted(reference.recorded - set(times))
         self.outcome.recomputed = [name for name, when in self.before.items() if times.get(name) != when]
         self.outcome.left = left_behind(self.project)
+        # Records hold times and so differ; they must tell of the files that stand there all the same.
+        verified = self.project.run("verify", *CONFIG, cores=1, check=False)
+        if verified.returncode:
+            self.outcome.unsound = verified.stdout[-2000:]
         return self.outcome
 
     def _attempt(self) -> bool:
@@ -317,6 +322,7 @@ class Campaign:
             recomputed=outcome.recomputed,
             unrecorded=outcome.unrecorded,
             left=outcome.left,
+            unsound=outcome.unsound,
         )
 
     def _write(self, **line) -> None:

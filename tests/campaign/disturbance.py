@@ -99,6 +99,11 @@ def interrupt(running: Running, job: psutil.Process) -> None:
     os.killpg(running.process.pid, signal.SIGINT)
 
 
+def hang_up(running: Running, job: psutil.Process) -> None:
+    """SIGHUP for all, as by a terminal that closes."""
+    os.killpg(running.process.pid, signal.SIGHUP)
+
+
 def terminate(running: Running, job: psutil.Process) -> None:
     """SIGTERM for Snakemake, which then waits for its running jobs."""
     running.snakemake.terminate()
@@ -138,6 +143,7 @@ KINDS: dict[str, Callable[[Running, psutil.Process], None]] = {
     "kill snakemake": kill_snakemake,
     "kill both": kill_both,
     "SIGINT": interrupt,
+    "SIGHUP": hang_up,
     "SIGTERM": terminate,
     "full disk": fill_disk,
     "out of memory": exhaust_memory,

@@ -40,6 +40,7 @@ def test_a_run_that_dies_again_and_again_ends_as_if_nothing_had_happened(project
     assert outcome.recomputed == []
     assert outcome.unrecorded == []
     assert outcome.left == []
+    assert outcome.unsound == ""
     assert [line["kind"] for line in outcome.kills] == [kill.kind for kill in KILLS], log.read_text()[-3000:]
     assert outcome.kills[0]["orphans"] > 0
     assert outcome.kills[0]["locked"]
