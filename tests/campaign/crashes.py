@@ -5,7 +5,8 @@
 One undisturbed run is the reference. Then each run begins in a copy of its own, with the data sets ready, is disturbed
 again and again (see `disturbance`), is given the same command after each, with `--unlock` where a lock was left, and in
 the end every result must be the reference's, byte for byte; what was finished before a kill must have kept its time;
-no partial file and no process may be left, and `verify` must find the run sound. Each kill and each run is a line of JSON in the log.
+no partial file and no process may be left, and `verify` must find the run sound. Each kill and each run is a line of
+JSON in the log.
 """
 
 # ruff: noqa: E402 - a script of its own, which first says where its parts are.
