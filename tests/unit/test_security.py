@@ -16,8 +16,8 @@ import yaml
 
 from earthdim import coordinate_tables, grid, leaves
 from earthdim.build import target
-from earthdim.checking import SCHEMAS
-from earthdim.leaves import ConfigError, check_schema, check_target
+from earthdim.digests import file_digest
+from earthdim.leaves import SCHEMAS, ConfigError, check_schema, check_target
 from earthdim.released import sources
 
 ROOT = Path(__file__).parents[2]
@@ -166,17 +166,17 @@ def test_a_checkpoint_that_would_run_is_refused(here, suffix):
     path = here / f"weights{suffix}"
     torch.save({"state_dict": Runs()}, path)
     with pytest.raises(sources.CheckpointError, match="nothing of it was run"):
-        sources.contents(path, sources._digest(path))
+        sources.contents(path, file_digest(path))
     path.write_bytes(pickle.dumps(Runs()))
     with pytest.raises(sources.CheckpointError):
-        sources.contents(path, sources._digest(path))
+        sources.contents(path, file_digest(path))
 
 
 def test_a_safetensors_file_holds_no_code(here):
     path = here / "weights.safetensors"
     path.write_bytes(pickle.dumps(Runs()))
     with pytest.raises(sources.CheckpointError, match="no whole safetensors file"):
-        sources.contents(path, sources._digest(path))
+        sources.contents(path, file_digest(path))
 
 
 def test_an_array_of_objects_is_refused(here):
