@@ -16,14 +16,11 @@ import numpy as np
 from earthdim import frozen
 from earthdim.experiment import Experiment, Plain
 from earthdim.leaves import ConfigError
+from earthdim.own.dependencies import FUNCTION, ONNX, TABLE, TORCHSCRIPT
 from earthdim.released import sources
 
 RASTER = "earthdim.datasets.files.raster_file"
 POLYGON = "earthdim.samples.polygons.polygon"
-POINTS = "earthdim.samples.files.points"
-TABLE = "earthdim.own.table.embeddings"
-TORCHSCRIPT, ONNX = "earthdim.own.exported.torchscript", "earthdim.own.exported.onnx"
-FUNCTION = "earthdim.own.function.location_encoder"
 _PICKLED = re.compile(r'"(numcodecs\.)?pickle"')
 # Snakemake reads braces in a path as a wildcard.
 _UNSAFE = re.compile(r"[{}\x00-\x1f]")
@@ -52,8 +49,10 @@ def check(experiment: Experiment) -> None:
             _check(f"dataset.{name}", leaf["path"], _raster, leaf)
     of_tables = set(experiment.own_points.values())
     for name, leaf in experiment.points.items():
-        if name not in of_tables and leaf["_target_"] in (POINTS, POLYGON):
-            _check("sample.path", leaf["path"], _places if leaf["_target_"] == POINTS else _polygon, leaf)
+        if name not in of_tables and leaf["_target_"] in (frozen.POINTS, POLYGON):
+            _check(
+                "sample.path", leaf["path"], _places if leaf["_target_"] == frozen.POINTS else _polygon, leaf
+            )
     leaves = {
         weights for axes in experiment.settings["branches"].values() for weights in axes.get("weights", ())
     }
