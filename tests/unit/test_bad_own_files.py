@@ -105,6 +105,15 @@ def test_a_table(resolve, tmp_path, case):
     refused(resolve, message, [whole("experiment/own.yaml", OWN), whole("weights/mine.yaml", TABLE)], "own")
 
 
+def damaged(path):
+    """The table's archive, with the mark spoiled at which its features begin."""
+    np.savez(path, lon=np.zeros(400), lat=np.zeros(400), emb_0=np.zeros((400, 2)))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"emb_0.npy") - 30
+    content[start : start + 4] = b"lost"
+    path.write_bytes(content)
+
+
 OTHER_TABLES = {
     "few rows": (
         "t.parquet",
@@ -125,6 +134,7 @@ OTHER_TABLES = {
         lambda path: np.savez(path, lon=np.zeros(400), lat=np.zeros(400), emb_0=np.zeros((300, 2))),
         "'emb_0' has the shape (300, 2), and there are 400 places",
     ),
+    "damaged": ("t.npz", damaged, "t.npz: 'emb_0' is damaged (Bad magic number"),
     "group": ("t.zarr", Path.mkdir, "t.zarr: is no Zarr group"),
 }
 
