@@ -305,7 +305,7 @@ def _check_shown(experiment: Experiment, store: "LeafStore", key: str) -> None:
 
 
 def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
-    sources = _sources(store.folder)
+    sources = _sources(store)
     leaks = {source for task in experiment.tasks.values() for key in LEAKS for source in task[key]}
     for variant in experiment.variants.values():
         for source in variant.config["weights"].get("sources", []):
@@ -329,18 +329,13 @@ def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
             raise ConfigError(f"task.{name}.leaked_in_part_by: {both[0]!r} stands in leaked_by already")
 
 
-def _sources(folder: Path) -> set[str]:
+def _sources(store: "LeafStore") -> set[str]:
     """Names of the sources in all leaves of config/modality, in use or not."""
-    import yaml
-
     found: set[str] = set()
-    for file in sorted((folder / "modality").rglob("*.yaml")):
-        try:
-            leaf = yaml.load(_text(file, folder), plain_loader())
-        except yaml.YAMLError as error:
-            raise ConfigError(f"config/{file.relative_to(folder)}: {' '.join(str(error).split())}") from error
-        if isinstance(leaf, Mapping) and isinstance(leaf.get("sources"), Mapping):
-            found |= set(leaf["sources"])
+    for name in store.options("modality"):
+        leaf = store.get("modality", name, "modality")["modality"]
+        check_schema(leaf, SCHEMAS / "modality.schema.yaml", f"modality.{name}")
+        found |= set(leaf["sources"])
     return found
 
 

@@ -60,8 +60,9 @@ def resolve(
                 raise ConfigError(
                     f"overrides: {override.text!r}: nothing in {experiment} has the key {'.'.join(override.path)}"
                 )
-    store.save()
     checking.check(result, store)
+    # After the checks, which look at leaves that the experiment does not use.
+    store.save()
     return result
 
 
