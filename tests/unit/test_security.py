@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from wrong_input import RASTER, RELEASED
 
 from earthdim import coordinate_tables, grid, leaves
 from earthdim.build import target
@@ -203,31 +204,16 @@ def pickled_store(path: Path, pickled: str = "v", **array) -> None:
 
 
 PICKLE = {"id": "pickle", "protocol": 5}
-OWN = """
-title: x
-branches: {mine: {weights: [geoclip/released]}}
-sample: land-500
-estimators: [mle]
-local_estimator: mle
-datasets: [mine]
-figures: []
-"""
 
 
 def planned(folder: Path) -> None:
     """Plan an experiment with a raster of the user's own, `r.zarr`."""
     shutil.copytree(ROOT / "config", folder / "config")
-    (folder / "config" / "experiment" / "own.yaml").write_text(OWN)
-    (folder / "config" / "dataset" / "mine.yaml").write_text(RASTER)
+    (folder / "config" / "experiment" / "own.yaml").write_text(
+        RELEASED.replace("datasets: []", "datasets: [mine]")
+    )
+    (folder / "config" / "dataset" / "mine.yaml").write_text(RASTER.replace("r.nc", "r.zarr"))
     grid.resolve(folder / "config", "own")
-
-
-RASTER = """
-_target_: earthdim.datasets.files.raster_file
-path: r.zarr
-variable: v
-about: {title: t, package: xarray, source: s, licence: l, citation: c}
-"""
 
 
 @pytest.mark.parametrize(
@@ -319,6 +305,6 @@ def test_records_take_nothing_from_the_environment(here, monkeypatch):
         "${ oc.env:TOKEN }",
         "${hydra:runtime.cwd}",
     ):
-        path.write_text(OWN.replace("title: x", f"title: '{text}'"))
+        path.write_text(RELEASED.replace("title: Brought along", f"title: '{text}'"))
         with pytest.raises(ConfigError, match="takes a value from elsewhere"):
             grid.resolve(here / "config", "own")
