@@ -6,16 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from wrong_input import OWN, RELEASED, refused, whole
+from wrong_input import OWN, RASTER, RELEASED, TABLE, refused, whole
 
-TABLE = """
-kind: table
-model: stations
-n: 400
-_target_: earthdim.own.table.embeddings
-file: t.csv
-features: emb_*
-"""
 FUNCTION = """
 kind: own
 model: mine
@@ -36,12 +28,6 @@ legendre_polys: 10
 source: {{file: s.ckpt}}
 sha256: {"a" * 64}
 about: {{title: t, citation: c, address: none, licence: l}}
-"""
-RASTER = """
-_target_: earthdim.datasets.files.raster_file
-path: r.nc
-variable: v
-about: {title: t, package: xarray, source: s, licence: l, citation: c}
 """
 SAMPLE = "_target_: earthdim.samples.{}\nkind: mine\nn: 400\nreplicates: 1\nseed: 9\npath: {}\n"
 
@@ -105,6 +91,15 @@ def test_a_table(resolve, tmp_path, case):
     refused(resolve, message, [whole("experiment/own.yaml", OWN), whole("weights/mine.yaml", TABLE)], "own")
 
 
+def damaged(path):
+    """The table's archive, with the mark spoiled at which its features begin."""
+    np.savez(path, lon=np.zeros(400), lat=np.zeros(400), emb_0=np.zeros((400, 2)))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"emb_0.npy") - 30
+    content[start : start + 4] = b"lost"
+    path.write_bytes(content)
+
+
 OTHER_TABLES = {
     "few rows": (
         "t.parquet",
@@ -125,6 +120,7 @@ OTHER_TABLES = {
         lambda path: np.savez(path, lon=np.zeros(400), lat=np.zeros(400), emb_0=np.zeros((300, 2))),
         "'emb_0' has the shape (300, 2), and there are 400 places",
     ),
+    "damaged": ("t.npz", damaged, "t.npz: 'emb_0' is damaged (Bad magic number"),
     "group": ("t.zarr", Path.mkdir, "t.zarr: is no Zarr group"),
 }
 
@@ -180,6 +176,7 @@ WEIGHTS = {
     ),
     "other sum": (CHECKPOINT, "weights.mine.source.file: sha256: s.ckpt has the sha256 "),
     "null sum": (CHECKPOINT.replace("a" * 64, "null"), "weights.sha256 is null, so s.ckpt is not read"),
+    "no checkpoint": (CHECKPOINT.replace("s.ckpt", "absent.ckpt"), "absent.ckpt is not there; put it there"),
     "short sum": (CHECKPOINT.replace("a" * 64, "a" * 63), "weights.mine.sha256: "),
     "suffix": (
         CHECKPOINT.replace("s.ckpt", "my_encoder.py"),
@@ -220,6 +217,15 @@ def test_weights(resolve, tmp_path, case):
     for name in ("m.pt", "s.ckpt"):
         (tmp_path / name).write_text("nothing")
     refused(resolve, message, [whole("experiment/own.yaml", OWN), whole("weights/mine.yaml", leaf)], "own")
+
+
+def test_a_table_has_no_points_but_its_own(resolve, tmp_path):
+    table().to_csv(tmp_path / "t.csv", index=False)
+    elsewhere = OWN + "jacobian: {branches: [mine], n: 50}\n"
+    message = "experiment.own.jacobian.branches: mine is a table, with no points but its own"
+    refused(
+        resolve, message, [whole("experiment/own.yaml", elsewhere), whole("weights/mine.yaml", TABLE)], "own"
+    )
 
 
 RASTERS = {

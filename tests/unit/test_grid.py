@@ -161,6 +161,7 @@ class TestOverrides:
             ("sample.n=many", "sample.n is 10000 in its leaf"),
             ("schedule.stepz=5", "has the key schedule.stepz"),
             ("schedule", "not key=value"),
+            ("", "'' is not key=value"),
             ("+schedule.new=5", "only key=value"),
             ("~schedule.steps", "only key=value"),
             ("schedule.steps=1,2", "only key=value"),
@@ -182,37 +183,16 @@ class TestOverrides:
             ("experiment.local_estimator=fishers", "local_estimator"),
             ("experiment.estimators=[twonn]", "local_estimator"),
             ("experiment.activation_estimator=fishers", "activation_estimator"),
-            ("experiment.branches.modality.model=[]", "experiment.default.branches.modality.model"),
-            ("experiment.branches.modality.seed=[-1]", "experiment.default.branches.modality.seed"),
             ("experiment.branches.released.model=[satclip]", "belong to geoclip, not to satclip"),
             ("model.network.w0=abc", "model.network.w0 is 1.0 in its leaf"),
             ("estimator.mle.k=5", "estimators: mle and mle-k5 would both stand in tables as mle, k = 5"),
-            ("experiment.scale.sizes=[20000]", "scale.sizes: 20000 is above the n = 10000"),
-            (
-                "experiment.scale.sizes=[100]",
-                "scale.sizes: half of 100 points are too few for estimator.gride-k64",
-            ),
-            (
-                "experiment.scale.branches=[rough]",
-                "scale.branches: 'rough' is not a branch; there are csp-resolution",
-            ),
-            ("experiment.scale.supports=[moon]", "scale.supports: there is no sample 'moon'"),
             (
                 "experiment.scale.supports=[land]",
                 "scale.supports: 'land' is named already, or is the sample itself",
             ),
             ("experiment.scale.estimators=[grid]", "scale.estimators: there is no estimator 'grid'"),
-            ("experiment.costly.n=10001", "costly.n: 10001 is above the n = 10000"),
             ("experiment.costly.branches=[rough]", "costly.branches: 'rough' is not a branch"),
             ("experiment.jacobian.n=10001", "jacobian.n: 10001 is above the n = 10000"),
-            (
-                "experiment.figures=[resolution,sunset]",
-                "figures: there is no figure 'sunset'; there are resolution,",
-            ),
-            (
-                "experiment.figures=[table1]",
-                "figures: 'table1' needs compare: [table1], which this experiment does not",
-            ),
             (
                 "experiment.datasets=[]",
                 "experiment.default.figures: 'local_maps' needs the data set coastline",
@@ -312,16 +292,6 @@ class TestDimensionAlone:
             resolve(cache, f"experiment.figures=[{figure}]", experiment="table1")
         assert message in str(caught.value)
 
-    def test_some_keys_of_probing_are_not_enough(self, tmp_path):
-        folder = tmp_path / "config"
-        shutil.copytree(CONFIG, folder)
-        leaf = folder / "experiment" / "table1.yaml"
-        leaf.write_text(leaf.read_text() + "tasks: [elevation]\nsplits: [blocks]\n")
-        with pytest.raises(
-            ConfigError, match=r"experiment\.table1\.task_sample: is missing; .* come together"
-        ):
-            grid.resolve(folder, "table1")
-
 
 class TestScale:
     def test_the_sample_is_decimated_and_supports_are_whole(self, default):
@@ -366,29 +336,6 @@ def test_what_figures_show_is_said_once_and_may_be_said_anew(default, tmp_path):
     leaf.write_text(leaf.read_text() + "shown: {estimator: mle}\n")
     shown = grid.resolve(folder, "tiny").shown
     assert shown == {**default.shown, "estimator": "mle"}
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("blocks: 4", "blocks: 0", "config.neighbours.blocks: 0 is less than the minimum"),
-        ("math_threads: 1", "math_threads: 0", "config.math_threads: 0 is less than the minimum"),
-        (
-            "device: cpu # or cuda:",
-            "device: gpu # or cuda:",
-            "config.pretraining.device: 'gpu' is not one of",
-        ),
-        ("draws: 8", "draws: 8\n  drawz: 8", "config.subsampling: .*'drawz' was unexpected"),
-    ],
-)
-def test_what_all_experiments_share_is_checked(tmp_path, old, new, message):
-    folder = tmp_path / "config"
-    shutil.copytree(CONFIG, folder)
-    file = folder / "config.yaml"
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
-    with pytest.raises(ConfigError, match=message):
-        grid.resolve(folder, "table1")
 
 
 def figure_rules():

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from wrong_input import RASTER, RELEASED
 
 from earthdim import coordinate_tables, grid, leaves
 from earthdim.build import target
-from earthdim.checking import SCHEMAS
-from earthdim.leaves import ConfigError, check_schema, check_target
+from earthdim.digests import file_digest
+from earthdim.leaves import SCHEMAS, ConfigError, check_schema, check_target
 from earthdim.released import sources
 
 ROOT = Path(__file__).parents[2]
@@ -166,17 +167,17 @@ def test_a_checkpoint_that_would_run_is_refused(here, suffix):
     path = here / f"weights{suffix}"
     torch.save({"state_dict": Runs()}, path)
     with pytest.raises(sources.CheckpointError, match="nothing of it was run"):
-        sources.contents(path, sources._digest(path))
+        sources.contents(path, file_digest(path))
     path.write_bytes(pickle.dumps(Runs()))
     with pytest.raises(sources.CheckpointError):
-        sources.contents(path, sources._digest(path))
+        sources.contents(path, file_digest(path))
 
 
 def test_a_safetensors_file_holds_no_code(here):
     path = here / "weights.safetensors"
     path.write_bytes(pickle.dumps(Runs()))
     with pytest.raises(sources.CheckpointError, match="no whole safetensors file"):
-        sources.contents(path, sources._digest(path))
+        sources.contents(path, file_digest(path))
 
 
 def test_an_array_of_objects_is_refused(here):
@@ -185,38 +186,34 @@ def test_an_array_of_objects_is_refused(here):
         coordinate_tables.read("t.npz", features="emb")
 
 
-def pickled_store(path: Path, **array) -> None:
-    """A Zarr group of version 2 whose array `v` has a pickle for its chunk."""
+def pickled_store(path: Path, pickled: str = "v", **array) -> None:
+    """A Zarr group of version 2 of which one array has a pickle for its chunk."""
     path.mkdir()
     (path / ".zgroup").write_text('{"zarr_format": 2}')
-    for name, values in (("lat", np.arange(-89.5, 90)), ("lon", np.arange(-179.5, 180)), ("v", None)):
+    lat, lon = np.arange(-89.5, 90), np.arange(-179.5, 180)
+    for name, values in (("lat", lat), ("lon", lon), ("v", np.zeros((180, 360)))):
         (path / name).mkdir()
-        shape = [180, 360] if values is None else [len(values)]
+        shape = list(values.shape)
         about = {"zarr_format": 2, "shape": shape, "chunks": shape, "dtype": "<f8", "compressor": None}
-        about |= {"fill_value": None, "order": "C", "filters": None, **(array if values is None else {})}
+        about |= {"fill_value": None, "order": "C", "filters": None, **(array if name == pickled else {})}
         (path / name / ".zarray").write_text(json.dumps(about))
-        dimensions = ["lat", "lon"] if values is None else [name]
+        dimensions = ["lat", "lon"] if name == "v" else [name]
         (path / name / ".zattrs").write_text(json.dumps({"_ARRAY_DIMENSIONS": dimensions}))
-        content = pickle.dumps(Runs()) if values is None else values.tobytes()
-        (path / name / ("0.0" if values is None else "0")).write_bytes(content)
+        content = pickle.dumps(Runs()) if name == pickled else values.tobytes()
+        (path / name / ("0.0" if name == "v" else "0")).write_bytes(content)
 
 
 PICKLE = {"id": "pickle", "protocol": 5}
-OWN = """
-title: x
-branches: {mine: {weights: [geoclip/released]}}
-sample: land-500
-estimators: [mle]
-local_estimator: mle
-datasets: [mine]
-figures: []
-"""
-RASTER = """
-_target_: earthdim.datasets.files.raster_file
-path: r.zarr
-variable: v
-about: {title: t, package: xarray, source: s, licence: l, citation: c}
-"""
+
+
+def planned(folder: Path) -> None:
+    """Plan an experiment with a raster of the user's own, `r.zarr`."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "config" / "experiment" / "own.yaml").write_text(
+        RELEASED.replace("datasets: []", "datasets: [mine]")
+    )
+    (folder / "config" / "dataset" / "mine.yaml").write_text(RASTER.replace("r.nc", "r.zarr"))
+    grid.resolve(folder / "config", "own")
 
 
 @pytest.mark.parametrize(
@@ -230,11 +227,58 @@ about: {title: t, package: xarray, source: s, licence: l, citation: c}
 )
 def test_a_store_of_pickles_is_refused_before_any_work(here, codecs):
     pickled_store(here / "r.zarr", **codecs)
-    shutil.copytree(ROOT / "config", here / "config")
-    (here / "config" / "experiment" / "own.yaml").write_text(OWN)
-    (here / "config" / "dataset" / "mine.yaml").write_text(RASTER)
     with pytest.raises(ConfigError, match=r"dataset\.mine: r\.zarr/v/\.zarray: its values are pickles"):
-        grid.resolve(here / "config", "own")
+        planned(here)
+
+
+def escaped(text: str) -> bytes:
+    return text.replace('"pickle"', '"\\u0070ickle"').encode()
+
+
+def in_another_encoding(text: str) -> bytes:
+    return text.encode("utf-16")
+
+
+@pytest.mark.parametrize("spelt", [escaped, in_another_encoding])
+def test_no_spelling_hides_the_codec_of_pickles(here, spelt):
+    """Metadata are JSON, which can say one word in many ways."""
+    pickled_store(here / "r.zarr", dtype="|O", filters=[{"id": "vlen-utf8"}], compressor=PICKLE)
+    file = here / "r.zarr" / "v" / ".zarray"
+    file.write_bytes(spelt(file.read_text()))
+    with pytest.raises(ConfigError, match=r"v/\.zarray: its values are pickles"):
+        planned(here)
+
+
+@pytest.mark.parametrize("codec", ['{"name": "numcodecs.pickle"}', '"numcodecs.pickle"'])
+def test_nor_does_a_codec_inside_another_of_format_3(here, codec):
+    (here / "r.zarr").mkdir()
+    shards = f'{{"name": "sharding_indexed", "configuration": {{"codecs": [{codec}]}}}}'
+    (here / "r.zarr" / "zarr.json").write_text(f'{{"zarr_format": 3, "codecs": [{shards}]}}')
+    with pytest.raises(ConfigError, match=r"r\.zarr/zarr\.json: its values are pickles"):
+        planned(here)
+
+
+def test_metadata_that_are_no_json_are_named(here):
+    pickled_store(here / "r.zarr", compressor=None)
+    (here / "r.zarr" / "v" / ".zarray").write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match=r"r\.zarr/v/\.zarray: is no JSON that can be read"):
+        planned(here)
+
+
+def test_what_a_codec_refuses_is_one_clear_error(here):
+    """The search does not follow links; behind one the codec itself refuses, with an error of its own."""
+    codecs = {"dtype": "|O", "filters": [{"id": "vlen-utf8"}], "compressor": PICKLE}
+    pickled_store(here / "r.zarr", "lat", **codecs)
+    (here / "r.zarr" / "lat").rename(here / "lat")
+    (here / "r.zarr" / "lat").symlink_to(here / "lat")
+    with pytest.raises(
+        ConfigError, match=r"dataset\.mine: r\.zarr is no Zarr store .* \(Pickle\.decode is disab"
+    ):
+        planned(here)
+    with pytest.raises(
+        coordinate_tables.TableError, match=r"r\.zarr: cannot be read \(Pickle\.decode is disab"
+    ):
+        coordinate_tables.points("r.zarr")
 
 
 def test_a_file_comes_to_its_place_whole_and_with_its_sum_or_not_at_all(here):
@@ -261,6 +305,6 @@ def test_records_take_nothing_from_the_environment(here, monkeypatch):
         "${ oc.env:TOKEN }",
         "${hydra:runtime.cwd}",
     ):
-        path.write_text(OWN.replace("title: x", f"title: '{text}'"))
+        path.write_text(RELEASED.replace("title: Brought along", f"title: '{text}'"))
         with pytest.raises(ConfigError, match="takes a value from elsewhere"):
             grid.resolve(here / "config", "own")

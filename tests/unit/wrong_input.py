@@ -20,6 +20,20 @@ datasets: []
 figures: []
 """
 RELEASED = OWN.replace("[mine]", "[geoclip/released]")
+TABLE = """
+kind: table
+model: stations
+n: 400
+_target_: earthdim.own.table.embeddings
+file: t.csv
+features: emb_*
+"""
+RASTER = """
+_target_: earthdim.datasets.files.raster_file
+path: r.nc
+variable: v
+about: {title: t, package: xarray, source: s, licence: l, citation: c}
+"""
 
 
 def refused(resolve, message, *arguments, **more):

@@ -2,12 +2,10 @@
 
 import hashlib
 import importlib
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from project import Project
 
 from earthdim import artefacts
 
@@ -186,27 +184,3 @@ def test_a_change_of_the_users_code_reruns_its_variant_alone(brought, tmp_path):
     jobs = project.planned("--config", "experiment=brought")
     changed = {where.split("variant=")[1].split(",")[0] for _, where in jobs if "variant=" in where}
     assert changed == {"my-encoder"}
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "message"),
-    [
-        ("weights/my-encoder.yaml", "my_encoder:embed", "my_encodr:embed", "weights.my-encoder.callable"),
-        ("experiment/brought.yaml", "optional: [elsewhere]\n", "", "absent.ckpt"),
-        ("experiment/brought.yaml", "branches: [released], n", "branches: [table], n", "stations is a table"),
-    ],
-)
-def test_mistakes_are_told_before_any_job(brought, tmp_path, file, old, new, message):
-    project = Project.create(tmp_path / "project")
-    for name in ("my_encoder.py", "stations.parquet", "satclip.ckpt", "config"):
-        source = brought.folder / name
-        target = project.folder / name
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        else:
-            target.write_bytes(source.read_bytes())
-    project.edit(f"config/{file}", old, new)
-    done = project.run("--dry-run", "--config", "experiment=brought", check=False)
-    assert done.returncode
-    assert message in done.stdout
-    assert "Traceback" not in done.stdout

@@ -6,16 +6,14 @@ The leaves of a cell are merged once, whatever the number of its seeds; a seed c
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from earthdim import choices, frozen
 from earthdim.artefacts import AXES, FROZEN
 from earthdim.composition import ALONG, LeafStore, Override, merge
 from earthdim.experiment import Missing, Plain, Variant, twins
-from earthdim.leaves import ConfigError, check_schema, check_target
+from earthdim.leaves import SCHEMAS, ConfigError, check_schema, check_target
 from earthdim.provenance import digest
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 # The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
 AXES_OF_KIND = {
     "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),

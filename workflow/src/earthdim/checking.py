@@ -14,12 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from earthdim import user_files
 from earthdim.experiment import Experiment, Plain
-from earthdim.leaves import ConfigError, check_plain, check_schema, check_target, definition, plain_loader
+from earthdim.leaves import (
+    SCHEMAS,
+    ConfigError,
+    check_plain,
+    check_schema,
+    check_target,
+    definition,
+    plain_loader,
+)
 
 if TYPE_CHECKING:
     from earthdim.composition import LeafStore
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 # Folders of results/ that are no experiment's.
 RESERVED = ("archives", "benchmarks", "data", "logs", "records", "variants")
 # Longer names do not fit a file system once the suffixes of unfinished files stand behind them.
@@ -30,7 +37,6 @@ _TAGS = frozenset(
 )
 _RESOLVER = re.compile(r"\$\{\s*[\w.]+\s*:")
 LEAKS = ("leaked_by", "leaked_in_part_by")
-RASTER_FILE = "earthdim.datasets.files.raster_file"
 
 
 def read_tree(folder: Path) -> dict[str, str]:
@@ -266,7 +272,7 @@ def _check_variable(leaf: Plain, datasets: Mapping[str, Plain], key: str) -> Non
     """A user's own raster says which variable it holds; other data sets tell when they are made."""
     dataset = datasets[leaf["dataset"]]
     if (
-        dataset["_target_"] == RASTER_FILE
+        dataset["_target_"] == user_files.RASTER
         and leaf.get("variable", dataset["variable"]) != dataset["variable"]
     ):
         raise ConfigError(
@@ -299,7 +305,7 @@ def _check_shown(experiment: Experiment, store: "LeafStore", key: str) -> None:
 
 
 def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
-    sources = _sources(store.folder)
+    sources = _sources(store)
     leaks = {source for task in experiment.tasks.values() for key in LEAKS for source in task[key]}
     for variant in experiment.variants.values():
         for source in variant.config["weights"].get("sources", []):
@@ -323,18 +329,13 @@ def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
             raise ConfigError(f"task.{name}.leaked_in_part_by: {both[0]!r} stands in leaked_by already")
 
 
-def _sources(folder: Path) -> set[str]:
+def _sources(store: "LeafStore") -> set[str]:
     """Names of the sources in all leaves of config/modality, in use or not."""
-    import yaml
-
     found: set[str] = set()
-    for file in sorted((folder / "modality").rglob("*.yaml")):
-        try:
-            leaf = yaml.load(_text(file, folder), plain_loader())
-        except yaml.YAMLError as error:
-            raise ConfigError(f"config/{file.relative_to(folder)}: {' '.join(str(error).split())}") from error
-        if isinstance(leaf, Mapping) and isinstance(leaf.get("sources"), Mapping):
-            found |= set(leaf["sources"])
+    for name in store.options("modality"):
+        leaf = store.get("modality", name, "modality")["modality"]
+        check_schema(leaf, SCHEMAS / "modality.schema.yaml", f"modality.{name}")
+        found |= set(leaf["sources"])
     return found
 
 

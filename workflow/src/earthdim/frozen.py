@@ -9,6 +9,9 @@ from earthdim.experiment import Plain, Variant
 from earthdim.leaves import ConfigError, check_schema, check_target
 from earthdim.released import sources
 
+POINTS = "earthdim.samples.files.points"
+"""The sampler of points out of a file: a table of embeddings brings its own points along."""
+
 
 def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
     """Hold a weights leaf against what it must say, and look whether what it names is at hand; nothing is loaded.
@@ -87,7 +90,7 @@ def points(leaf: Plain, name: str) -> tuple[str, Plain] | None:
         return None
     kind = f"own-{variant_name(name)}"
     draw = {
-        "_target_": "earthdim.samples.files.points",
+        "_target_": POINTS,
         "kind": kind,
         "n": leaf["n"],
         "seed": 0,

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from earthdim import checking, choices
-from earthdim.branches import SCHEMAS, Branches, check_enough, claim, suffix
+from earthdim.branches import Branches, check_enough, claim, suffix
 from earthdim.composition import LeafStore, Override, parse_overrides
 from earthdim.experiment import Experiment, Plain, Variant
-from earthdim.leaves import ConfigError, check_schema, check_target
+from earthdim.leaves import SCHEMAS, ConfigError, check_schema, check_target
 from earthdim.provenance import digest
 
 # What every draw of points needs.
@@ -60,8 +60,9 @@ def resolve(
                 raise ConfigError(
                     f"overrides: {override.text!r}: nothing in {experiment} has the key {'.'.join(override.path)}"
                 )
-    store.save()
     checking.check(result, store)
+    # After the checks, which look at leaves that the experiment does not use.
+    store.save()
     return result
 
 

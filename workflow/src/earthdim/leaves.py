@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from earthdim.build import PACKAGES
 from earthdim.provenance import module_file
 
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 # What callers add to a leaf: a network's inputs, a region's data set, what every sampler takes.
 GIVEN = frozenset({"inputs", "dataset", "rng", "is_land"})
 # What was found right already: a grid asks the same of a leaf for each of its variants.

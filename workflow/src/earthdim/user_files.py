@@ -4,9 +4,11 @@ What takes long stays with the jobs: values of rasters and features, sums of che
 """
 
 import ast
+import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,19 +18,17 @@ import numpy as np
 from earthdim import frozen
 from earthdim.experiment import Experiment, Plain
 from earthdim.leaves import ConfigError
+from earthdim.own.dependencies import FUNCTION, ONNX, TABLE, TORCHSCRIPT
 from earthdim.released import sources
 
 RASTER = "earthdim.datasets.files.raster_file"
 POLYGON = "earthdim.samples.polygons.polygon"
-POINTS = "earthdim.samples.files.points"
-TABLE = "earthdim.own.table.embeddings"
-TORCHSCRIPT, ONNX = "earthdim.own.exported.torchscript", "earthdim.own.exported.onnx"
-FUNCTION = "earthdim.own.function.location_encoder"
-_PICKLED = re.compile(r'"(numcodecs\.)?pickle"')
+# What numcodecs, and Zarr's format 3, call the codec that runs what it reads.
+_PICKLES = ("pickle", "numcodecs.pickle")
 # Snakemake reads braces in a path as a wildcard.
 _UNSAFE = re.compile(r"[{}\x00-\x1f]")
-# What scipy's and Zarr's readers raise where a file is cut off or is none of theirs.
-_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError)
+# What scipy's and Zarr's readers raise where a file is cut off or is none of theirs, and codecs where they refuse.
+_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError, zlib.error)
 WEIGHTS_SUFFIXES = (".safetensors", *sources.TORCH_SUFFIXES)
 # A larger checkpoint takes long to sum up, and planning would do it for every job: the job that reads it does.
 LARGEST_SUMMED = 200_000_000
@@ -52,8 +52,10 @@ def check(experiment: Experiment) -> None:
             _check(f"dataset.{name}", leaf["path"], _raster, leaf)
     of_tables = set(experiment.own_points.values())
     for name, leaf in experiment.points.items():
-        if name not in of_tables and leaf["_target_"] in (POINTS, POLYGON):
-            _check("sample.path", leaf["path"], _places if leaf["_target_"] == POINTS else _polygon, leaf)
+        if name not in of_tables and leaf["_target_"] in (frozen.POINTS, POLYGON):
+            _check(
+                "sample.path", leaf["path"], _places if leaf["_target_"] == frozen.POINTS else _polygon, leaf
+            )
     leaves = {
         weights for axes in experiment.settings["branches"].values() for weights in axes.get("weights", ())
     }
@@ -101,8 +103,22 @@ def _refuse_pickles(path: Path) -> None:
     """Refuse a Zarr store whose chunks are pickles: to read those is to run what is in them."""
     for name in (".zarray", ".zmetadata", "zarr.json") if path.is_dir() else ():
         for file in path.rglob(name):
-            if _PICKLED.search(file.read_text(encoding="utf-8", errors="replace")):
+            try:
+                # From bytes, as Zarr reads it: a text may be written in several encodings and with escapes.
+                about = json.loads(file.read_bytes())
+                pickled = _names_pickles(about)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{file}: is no JSON that can be read ({error})") from error
+            if pickled:
                 raise ValueError(f"{file}: its values are pickles, which are not read")
+
+
+def _names_pickles(about: object) -> bool:
+    """Whether a codec among nested metadata is the one of pickles: it has an id or a name, or is its name alone."""
+    if isinstance(about, Mapping):
+        named = (about.get("id"), about.get("name"))
+        return any(name in _PICKLES for name in named) or any(map(_names_pickles, about.values()))
+    return isinstance(about, list) and any(item in _PICKLES or _names_pickles(item) for item in about)
 
 
 def _checkpoint(part: Plain) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -60,6 +61,16 @@ class File:
         """The columns of these names, (n,) or (n, d)."""
         raise NotImplementedError
 
+    def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:
+        """Type and shape of a column as the file itself tells them; None is a length that only the values tell.
+
+        Raises
+        ------
+        TableError
+            If the file tells already that the column cannot be read.
+        """
+        raise NotImplementedError
+
     def all_features(self, others: Sequence[str]) -> list[str]:
         """The features among the columns that are no coordinates, when nobody names them."""
         if not others:
@@ -84,13 +95,12 @@ class _Arrow(File):
         return {name: self._column(name, table[name]) for name in names}
 
     def _column(self, name: str, column) -> NDArray:
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         kind = column.type
         if not len(column):
             return np.empty(0)
-        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        if not _is_list(kind):
             self._check_type(name, kind)
             return column.to_numpy()
         self._check_type(name, kind.value_type)
@@ -99,11 +109,23 @@ class _Arrow(File):
         refuse_ragged(self.path, name, lengths)
         return pc.list_flatten(column).to_numpy().reshape(len(lengths), lengths[0])
 
+    def _described(self, name: str, kind, rows: int) -> tuple[np.dtype, tuple[int | None, ...]]:
+        """What an Arrow type says of a column; of lists it does not say how long they are."""
+        inner = kind.value_type if _is_list(kind) else kind
+        self._check_type(name, inner)
+        return np.dtype(inner.to_pandas_dtype()), (rows, None) if _is_list(kind) else (rows,)
+
     def _check_type(self, name: str, kind) -> None:
         import pyarrow as pa
 
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
             raise TableError(f"{self.path}: {name!r} is not numeric but holds {kind}")
+
+
+def _is_list(kind) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 class _Csv(_Arrow):
@@ -118,14 +140,24 @@ class _Csv(_Arrow):
             raise TableError(f"{path}: is no CSV file that can be read ({error})") from error
         super().__init__(path, self._whole.column_names)
 
+    def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:
+        column = self._whole[name]
+        if self._holds_lists(column):
+            # What is in them is read with the features.
+            return np.dtype(np.float64), (len(column), None)
+        return self._described(name, column.type, len(column))
+
     def _table(self, names: Sequence[str]):
         return self._whole
 
-    def _column(self, name: str, column) -> NDArray:
+    def _holds_lists(self, column) -> bool:
         """Lists stand in a CSV as text."""
         import pyarrow as pa
 
-        if not (len(column) and pa.types.is_string(column.type) and str(column[0]).startswith("[")):
+        return len(column) > 0 and pa.types.is_string(column.type) and str(column[0]).startswith("[")
+
+    def _column(self, name: str, column) -> NDArray:
+        if not self._holds_lists(column):
             return super()._column(name, column)
         try:
             rows = [json.loads(text) for text in column.to_pylist()]
@@ -156,6 +188,10 @@ class _Parquet(_Arrow):
         return super().all_features(
             [name for name in others if name not in shapes and not name.startswith("__index_level_")]
         )
+
+    def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:
+        kind = self._file.schema_arrow.field(name).type
+        return self._described(name, kind, self._file.metadata.num_rows)
 
     def _table(self, names: Sequence[str]):
         return self._file.read(columns=list(names), use_threads=False)
@@ -220,6 +256,24 @@ class _Npz(_Arrays):
         self._file = file
         super().__init__(path, file.files)
 
+    def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:
+        """Of an array of the zip archive only the first bytes are read."""
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        try:
+            with self._file.zip.open(f"{name}.npy") as stream:
+                version = np.lib.format.read_magic(stream)
+                shape, _, dtype = read[version](stream)
+        except KeyError as error:
+            raise TableError(f"{self.path}: {name!r} has a header that is not read ({error})") from error
+        except (ValueError, EOFError, BadZipFile, zlib.error) as error:
+            raise TableError(f"{self.path}: {name!r} is damaged ({error})") from error
+        if dtype.hasobject:
+            raise TableError(f"{self.path}: {name!r} cannot be read without running a pickle")
+        return dtype, shape
+
     def read(self, names: Sequence[str]) -> dict[str, NDArray]:
         return {name: self._array(name) for name in names}
 
@@ -237,6 +291,18 @@ class _Npz(_Arrays):
         return self._array(name).ndim
 
 
+@contextmanager
+def _read_whole(path: Path) -> Iterator[None]:
+    """One error for whatever Zarr and its codecs raise where a store is damaged, or holds what they refuse."""
+    try:
+        yield
+    except TableError:
+        raise
+    except (RuntimeError, ValueError, TypeError, KeyError, OSError, zlib.error) as error:
+        # What codecs say after the first sentence advises to switch pickles on: never repeat that.
+        raise TableError(f"{path}: cannot be read ({str(error).partition('. ')[0]})") from error
+
+
 class _Zarr(_Arrays):
     def __init__(self, path: Path) -> None:
         import zarr
@@ -245,12 +311,21 @@ class _Zarr(_Arrays):
             self._group = zarr.open_group(path, mode="r")
         except (zarr.errors.BaseZarrError, FileNotFoundError) as error:
             raise TableError(f"{path}: is no Zarr group ({error})") from error
-        super().__init__(path, sorted(self._group.array_keys()))
+        with _read_whole(path):
+            super().__init__(path, sorted(self._group.array_keys()))
 
     def _axes(self, name: str) -> int:
         return self._group[name].ndim
 
+    def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:
+        array = self._group[name]
+        return np.dtype(array.dtype), array.shape
+
     def read(self, names: Sequence[str]) -> dict[str, NDArray]:
+        with _read_whole(self.path):
+            return self._read(names)
+
+    def _read(self, names: Sequence[str]) -> dict[str, NDArray]:
         whole = self._group.attrs.get("artefact") == "embeddings"  # whose digests are checked
         for name in () if whole else names:
             # What an interrupted copy left out would be read as zeros.

@@ -67,9 +67,9 @@ def read(
     """
     path = Path(path)
     file = open_file(path)
-    lonlat, taken = _lonlat(file, longitude, latitude)
+    lonlat, taken = coordinates(file, longitude, latitude)
     others = [name for name in file.names if name not in taken]
-    names = file.all_features(others) if features is None else _select(path, others, features)
+    names = file.all_features(others) if features is None else select(path, others, features)
     columns = file.read(names)
     for name in names:
         columns[name] = _numeric(path, name, columns[name], len(lonlat))
@@ -88,7 +88,7 @@ def points(
     path: str | Path, longitude: str | None = None, latitude: str | None = None
 ) -> NDArray[np.float64]:
     """Read places alone: (n, 2), longitude and latitude in degrees, in the order of the file; see `read`."""
-    return _lonlat(open_file(Path(path)), longitude, latitude)[0]
+    return coordinates(open_file(Path(path)), longitude, latitude)[0]
 
 
 def place_keys(lonlat: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -96,14 +96,22 @@ def place_keys(lonlat: NDArray[np.float64]) -> NDArray[np.complex128]:
     return np.ascontiguousarray(lonlat, dtype=np.float64).view(np.complex128)[:, 0]
 
 
-def _lonlat(file: File, longitude: str | None, latitude: str | None) -> tuple[NDArray[np.float64], set[str]]:
-    """Checked coordinates, and the columns that they stand in."""
+def coordinates(
+    file: File, longitude: str | None, latitude: str | None
+) -> tuple[NDArray[np.float64], set[str]]:
+    """Checked coordinates (n, 2), longitude and latitude in degrees, and the columns that they stand in.
+
+    Raises
+    ------
+    TableError
+        If a column is missing or not numeric, or a coordinate is missing or out of range; see `read`.
+    """
     path = file.path
     if longitude is None and latitude is None and file.geometry is not None:
         lonlat, names = file.read_geometry(), (file.geometry, file.geometry)
     else:
         names = (longitude or LONGITUDE, latitude or LATITUDE)
-        _require(path, file.names, names)
+        require(path, file.names, names)
         columns = file.read(names)
         for name in names:
             columns[name] = _numeric(path, name, columns[name], None)
@@ -127,8 +135,14 @@ def _lonlat(file: File, longitude: str | None, latitude: str | None) -> tuple[ND
     return lonlat, set(names)
 
 
-def _select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> list[str]:
-    """The columns that `features` names."""
+def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> list[str]:
+    """The columns among `names` that `features` names.
+
+    Raises
+    ------
+    TableError
+        If it names none, one twice, or one that is not there.
+    """
     if isinstance(features, str):
         if features not in names and any(mark in features for mark in "*?["):
             found = [name for name in names if fnmatchcase(name, features)]
@@ -140,14 +154,15 @@ def _select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> 
         features = [features]
     if not features:
         raise TableError(f"{path}: features names no column")
-    _require(path, names, features)
+    require(path, names, features)
     repeated = next((name for name in features if list(features).count(name) > 1), None)
     if repeated is not None:
         raise TableError(f"{path}: features names {repeated!r} twice")
     return list(features)
 
 
-def _require(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
+def require(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise TableError unless all columns that are wanted are there."""
     missing = [name for name in wanted if name not in names]
     if missing:
         raise TableError(f"{path}: has no column {missing[0]!r}; {listed(names)}")

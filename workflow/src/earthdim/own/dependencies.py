@@ -20,12 +20,15 @@ WORDS = {
     "dtype": ("float32", "float64"),
 }
 OPTIONAL = ("array", "sha256", "places", "files")
+FUNCTION = "earthdim.own.function.location_encoder"
+TORCHSCRIPT, ONNX = "earthdim.own.exported.torchscript", "earthdim.own.exported.onnx"
+TABLE = "earthdim.own.table.embeddings"
 # The key that says where what the user brings is, and the library that reads it.
 SOURCES = {
-    "earthdim.own.function.location_encoder": ("callable", "torch"),
-    "earthdim.own.exported.torchscript": ("file", "torch"),
-    "earthdim.own.exported.onnx": ("file", "onnxruntime"),
-    "earthdim.own.table.embeddings": ("file", "pyarrow"),
+    FUNCTION: ("callable", "torch"),
+    TORCHSCRIPT: ("file", "torch"),
+    ONNX: ("file", "onnxruntime"),
+    TABLE: ("file", "pyarrow"),
 }
 MANIFEST = "embeddings.zarr"
 
@@ -49,7 +52,7 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
     target = leaf.get("_target_")
     if target not in SOURCES:
         raise ValueError(f"{key}._target_: {target!r} is none of {', '.join(SOURCES)}")
-    is_table = target == "earthdim.own.table.embeddings"
+    is_table = target == TABLE
     if "kind" in leaf and (leaf["kind"] == "table") != is_table:
         raise ValueError(f"{key}.kind: {target} makes {'a table' if is_table else 'an encoder, kind: own'}")
     source, library = SOURCES[target]
@@ -73,7 +76,7 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
     path = Path(leaf[source])
     if not path.exists():
         raise ValueError(f"{key}.{source}: {path} does not exist")
-    if target == "earthdim.own.table.embeddings" and path.suffix.lower() not in FORMATS:
+    if is_table and path.suffix.lower() not in FORMATS:
         raise ValueError(f"{key}.{source}: {path} is none of {', '.join(FORMATS)}")
 
 

@@ -1,8 +1,8 @@
 """What files and stores hold, as digests."""
 
-import hashlib
 from pathlib import Path
 
+from earthdim.digests import file_digest
 from earthdim.provenance import digest
 
 RESULTS = Path("results")
@@ -11,12 +11,6 @@ ENGINE_MARK = ".snakemake_timestamp"
 # Of a store of ours it holds the digest of every array, which is checked whenever the array is read.
 STORE_ROOT = "zarr.json"
 Contents = dict[str, object]
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_below(folder: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 Read while an experiment is planned, so nothing heavy is imported before it is needed.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from earthdim.atomic import beside, publish
+from earthdim.digests import file_digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -169,7 +169,7 @@ def verify(path: Path, sha256: str | None, key: str = "weights.sha256") -> None:
             f"{path} is not there; if its source is a hub or an address, run: {_COMMAND.format('NAME')}"
         )
     if sha256 is None:
-        found = _digest(path)
+        found = file_digest(path)
         raise CheckpointError(
             f"{key} is null, so {path} is not read: no sum of it is known to us. The file that is there has the "
             f"sha256 {found}; if it is the right one, write it into the leaf in config/weights"
@@ -354,13 +354,8 @@ def _transfer(url: str, path: Path, schemes: frozenset[str]) -> None:
         raise OSError(f"{url} broke off after {path.stat().st_size} of {expected} bytes")
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_sum(path: Path, sha256: str, named: Path, key: str) -> None:
-    found = _digest(path)
+    found = file_digest(path)
     if found != sha256.lower():
         raise CheckpointError(f"{key}: {named} has the sha256 {found}, not {sha256}")
 
