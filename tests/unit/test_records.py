@@ -1,16 +1,20 @@
 """Records by themselves: digests, surroundings, seals, and the way from a file back to the data."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
 from importlib.metadata import distributions
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from earthdim import records
-from earthdim.records import contents, reading, surroundings, verification, writing
+from earthdim.records import archive, contents, reading, surroundings, tracing, verification, writing
 
 JOB = {
     "config": {"n": 3, "math_threads": 1},
@@ -18,11 +22,16 @@ JOB = {
     "schema": {"points": 1},
     "libraries": {"numpy": "2"},
 }
+REPORT = ["results/tiny/report.html", "results/tiny/budget.csv"]
+ASKED = ["experiment=tiny"]
+WRITE_REPORT = "envs/run python workflow/scripts/finish.py --fresh --config experiment=tiny"
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
+    """A folder where the experiment `tiny` has a report, as every run leaves one."""
     monkeypatch.chdir(tmp_path)
+    leave("report", {"experiment": "tiny"}, [], [write(tmp_path, path, "told") for path in REPORT])
     return tmp_path
 
 
@@ -129,6 +138,52 @@ def test_the_state_of_the_code(here):
     assert surroundings.commit(project)["diff"] != added["diff"]
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_what_git_cannot_tell_has_no_digest(here):
+    project = here / "project"
+    write(here, "project/config/a.yaml", "a: 1\n")
+    git(project, "init", "-q", ".")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "one")
+    write(here, "project/config/a.yaml", "a: 2\n")
+    assert surroundings.commit(project)["dirty"]
+    told = subprocess.run(
+        ["git", "-C", project, "rev-parse", "HEAD:config/a.yaml"], capture_output=True, text=True, check=True
+    )
+    blob = told.stdout.strip()
+    (project / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(RuntimeError, match=f"git .*diff.*: ended with code 128: .*{blob}"):
+        surroundings.commit(project)
+
+
+WRITE_ARCHIVE = """
+import sys
+from pathlib import Path
+from earthdim.records import archive
+print("ready", flush=True)
+archive._write(Path("a.tar"), "{}", {"own.csv": Path("own.csv"), "endless": Path("endless")})
+"""
+
+
+def test_what_a_killed_archive_leaves_the_next_one_removes(here):
+    write(here, "own.csv", "1,2")
+    # Nobody writes into it: reading waits for ever.
+    os.mkfifo(here / "endless")
+    with subprocess.Popen([sys.executable, "-c", WRITE_ARCHIVE], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        end = time.monotonic() + 60
+        while not list(here.glob(".a.tar.*")):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.kill()
+    assert not (here / "a.tar").exists()
+    assert len(list(here.glob(".a.tar.*"))) == 1
+    archive._write(here / "a.tar", "{}", {"own.csv": Path("own.csv")})
+    assert [path.name for path in here.glob("*a.tar*")] == ["a.tar"]
+    with tarfile.open(here / "a.tar") as tar:
+        assert tar.getnames() == ["ro-crate-metadata.json", ".snakemake/incomplete", "own.csv"]
+
+
 def test_without_git(here, monkeypatch):
     monkeypatch.setenv("PATH", str(here))
     assert surroundings.commit(here) == {"commit": None, "why": "no git"}
@@ -150,7 +205,154 @@ def found(targets):
 
 def test_a_sound_chain_has_no_finding(grown):
     verified = verification.verify("tiny", [grown], [])
-    assert (verified.findings, verified.jobs, verified.files) == ([], 2, 3)
+    assert (verified.findings, verified.jobs, verified.files) == ([], 3, 5)
+
+
+def commands(targets):
+    """What is found, with the command that mends it where no job does."""
+    verified = verification.verify("tiny", targets, ASKED)
+    return {(finding.path, finding.what, finding.command) for finding in verified.findings}
+
+
+def test_a_report_that_is_gone_is_told_with_its_record_or_without(here, grown):
+    expected = {(path, "is not there", WRITE_REPORT) for path in REPORT}
+    for path in REPORT:
+        (here / path).unlink()
+    assert commands([grown]) == expected
+    writing.report_path("tiny").unlink()
+    assert commands([grown]) == expected
+
+
+def test_a_report_without_a_record_is_told(here, grown):
+    writing.report_path("tiny").unlink()
+    assert commands([grown]) == {(path, "has no record of what made it", WRITE_REPORT) for path in REPORT}
+
+
+def test_a_report_of_other_tables_is_told(here, grown):
+    leave("report", {"experiment": "tiny"}, [grown], REPORT)
+    assert not found([grown])
+    write(here, grown, "x\n2\n")
+    leave("table", {"experiment": "tiny"}, ["results/data/a.zarr", "own.csv"], [grown])
+    what = f"was made from another version of {grown}"
+    assert commands([grown]) == {(path, what, WRITE_REPORT) for path in REPORT}
+
+
+def test_a_branch_of_other_rows_is_told_and_one_that_is_gone_is_not(here, grown):
+    branch = write(here, "results/tiny/branches/b/t.csv", "x\n")
+    record = leave("branch_table", {"experiment": "tiny", "branch": "b"}, [grown], [branch])
+    assert not found([grown])
+    write(here, grown, "x\n2\n")
+    leave("table", {"experiment": "tiny"}, ["results/data/a.zarr", "own.csv"], [grown])
+    remove = f"rm -r -- {branch} {record}"
+    assert commands([grown]) == {(branch, f"was made from another version of {grown}", remove)}
+    (here / branch).unlink()
+    assert not found([grown])
+
+
+def test_what_an_altered_record_names_outside_of_the_results_is_not_to_be_removed(here, grown):
+    branch = write(here, "results/tiny/branches/b/t.csv", "x\n")
+    record = leave("branch_table", {"experiment": "tiny", "branch": "b"}, [grown], [branch])
+    said = json.loads(record.read_text())
+    said["outputs"] |= {"own.csv": {}, "results/../own.csv": {}}
+    record.write_text(json.dumps(said))
+    assert commands([grown]) == {(str(record), "was altered", f"rm -r -- {branch} {record}")}
+
+
+def test_a_record_tells_of_the_files_as_they_are(here, grown):
+    path = writing.record_path("results/logs/table/tiny.log")
+    inputs = [Path("results/data/a.zarr"), Path("own.csv")]
+    assert reading.tells(path, [Path(grown)], inputs)
+    assert not reading.tells(path, [Path(grown)], inputs[:1])
+    write(here, "own.csv", "1,3")
+    assert not reading.tells(path, [Path(grown)], inputs)
+    write(here, "own.csv", "1,2")
+    write(here, grown, "x\n3\n")
+    assert not reading.tells(path, [Path(grown)], inputs)
+    path.unlink()
+    assert not reading.tells(path, [Path(grown)], inputs)
+
+
+TABLE = "results/tiny/t.csv"
+# Values of keys of the table's record that no job writes.
+SHAPES = {
+    "output is text": {"outputs": {TABLE: "abc"}},
+    "output is null": {"outputs": {TABLE: None}},
+    "output without a digest": {"outputs": {TABLE: {"bytes": 4}}},
+    "output without a size": {"outputs": {TABLE: {"sha256": "0"}}},
+    "output's size is text": {"outputs": {TABLE: {"sha256": "0", "bytes": "4"}}},
+    "output's files are a list": {"outputs": {TABLE: {"sha256": "0", "files": ["a"]}}},
+    "a digest of a file is none": {"outputs": {TABLE: {"sha256": "0", "files": {"a": 1}}}},
+    "wildcard is a list": {"wildcards": {"experiment": "tiny", "variant": []}},
+    "wildcard is a number": {"wildcards": {"experiment": "tiny", "variant": 1}},
+    "variant is elsewhere": {"wildcards": {"experiment": "tiny", "variant": "/"}, "seal": ""},
+    "input is a number": {"inputs": {"own.csv": 1}},
+    "input is not there": {"inputs": {"results/absent.csv": "0"}, "seal": ""},
+    "input is no path": {"inputs": {"\0": "0"}, "seal": ""},
+    "environment is a list": {"environment": []},
+    "schema is null": {"schema": None},
+    "config is a list": {"config": []},
+    "code is null": {"code": None},
+    "libraries hold a list": {"libraries": {"numpy": []}},
+    "code's files are a list": {"code_files": []},
+    "state of the code is empty": {"git": {}},
+    "state of the code without a reason": {"git": {"commit": None}},
+    "machine is empty": {"machine": {}},
+    "times are null": {"begun": None, "ended": None},
+}
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["altered", "sealed anew"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_record_of_another_shape_is_told_as_altered(grown, shape, sealed):
+    path = writing.record_path("results/logs/table/tiny.log")
+    said = json.loads(path.read_text()) | SHAPES[shape]
+    path.write_text(json.dumps(writing.sealed(said) if sealed and "seal" not in SHAPES[shape] else said))
+    verified = verification.verify("tiny", [grown], ASKED)
+    assert {(item.path, item.what, item.again) for item in verified.findings} == {
+        (str(path), "was altered", grown)
+    }
+    assert verification.told(verified, ASKED)
+    if sealed and "wildcards" not in SHAPES[shape]:
+        # Nor does `trace` fail of it.
+        asked = {"table": "", "number": 0, "variant": "v"}
+        path.write_text(path.read_text().replace('"experiment": "tiny"', '"variant": "v"'))
+        told = tracing.told(asked, {"name": "tiny", "variants": {}})
+        assert f"NOT SOUND  {path}: was altered" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "1", "{}", '{"rule": NaN}', "[" * 100_000, '{"a":' * 100_000, "\udcff", '{"outputs": {}}'],
+    ids=range(9),
+)
+def test_what_is_no_record_at_all_is_told(grown, text):
+    path = writing.record_path("results/logs/table/tiny.log")
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    expected = {(str(path), "is no whole record"), (grown, "has no record of what made it")}
+    assert found([grown]) == expected
+    path.unlink()
+    path.mkdir()
+    assert found([grown]) == expected
+    path.rmdir()
+    path.symlink_to("nowhere")
+    assert found([grown]) == expected
+
+
+def test_a_record_that_tells_of_nothing_is_told(grown):
+    path = writing.record_path("results/logs/table/tiny.log")
+    said = json.loads(path.read_text()) | {"outputs": {}}
+    path.write_text(json.dumps(writing.sealed(said)))
+    assert (str(path), "is no whole record") in found([grown])
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{}", "NaN", '"a"'], ids=range(4))
+def test_a_list_of_packages_of_another_shape_is_told(grown, text):
+    (path,) = Path("results/records/environments").iterdir()
+    path.write_text(text)
+    assert found([grown]) == {(str(path), "was altered")}
+    path.unlink()
+    path.mkdir()
+    assert found([grown]) == {(str(path), "is not there")}
 
 
 def test_a_file_of_the_users_own_that_changed_is_told(here, grown):

@@ -160,7 +160,11 @@ def test_the_crate_tells_files_jobs_data_and_software(opened):
     land = entities["results/data/datasets/land-mask.zarr/"]
     assert land["license"].startswith("MIT (global-land-mask)")
     assert "Hastings and Dunbar" in land["citation"]
-    assert any(name.startswith("https://pypi.org/project/scikit-dimension/") for name in entities)
+    library = next(
+        entity for name, entity in entities.items() if name.startswith("pkg:pypi/scikit-dimension@")
+    )
+    assert library["@id"] == f"pkg:pypi/scikit-dimension@{library['softwareVersion']}"
+    assert "pypi.org" not in json.dumps(graph)
 
 
 def test_what_is_not_sound_or_not_done_is_not_archived(finished, tmp_path):

@@ -42,9 +42,10 @@ def targets():
 
 
 def test_every_job_leaves_a_record(inside):
-    # What is in the folder itself are logs of `verify` and the like, which make nothing.
-    jobs = set(Path("results/logs").rglob("*.log")) - set(Path("results/logs").glob("*.log"))
-    expected = {Path("results/records", *path.with_suffix(".json").parts[2:]) for path in jobs}
+    jobs = {path.parts[2:] for path in Path("results/logs").rglob("*.log")}
+    # They make nothing.
+    making = {parts for parts in jobs if parts[0] not in ("verify", "trace", "archive")}
+    expected = {Path("results/records", *parts).with_suffix(".json") for parts in making}
     there = {
         path
         for path in Path("results/records").rglob("*.json")
@@ -170,6 +171,9 @@ LAND = "results/data/datasets/land-mask.json"
 LABELS = "results/data/labels/elevation/task-land-600-r0.zarr"
 TABLES = "results/tiny/tables"
 RESOLVED = "results/tiny/experiment.json"
+REPORT = "results/tiny/report.html"
+COSTS = "results/tiny/budget.csv"
+REPORT_RECORD = "results/records/report/tiny.json"
 UNRECORDED = {f"{EMBEDDINGS}.zarr", MANIFEST}
 # What is damaged, how, and which files `verify` must name: that one, unless others are listed.
 DAMAGES = {
@@ -200,8 +204,13 @@ DAMAGES = {
     "byte of a checkpoint altered": (f"{CSP}/checkpoint.safetensors", flip),
     "figure emptied": ("results/tiny/figures/scale.png", put("")),
     "resolved experiment edited": (RESOLVED, edit('"k": 20', '"k": 21')),
-    "report altered": ("results/tiny/report.html", flip),
+    "report altered": (REPORT, flip),
+    "report deleted": (REPORT, remove),
+    "costs deleted": (COSTS, remove),
+    "record of the report altered": (REPORT_RECORD, edit('"rule": "report"', '"rule": "repord"')),
+    "record of the report deleted": (REPORT_RECORD, remove, {REPORT, COSTS}),
     "record altered": (RECORD, edit('"rule": "embed"', '"rule": "embod"')),
+    "record of another shape": (RECORD, edit('"outputs": {', '"outputs": {"results/x": "abc",')),
     "record truncated": (RECORD, halve, {RECORD, *UNRECORDED}),
     "record deleted": (RECORD, remove, UNRECORDED),
     "record of another job": (RECORD, copy_of(RECORD.replace("rgb_tiny", "untrained")), UNRECORDED),
@@ -250,20 +259,20 @@ def test_each_damage_is_found_and_named(inside, damage):
     assert all(any(name.startswith(stem) for stem in stems) for name in found)
     assert all(any(name.startswith(near) for name in found) for near in expected)
     assert all(f"{name}: " in text for name in found)
-    assert re.search(r"^    (snakemake|rm|python) ", text, re.MULTILINE)
+    assert commands(text)
 
 
 def commands(output):
     """The mending commands of a printed finding: of single jobs, and of all at once."""
-    found = re.findall(r"^    ((?:snakemake|rm|python) .*)$", output, re.MULTILINE)
+    found = re.findall(r"^    ((?:envs/run (?:snakemake|python)|rm -r --) .*)$", output, re.MULTILINE)
     return [shlex.split(command) for command in found]
 
 
 def carry_out(project, command):
-    if command[0] == "snakemake":
-        project.run(*command[1:])
-    elif command[0] == "python":
-        project._python(*command[1:])
+    """Do what a person types in the project's root; the environment that envs/run would make is at hand."""
+    if command[0] == "envs/run":
+        name, *arguments = command[1:]
+        project._python(*(["-m", "snakemake"] if name == "snakemake" else []), *arguments)
     else:
         assert command[:3] == ["rm", "-r", "--"]
         for name in command[3:]:
@@ -284,7 +293,7 @@ def test_the_named_commands_mend_with_the_right_bytes(project):
     before = made(project)
     figure = project.folder / "results/tiny/figures/scale.png"
     figure.write_bytes(b"")
-    flip(project.folder / "results/tiny/report.html")
+    flip(project.folder / REPORT)
     (project.folder / "results/tiny/tables/extra.csv").write_text("1")
     done = project.run("verify", *TINY, check=False)
     assert done.returncode
@@ -296,7 +305,7 @@ def test_the_named_commands_mend_with_the_right_bytes(project):
         carry_out(project, command)
     assert made(project) == before
     # A store, rows of a variant and a table; the last command is that of all of them.
-    remove(project.folder / f"{TWIN}/region-africa-400-r0/embeddings.zarr/embedding/c/0/0")
+    remove(project.folder / f"{CSP}/region-africa-400-r0/embeddings.zarr/embedding/c/0/0")
     halve(project.folder / "results/records/costly/tiny/csp_amin10_rgb_tiny_s0/land-500-r0.json")
     last_digit(project.folder / f"{TABLES}/scale.csv")
     *_, together = commands(project.run("verify", *TINY, check=False).stdout)
@@ -305,6 +314,63 @@ def test_the_named_commands_mend_with_the_right_bytes(project):
     assert "sound:" in done.stdout
     assert made(project) == before
     assert "Nothing to be done" in project.run(*TINY).stdout
+
+
+def before_the_record(project):
+    """As a kill leaves it after a new report, before its record: that of the report before is still there."""
+    report = project.folder / REPORT
+    report.write_bytes(report.read_bytes() + b"<!-- later -->")
+
+
+def no_record(project):
+    (project.folder / REPORT_RECORD).unlink()
+
+
+@pytest.mark.parametrize("killed", [before_the_record, no_record])
+def test_the_same_command_mends_a_report_without_its_record(project, killed):
+    killed(project)
+    assert "Nothing to be done" in project.run(*TINY).stdout
+    project.finish(*TINY)
+    assert "sound: " in project.run("verify", *TINY).stdout
+    report = project.folder / REPORT
+    before = report.stat().st_mtime_ns
+    assert project.finish(*TINY).stdout == ""
+    assert report.stat().st_mtime_ns == before
+
+
+def spoil_caption(project):
+    file = "workflow/report/workflow.rst"
+    text = (project.folder / file).read_text()
+    project.write(file, text + "\n{{ nothing(\n")
+    return "jinja2.exceptions.TemplateSyntaxError", lambda: project.write(file, text)
+
+
+def occupy(project):
+    """A file where the folder of the record is to be: it cannot be written, as where the disk is full."""
+    folder = project.folder / "results/records/report"
+    shutil.rmtree(folder)
+    folder.touch()
+    return "File exists: 'results/records/report'", folder.unlink
+
+
+@pytest.mark.parametrize("spoil", [spoil_caption, occupy])
+def test_a_report_that_cannot_be_written_fails_the_run_and_nothing_else(project, spoil):
+    before = made(project)
+    why, mend = spoil(project)
+    done = project.run(*TINY, "--forcerun", RESOLVED, check=False)
+    assert done.returncode == 1
+    assert why in done.stdout
+    assert done.stdout.count("the report of tiny was not finished") == 1
+    assert made(project) == before
+    # All jobs are done and known: the next run, by envs/run, has the report to write and nothing else.
+    assert "Nothing to be done" in project.run(*TINY).stdout
+    again = project._python("workflow/scripts/finish.py", *TINY, check=False)
+    assert again.returncode == 1
+    assert why in again.stdout
+    mend()
+    for command in commands(done.stdout):
+        carry_out(project, command)
+    assert "sound: " in project.run("verify", *TINY).stdout
 
 
 def test_verify_and_trace_leave_the_report_alone(project):

@@ -552,10 +552,15 @@ def archive_job(wildcards):
 
 
 def finish():
-    """End a run that did something: the report, the costs, and where everything is."""
+    """End a run that did something: the report, the costs, and where everything is. If that fails, so does the run."""
     if BRANCH is None and not ASKED & {"fetch", "verify", "trace", "archive"}:
         words = [f"{key}={json.dumps(value)}" for key, value in config.items()]
-        subprocess.run([sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words], check=False)
+        command = [sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            # All jobs are stored and known by now: this changes what Snakemake returns, and nothing else.
+            raise WorkflowError(done.stderr.strip() or f"finish.py ended with code {done.returncode}")
+        sys.stderr.write(done.stderr)
 
 
 def cancel_left(logs):

@@ -27,7 +27,7 @@ localrules:
 rule verify:
     """Hold every file of the experiment against its record."""
     log:
-        "<results>/logs/verify.log",
+        f"<results>/logs/verify/{EXPERIMENT.name}.log",
     conda:
         "../../envs/environment.yaml"
     params:
@@ -39,7 +39,7 @@ rule verify:
 rule trace:
     """Tell what made a row of a table, or a variant."""
     log:
-        "<results>/logs/trace.log",
+        f"<results>/logs/trace/{EXPERIMENT.name}.log",
     conda:
         "../../envs/environment.yaml"
     params:
@@ -51,7 +51,7 @@ rule trace:
 rule archive:
     """Put the experiment, if it is sound and nothing of it is to be done, into one file."""
     log:
-        "<results>/logs/archive.log",
+        f"<results>/logs/archive/{EXPERIMENT.name}.log",
     conda:
         "../../envs/environment.yaml"
     params:

@@ -26,7 +26,7 @@ planned = [
 planned += ["--rerun-triggers", "mtime", "params", "input", "software-env", "--config", *asked]
 done = subprocess.run(planned, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 if done.returncode or "Nothing to be done" not in done.stdout:
-    command = f"snakemake --cores 1 --config {' '.join(asked)}"
+    command = verification.run_command(asked)
     raise SystemExit(
         f"{done.stdout}nothing is archived: there is something to be done first, see above: {command}"
     )

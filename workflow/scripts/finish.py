@@ -11,9 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from earthdim import artefacts, grid, records, views
+from earthdim import artefacts, grid, runtime, views
 from earthdim.atomic import beside, publish
 from earthdim.budget import budget
+from earthdim.experiment import Experiment
+from earthdim.records import reading, verification, writing
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path("results")
@@ -42,38 +44,56 @@ def main(arguments: list[str]) -> int:
         config.get("overrides", []),
         Path(".snakemake") / "grid",
     )
-    folder = RESULTS / experiment.name
-    report, tables = folder / "report.html", folder / "tables"
-    made = all((tables / f"{name}.csv").is_file() for name in views.tables(experiment))
-    if not made or (is_current(folder) and not known.fresh):
+    parts = parts_of(experiment)
+    if not all(path.is_file() for path in parts) or (is_current(experiment.name, parts) and not known.fresh):
         return 0
-    written = write_report(report, known.config)
-    costs = budget(RESULTS / "benchmarks", views.all_names(experiment))
-    artefacts.write_table(costs, folder / "budget.csv")
-    if written:
-        records.write_report(experiment.name, [report, folder / "budget.csv"], parts_of(folder))
+    tables = RESULTS / experiment.name / "tables"
+    report, costs = writing.report_files(experiment.name)
+    spent = budget(RESULTS / "benchmarks", views.all_names(experiment))
     print(f"\nWhat {experiment.name} has cost so far, by stage (process seconds, imports included):\n")
-    print(costs.to_string(index=False))
-    print(f"\nTables: {tables}\nReport: {report if written else 'not written, see above'}")
+    print(f"{spent.to_string(index=False)}\n\nTables: {tables}", flush=True)
+    try:
+        artefacts.write_table(spent, costs)
+        write_report(report, known.config)
+        writing.write_report(experiment.name, parts)
+    except (OSError, RuntimeError) as error:
+        print(
+            f"the report of {experiment.name} was not finished: {runtime.lack(error) or error}\n"
+            "Tables and figures are. When it is mended, this alone is to be done:\n"
+            f"    {verification.report_command(known.config)}",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"Report: {report}")
     return 0
 
 
-def is_current(folder: Path) -> bool:
-    """Whether report and costs are there and younger than every table, figure and caption."""
-    made = [folder / "report.html", folder / "budget.csv"]
+def is_current(experiment: str, parts: list[Path]) -> bool:
+    """Whether report and costs are there, are recorded, and show these tables and figures as they are now."""
+    made = writing.report_files(experiment)
     if not all(path.is_file() for path in made):
         return False
-    parts = [*parts_of(folder), *(ROOT / "workflow" / "report").glob("*.rst")]
-    return min(path.stat().st_mtime for path in made) >= max(path.stat().st_mtime for path in parts)
+    shown = [*parts, *(ROOT / "workflow" / "report").glob("*.rst")]
+    younger = min(path.stat().st_mtime for path in made) >= max(path.stat().st_mtime for path in shown)
+    # A run that was killed before it wrote the record leaves none, or that of the report before.
+    return younger and reading.tells(writing.report_path(experiment), made, parts)
 
 
-def parts_of(folder: Path) -> list[Path]:
-    """What a report shows."""
-    return sorted([*folder.glob("tables/*.csv"), *folder.glob("figures/*")])
+def parts_of(experiment: Experiment) -> list[Path]:
+    """What a report shows: the tables and figures that the experiment is to make."""
+    folder = RESULTS / experiment.name
+    tables = (folder / "tables" / f"{name}.csv" for name in views.tables(experiment))
+    return sorted([*tables, *(folder / "figures" / f"{name}.png" for name in experiment.settings["figures"])])
 
 
-def write_report(report: Path, config: list[str]) -> bool:
-    """Let Snakemake write its report to a name of its own, then put it in place."""
+def write_report(report: Path, config: list[str]) -> None:
+    """Let Snakemake write its report to a name of its own, then put it in place.
+
+    Raises
+    ------
+    RuntimeError
+        If it writes none, with what it says.
+    """
     command = [
         sys.executable,
         "-m",
@@ -81,8 +101,12 @@ def write_report(report: Path, config: list[str]) -> bool:
         "--snakefile",
         str(ROOT / "Snakefile"),
         "--nolock",
+        # `all` would leave out why it failed.
         "--quiet",
-        "all",
+        "rules",
+        "progress",
+        "host",
+        "reason",
     ]
     with beside(report) as folder:
         folder.mkdir()
@@ -92,11 +116,9 @@ def write_report(report: Path, config: list[str]) -> bool:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
         if done.returncode or not made.is_file():
-            print(done.stdout, file=sys.stderr)
-            return False
+            raise RuntimeError(f"Snakemake says\n{done.stdout.strip()}")
         with publish(report) as partial:
             made.replace(partial)
-    return True
 
 
 if __name__ == "__main__":

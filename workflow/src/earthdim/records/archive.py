@@ -6,12 +6,12 @@ import io
 import json
 import os
 import tarfile
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from earthdim.atomic import publish
 from earthdim.records.contents import ENGINE_MARK, RESULTS, file_digest
 from earthdim.records.crate import Part, describe
 from earthdim.records.reading import Record, Records, chain, read
@@ -178,25 +178,22 @@ def _check_inside(path: Path) -> None:
 
 
 def _write(target: Path, metadata: str, files: Mapping[str, Path]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.partial")
-    try:
-        with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT, dereference=True) as tar:
-            content = metadata.encode()
-            first = tarfile.TarInfo(METADATA.as_posix())
-            first.size, first.mode = len(content), 0o644
-            first.mtime = max(int(path.stat().st_mtime) for path in files.values())
-            tar.addfile(first, io.BytesIO(content))
-            # Without this folder the engine takes its memory for one of an old version.
-            folder = tarfile.TarInfo(ENGINE.with_name("incomplete").as_posix())
-            folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, first.mtime
-            tar.addfile(folder)
-            for name, path in files.items():
-                with path.open("rb") as file:
-                    tar.addfile(_entry(name, os.fstat(file.fileno())), file)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        publish(target) as partial,
+        tarfile.open(partial, "w", format=tarfile.PAX_FORMAT, dereference=True) as tar,
+    ):
+        content = metadata.encode()
+        first = tarfile.TarInfo(METADATA.as_posix())
+        first.size, first.mode = len(content), 0o644
+        first.mtime = max(int(path.stat().st_mtime) for path in files.values())
+        tar.addfile(first, io.BytesIO(content))
+        # Without this folder the engine takes its memory for one of an old version.
+        folder = tarfile.TarInfo(ENGINE.with_name("incomplete").as_posix())
+        folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, first.mtime
+        tar.addfile(folder)
+        for name, path in files.items():
+            with path.open("rb") as file:
+                tar.addfile(_entry(name, os.fstat(file.fileno())), file)
 
 
 def _entry(name: str, status: os.stat_result) -> tarfile.TarInfo:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from earthdim.artefacts import read_json
 from earthdim.records.reading import Record, is_result
@@ -67,7 +68,8 @@ def describe(name: str, title: str, records: Sequence[Record], parts: Iterable[P
     crate.description = (
         f"The experiment {name} of earthdim (the intrinsic dimension of Earth representations): data sets, encoders, "
         "embeddings, tables and figures, the code and config that made them, and a record of each job. Extract it in a "
-        f"checkout or an empty folder; snakemake --cores 1 verify --config experiment={name} checks every file."
+        "checkout or an empty folder; there "
+        f"envs/run snakemake --cores 1 verify --config experiment={name} checks every file."
     )
     crate.datePublished = datetime.now(UTC)
     entities = {part.path: _add_part(crate, part) for part in parts}
@@ -136,11 +138,12 @@ def _add_workflow(crate: Any, records: Sequence[Record]) -> Any:
     workflow["softwareRequirements"] = [
         _add(
             crate,
-            f"https://pypi.org/project/{name}/{number}/",
+            # The field's name for a package of Python, whatever host it came from.
+            f"pkg:pypi/{quote(name)}@{quote(number)}",
             "SoftwareApplication",
             name=name,
             softwareVersion=number,
-            url=f"https://pypi.org/project/{name}/",
+            url=f"pkg:pypi/{quote(name)}@{quote(number)}",
         )
         for name, number in installed
     ]

@@ -1,13 +1,32 @@
 """Read the records under results, and follow them from a file back to the data."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from earthdim.records.contents import RESULTS, Contents, recorded_identity
+from earthdim.records.contents import RESULTS, Contents, contents, identity, recorded_identity
 from earthdim.records.writing import FOLDER, sealed
+
+# Without these nobody could tell of what a record tells.
+_LEAST = {"rule": str, "wildcards": dict, "outputs": dict, "inputs": dict}
+_SHAPE = {
+    **_LEAST,
+    "config": dict,
+    "code": str,
+    "schema": dict,
+    "libraries": dict,
+    "code_files": dict,
+    "environment": str,
+    "git": dict,
+    "machine": dict,
+    "begun": str,
+    "ended": str,
+}
+# Of the dictionaries in a record these hold text under every name.
+_TEXTS = ("wildcards", "inputs", "libraries", "code_files", "machine")
+_MACHINE = {"host", "platform", "cpu", "python"}
 
 
 @dataclass(frozen=True)
@@ -98,16 +117,72 @@ def _standing(record: Record) -> tuple[bool, str]:
     return record.sound, str(record.said.get("ended"))
 
 
+def tells(path: Path, outputs: Iterable[Path], inputs: Iterable[Path]) -> bool:
+    """Whether a record is there, sound, and tells of exactly these files as they are now.
+
+    Parameters
+    ----------
+    path : Path
+        Of the record.
+    outputs, inputs : iterable of Path
+        What was made, and of what; all are there.
+    """
+    record = _read(path)
+    return (
+        record is not None
+        and record.sound
+        and record.outputs == {str(made): contents(made) for made in outputs}
+        and record.inputs == {str(part): identity(part) for part in inputs}
+    )
+
+
 def _read(path: Path) -> Record | None:
+    if not path.is_file():
+        return None
     try:
         said = json.loads(path.read_bytes())
-    except ValueError:
+        seal = sealed(said)["seal"] if isinstance(said, dict) else None
+    # Text that is no JSON, numbers that are none, or nested without end.
+    except (ValueError, RecursionError):
         return None
-    shape = {"rule": str, "wildcards": dict, "outputs": dict, "inputs": dict}
-    if not isinstance(said, dict) or not all(isinstance(said.get(key), kind) for key, kind in shape.items()):
+    if seal is None or not _has(said, _LEAST) or not said["outputs"]:
         return None
-    sound = sealed(said)["seal"] == said.get("seal") and said.get("path") == path.as_posix()
-    return Record(path, said, sound)
+    if seal == said.get("seal") and said.get("path") == path.as_posix() and _is_shaped(said):
+        return Record(path, said, True)
+    # It is told as altered. What else is read of it must at least be what readers take it for.
+    kept = {name: _texts(said[name]) for name in ("wildcards", "inputs")}
+    return Record(path, said | kept, False)
+
+
+def _has(said: object, shape: Mapping[str, type]) -> bool:
+    return isinstance(said, dict) and all(isinstance(said.get(key), kind) for key, kind in shape.items())
+
+
+def _texts(found: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
+def _is_shaped(said: dict[str, Any]) -> bool:
+    """Whether a record has everything that is read of records, each of its kind; a new seal makes none right."""
+    return (
+        _has(said, _SHAPE)
+        and all(_texts(said[name]) == said[name] for name in _TEXTS)
+        and all(map(_is_contents, said["outputs"].values()))
+        and said["machine"].keys() >= _MACHINE
+        and _is_state(said["git"])
+    )
+
+
+def _is_contents(written: object) -> bool:
+    if _has(written, {"sha256": str, "files": dict}):
+        return _texts(written["files"]) == written["files"]
+    return _has(written, {"sha256": str, "bytes": int}) and "files" not in written
+
+
+def _is_state(git: dict[str, Any]) -> bool:
+    if git.get("commit", 0) is None:
+        return _has(git, {"why": str})
+    return _has(git, {"commit": str, "dirty": bool}) and (not git["dirty"] or _has(git, {"diff": str}))
 
 
 @dataclass(frozen=True)
@@ -159,6 +234,9 @@ def chain(records: Records, paths: Iterable[str], keep: Callable[[str], bool] = 
         seen.add(record.path)
         stack.append((record, True))
         for path, digest in record.inputs.items():
+            # What an altered record says it read may be false: it leads on, but blames no file.
+            if not record.sound and path not in records.of:
+                continue
             if not is_result(path):
                 own[path] = digest
             elif keep(path):

@@ -106,15 +106,30 @@ def commit(root: Path = ROOT) -> dict[str, object]:
 
 
 def difference(root: Path = ROOT) -> bytes:
-    """How the code and config of a checkout differ from its commit: a patch that makes one from the other."""
-    tracked = _git(root, "diff", "--binary", "--no-ext-diff", "HEAD", "--", *DECISIVE).stdout
-    listed = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *DECISIVE).stdout
-    parts = [tracked]
+    """How the code and config of a checkout differ from its commit: a patch that makes one from the other.
+
+    Raises
+    ------
+    RuntimeError
+        If git cannot tell.
+    """
+    parts = [_said(_git(root, "diff", "--binary", "--no-ext-diff", "HEAD", "--", *DECISIVE))]
+    listed = _said(_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *DECISIVE))
     for name in sorted(filter(None, listed.decode(errors="surrogateescape").split("\0"))):
-        parts.append(
-            _git(root, "diff", "--binary", "--no-ext-diff", "--no-index", "--", "/dev/null", name).stdout
-        )
+        done = _git(root, "diff", "--binary", "--no-ext-diff", "--no-index", "--", "/dev/null", name)
+        # An editor's file may be gone since it was listed; then it is no difference.
+        if done.returncode in (0, 1) or os.path.lexists(Path(root) / name):
+            # 1 says that the two differ.
+            parts.append(_said(done, fine=(0, 1)))
     return b"".join(parts)
+
+
+def _said(done: subprocess.CompletedProcess, fine: tuple[int, ...] = (0,)) -> bytes:
+    """What git printed, if it did not fail: of what it could not tell there is no digest."""
+    if done.returncode not in fine:
+        why = done.stderr.decode(errors="replace").strip()
+        raise RuntimeError(f"{' '.join(done.args)}: ended with code {done.returncode}: {why}")
+    return done.stdout
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess:

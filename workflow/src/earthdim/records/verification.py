@@ -9,12 +9,12 @@ from earthdim.provenance import digest
 from earthdim.records import surroundings
 from earthdim.records.contents import ENGINE_MARK, RESULTS, Contents, file_digest, files_below, identity
 from earthdim.records.reading import Record, Records, chain, is_result, read, stale_inputs
-from earthdim.records.writing import environment_path, read_whole
+from earthdim.records.writing import environment_path, read_whole, report_files
 
 # What a later job of the same run deletes: its absence is no damage.
 TEMPORARY = frozenset({"candidates"})
-# Writes the report, which no job does.
-REPORT = ("python", "workflow/scripts/finish.py", "--fresh", "--config")
+# How commands begin that a person types in the project's root, where neither Snakemake nor Python need be installed.
+RUN = "envs/run"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ class Verified:
     files: int
 
 
+def report_command(asked: Sequence[str]) -> str:
+    """The command that writes the report and its record anew, which no job does."""
+    return shlex.join([RUN, "python", "workflow/scripts/finish.py", "--fresh", "--config", *asked])
+
+
+def run_command(asked: Sequence[str], *more: str) -> str:
+    """The command that runs an experiment, with further arguments."""
+    return shlex.join([RUN, "snakemake", "--cores", "1", "--config", *asked, *more])
+
+
 def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Verified:
     """Hold every file of an experiment against its record, below the working directory.
 
@@ -68,14 +78,14 @@ def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Ver
     asked : sequence of str
         The experiment as it was asked for, `key=value`.
     """
-    report = shlex.join([*REPORT, *asked])
+    report = report_command(asked)
     records = read()
     behind = chain(records, targets)
-    findings = [
-        Finding(
-            path, "is not there" if not Path(path).exists() else "has no record of what made it", again=path
-        )
-        for path in behind.unrecorded
+    findings = [Finding(path, _without_record(path), again=path) for path in behind.unrecorded]
+    findings += [
+        Finding(path, _without_record(path), command=report)
+        for path in map(str, report_files(experiment))
+        if path not in records.of
     ]
     findings += [
         Finding(str(path), "is no whole record", command=_remove(path)) for path in records.unreadable
@@ -86,24 +96,32 @@ def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Ver
     mine = {record.path for record in behind.records}
     beside = [record for record in records if record.path not in mine and _concerns(record, experiment)]
     for record in beside:
-        findings += _beside(record, report)
-    variants = {record.wildcards["variant"] for record in behind.records if "variant" in record.wildcards}
-    findings += _strays(
-        records, [RESULTS / experiment, *(RESULTS / "variants" / name for name in sorted(variants))]
-    )
+        findings += _beside(records, record, report)
+    # An altered record may name any folder.
+    sound = (record.wildcards for record in behind.records if record.sound)
+    variants = {wildcards["variant"] for wildcards in sound if "variant" in wildcards}
+    folders = [RESULTS / experiment, *(RESULTS / "variants" / name for name in sorted(variants))]
+    findings += _strays(records, folders, report_files(experiment))
     looked = [*behind.records, *beside]
     return Verified(findings, len(looked), sum(map(_count, looked)))
 
 
+def _without_record(path: str) -> str:
+    return "has no record of what made it" if Path(path).exists() else "is not there"
+
+
 def _count(record: Record) -> int:
-    return sum(len(written.get("files", [0])) for written in record.outputs.values())
+    """How many files were held against a record: against an altered one none."""
+    return sum(len(written.get("files", [0])) for written in record.outputs.values() if record.sound)
 
 
 def job_findings(records: Records, record: Record) -> Iterator[Finding]:
     """What is wrong with a job's record, its outputs, and the versions of its inputs."""
     again = next(iter(record.outputs))
     if not record.sound:
-        yield Finding(str(record.path), "was altered", again)
+        # It may name files that no job makes.
+        there = (path for path in record.outputs if Path(path).exists())
+        yield Finding(str(record.path), "was altered", next(there, again))
         return
     for path, written in record.outputs.items():
         if not (TEMPORARY & set(record.said["schema"]) and not Path(path).exists()):
@@ -161,29 +179,41 @@ def _concerns(record: Record, experiment: str) -> bool:
     return record.wildcards.get("experiment") == experiment
 
 
-def _beside(record: Record, report: str) -> Iterator[Finding]:
-    """What is wrong with files of the experiment beside its tables and figures: the report, single branches."""
-    is_report = record.rule == "report"
-    for path, written in record.outputs.items():
-        if not Path(path).exists():
-            continue
-        found = (
-            list(_differences(Path(path), written)) if record.sound else [(str(record.path), "was altered")]
-        )
-        for damaged, what in found:
-            yield Finding(damaged, what, command=report if is_report else _remove(path, record.path))
+def _beside(records: Records, record: Record, report: str) -> Iterator[Finding]:
+    """What is wrong with files of the experiment beside its tables and figures: the report, single branches.
+
+    The report must be there, as every run ends with it. What else was asked for once and is gone is no damage.
+    """
+    there = [path for path in record.outputs if Path(path).exists()]
+    if record.rule == "report":
+        wanted, mend = list(record.outputs), report
+    else:
+        # What an altered record names may lie anywhere; nobody is told to remove that.
+        ours = [path for path in there if is_result(path) and ".." not in Path(path).parts]
+        wanted, mend = there, _remove(*ours, record.path)
+    if not record.sound:
+        yield Finding(str(record.path), "was altered", command=mend)
+        return
+    stale = stale_inputs(records, record)
+    for path in wanted:
+        for damaged, what in _differences(Path(path), record.outputs[path]):
+            yield Finding(damaged, what, command=mend)
+        for read_then in stale:
+            yield Finding(path, f"was made from another version of {read_then}", command=mend)
 
 
 def _remove(*paths: str | Path) -> str:
     return shlex.join(["rm", "-r", "--", *map(str, paths)])
 
 
-def _strays(records: Records, folders: Iterable[Path]) -> Iterator[Finding]:
-    """Files in the experiment's folders that no record tells of; hidden ones are left over from killed jobs."""
+def _strays(records: Records, folders: Iterable[Path], known: Sequence[Path]) -> Iterator[Finding]:
+    """Other files in the experiment's folders that no record tells of; hidden ones are left over from killed jobs."""
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder).parts
             if path.is_dir() or path.name == ENGINE_MARK or any(part.startswith(".") for part in inside):
+                continue
+            if path in known:
                 continue
             parents = (path, *path.parents)
             if not any(str(parent) in records.of for parent in parents):
@@ -202,14 +232,13 @@ def told(verified: Verified, asked: Sequence[str]) -> str:
     """
     if not verified.findings:
         return f"sound: {verified.files} files of {verified.jobs} jobs are what their records say"
-    run = ["snakemake", "--cores", "1", "--config", *asked, "--forcerun"]
     groups: dict[str, dict[str, None]] = {}
     for finding in verified.findings:
-        command = finding.command or shlex.join([*run, finding.again])
+        command = finding.command or run_command(asked, "--forcerun", finding.again)
         groups.setdefault(command, {})[f"{finding.path}: {finding.what}"] = None
     lines = [line for command, found in groups.items() for line in (*found, f"    {command}")]
     again = list(dict.fromkeys(finding.again for finding in verified.findings if finding.again))
     if len(again) > 1:
-        lines += ["all jobs at once:", f"    {shlex.join([*run, *again])}"]
+        lines += ["all jobs at once:", f"    {run_command(asked, '--forcerun', *again)}"]
     number = len({finding.path for finding in verified.findings})
     return "\n".join([f"not sound: {number} files. What is wrong, and the command that mends it:", *lines])

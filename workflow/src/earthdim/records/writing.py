@@ -27,6 +27,16 @@ def environment_path(number: str) -> Path:
     return FOLDER / "environments" / f"{number}.json"
 
 
+def report_path(experiment: str) -> Path:
+    """Where the record of an experiment's report stands."""
+    return FOLDER / "report" / f"{experiment}.json"
+
+
+def report_files(experiment: str) -> list[Path]:
+    """What a finished run leaves beside its tables and figures: the report and the costs."""
+    return [RESULTS / experiment / name for name in ("report.html", "budget.csv")]
+
+
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record with a digest of all that it says."""
     said = {key: value for key, value in record.items() if key != "seal"}
@@ -55,11 +65,11 @@ def write(snakemake: Any, job: Mapping[str, Any]) -> None:
     _write(record_path(snakemake.log[0]), made, snakemake.input, snakemake.output, script and Path(script))
 
 
-def write_report(experiment: str, made: Iterable[Path], of: Iterable[Path]) -> None:
-    """Write the record of an experiment's report, which no job makes."""
+def write_report(experiment: str, of: Iterable[Path]) -> None:
+    """Write the record of an experiment's report and costs, which no job makes."""
     known = {"rule": "report", "wildcards": {"experiment": experiment}, "config": {}, "code": ""}
     known |= {"schema": {}, "libraries": {}}
-    _write(FOLDER / "report" / f"{experiment}.json", known, of, made, Path(sys.argv[0]).resolve())
+    _write(report_path(experiment), known, of, report_files(experiment), Path(sys.argv[0]).resolve())
 
 
 def _write(
@@ -96,6 +106,7 @@ def read_whole(path: Path, number: str) -> dict[str, str] | None:
     """A stored list of packages, or None where it is missing or not the one of this digest."""
     try:
         found = read_json(path)
-    except (FileNotFoundError, ValueError):
+        return found if digest(found) == number else None
+    # A folder in its place, text that is no JSON or nested without end: whatever it is, it is not the list.
+    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
         return None
-    return found if digest(found) == number else None
