@@ -47,10 +47,10 @@ onstart:
 
 
 onsuccess:
-    lease.end_run()
+    close()
     finish()
 
 
 onerror:
-    lease.end_run()
+    close()
     cancel_left(log)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -549,6 +550,14 @@ def trace_job(wildcards):
 
 def archive_job(wildcards):
     return records_job("archive.py")
+
+
+def close():
+    """Say that the run is over, and let Snakemake go: its timers would look for waiting jobs ten seconds more."""
+    lease.end_run()
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 def finish():
