@@ -17,6 +17,12 @@ SCRIPT = re.compile(r"/\.snakemake/scripts/tmp[^/]*\.(\w+)\.py$")
 FILLER = "filler"
 
 
+def _heed() -> None:
+    """Heed what a terminal sends: nohup, and a shell with what it runs in the background, have it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Running:
     """Snakemake at work in a folder: its process, its jobs, and whatever of them is left."""
 
@@ -31,6 +37,7 @@ class Running:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed,
             )
         self.snakemake = psutil.Process(self.process.pid)
 
