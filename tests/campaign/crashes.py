@@ -351,6 +351,8 @@ def _summary_lines(kills: list[dict], outcomes: dict[int, Outcome]) -> Iterator[
     total = [sum(counts[stage, kind] for stage in STAGES) for kind in KINDS]
     yield f"{'all':12}" + "".join(f"{number:16}" for number in (*total, sum(total)))
     yield f"locks left: {sum(line['locked'] for line in kills)}"
+    unheard = sum(line["snakemake"] == 0 and line["kind"] not in SURVIVED for line in kills)
+    yield f"kills that Snakemake did not end of: {unheard}"
     yield f"kills of Snakemake that left orphans: {sum(line['orphans'] > 0 for line in kills)}"
     equal = sum(outcome.is_equal() for outcome in outcomes.values())
     yield f"runs: {len(outcomes)}, equal to the undisturbed one: {equal}, not: {len(outcomes) - equal}"
