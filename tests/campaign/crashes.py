@@ -6,7 +6,7 @@ One undisturbed run is the reference. Then each run begins in a copy of its own,
 again and again (see `disturbance`), is given the same command after each, with `--unlock` where a lock was left, and in
 the end every result must be the reference's, byte for byte; what was finished before a kill must have kept its time;
 no partial file and no process may be left, and `verify` must find the run sound. Each kill and each run is a line of
-JSON in the log.
+JSON in the log; with the same log and the same --folder a campaign that was stopped goes on.
 """
 
 # ruff: noqa: E402 - a script of its own, which first says where its parts are.
@@ -273,7 +273,9 @@ class Campaign:
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Make the data sets once, then the undisturbed run."""
+        """Make the data sets once, then the undisturbed run; or take them, and the runs in the log, as they are."""
+        if self.log.exists() and self._resume():
+            return
         self.template = Project.create(self.folder / "template")
         self.template.run("--until", "dataset", *CONFIG)
         reference = self.template.copy(self.folder / "reference")
@@ -287,9 +289,31 @@ class Campaign:
             files=len(self.reference.results),
         )
 
+    def _resume(self) -> bool:
+        """Go on where a campaign in the same folder, with the same log, was stopped; whether it had begun."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        if not any("undisturbed" in line for line in lines):
+            return False
+        self.template = Project(self.folder / "template")
+        self.reference = Undisturbed.of(Project(self.folder / "reference"))
+        kills: dict[int, list[dict]] = {}
+        for line in lines:
+            number = line.pop("run", None)
+            if "equal" in line:
+                del line["equal"], line["kills"], line["seconds"]
+                line["missed"] = [Kill(*words) for words in line["missed"] or []]
+                self.outcomes[number] = Outcome(kills=kills.pop(number, []), **line)
+            elif number is not None:
+                kills.setdefault(number, []).append(line)
+        return True
+
     def run(self, number: int, kills: list[Kill]) -> None:
         """One disturbed run, in a folder of its own that goes away if all was well."""
+        if number in self.outcomes:
+            return
         folder = self.folder / f"run-{number}"
+        disturbance.unmount(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         needs_disk = any(kill.kind == "full disk" for kill in kills)
         mounted = disturbance.mount(folder, FILE_SYSTEM_MIB) if needs_disk else folder.mkdir()
         project = Project(folder)
@@ -317,7 +341,7 @@ class Campaign:
             run=number,
             equal=outcome.is_equal(),
             kills=len(outcome.kills),
-            missed=len(outcome.missed),
+            missed=[[kill.stage, kill.kind] for kill in outcome.missed],
             seconds=round(seconds, 1),
             differs=outcome.differs,
             recomputed=outcome.recomputed,
