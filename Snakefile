@@ -16,6 +16,7 @@ min_version("9.27")
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/run.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/weights.smk"
@@ -43,7 +44,7 @@ rule branch:
 
 
 onstart:
-    lease.begin_run()
+    runs.begin()
 
 
 onsuccess:

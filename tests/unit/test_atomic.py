@@ -13,7 +13,7 @@ import pytest
 import torch
 import xarray as xr
 
-from earthdim import artefacts, atomic, lease
+from earthdim import artefacts, atomic, processes
 
 
 def store_of(number: int) -> xr.Dataset:
@@ -184,10 +184,10 @@ def test_what_describes_the_old_goes_before_the_new_comes(tmp_path):
 def test_a_left_over_of_another_machine_is_judged_by_its_age(tmp_path):
     path = tmp_path / "left"
     path.touch()
-    signed = lease.signature().split("-")
+    signed = processes.signature().split("-")
     elsewhere = "-".join(["another_host", *signed[1:]])
-    assert not lease.is_left_over("-".join(signed), path)
-    assert not lease.is_left_over(elsewhere, path)
+    assert not processes.is_left_over("-".join(signed), path)
+    assert not processes.is_left_over(elsewhere, path)
     os.utime(path, (0, 0))
-    assert lease.is_left_over(elsewhere, path)
-    assert not lease.is_left_over("-".join(signed), path)
+    assert processes.is_left_over(elsewhere, path)
+    assert not processes.is_left_over("-".join(signed), path)

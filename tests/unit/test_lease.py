@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from earthdim import lease
+from earthdim import lease, runs
 
 JOB = """
 import sys, time
@@ -25,8 +25,8 @@ log.info("published")
 # Stands for Snakemake: tells its jobs who it is, starts one through a shell, and waits.
 SNAKEMAKE = """
 import subprocess, sys
-from earthdim import lease
-lease.announce()
+from earthdim import runs
+runs.announce()
 subprocess.run(["bash", "-c", '"$@"; true', "bash", sys.executable, "-c", *sys.argv[1:]])
 """
 SLEEPING = """
@@ -124,7 +124,7 @@ def test_a_job_that_is_told_to_end_leaves_nothing_half_written(start, tmp_path):
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """This process as a job without a Snakemake, and its log."""
-    monkeypatch.delenv(lease.VARIABLE, raising=False)
+    monkeypatch.delenv(runs.SNAKEMAKE, raising=False)
     monkeypatch.setattr(lease, "_held", None)
     return tmp_path / "logs" / "x.log"
 
@@ -139,14 +139,14 @@ def test_who_begins_later_takes_the_place(job):
     mine.check()
     lease.take(job)
     lease._held.check()
-    with pytest.raises(lease.LeaseLostError, match="another job's by now"):
+    with pytest.raises(runs.OrphanError, match="another job's by now"):
         mine.check()
 
 
 def test_a_log_that_was_taken_away_ends_the_right_to_publish(job):
     lease.take(job)
     job.unlink()
-    with pytest.raises(lease.LeaseLostError, match="taken away"):
+    with pytest.raises(runs.OrphanError, match="taken away"):
         lease.check()
 
 
@@ -154,8 +154,8 @@ def test_a_job_that_begins_without_its_snakemake_is_refused(job, monkeypatch):
     # A living process, but not one that started this job: its number may have been given again.
     stranger = subprocess.Popen(["sleep", "60"])
     try:
-        monkeypatch.setenv(lease.VARIABLE, str(stranger.pid))
-        with pytest.raises(lease.LeaseLostError, match="does not begin"):
+        monkeypatch.setenv(runs.SNAKEMAKE, str(stranger.pid))
+        with pytest.raises(runs.OrphanError, match="does not begin"):
             lease.take(job)
     finally:
         stranger.kill()
@@ -163,94 +163,20 @@ def test_a_job_that_begins_without_its_snakemake_is_refused(job, monkeypatch):
     assert not job.exists()
 
 
-RUNNING = """
-import sys, time
-from pathlib import Path
-from earthdim import lease
-WORK
-print("began", flush=True)
-time.sleep(60)
-"""
-
-
-@pytest.fixture
-def run(monkeypatch, tmp_path):
-    """This process as the Snakemake that a user started."""
-    monkeypatch.setenv(lease.VARIABLE, "")
-    monkeypatch.setenv(lease.RUN, "")
-    lease.announce_run(tmp_path)
-    lease.begin_run()
-    return tmp_path
-
-
-def test_a_run_goes_on_until_its_end(run):
-    lease.check_run()
-    lease.end_run()
-    with pytest.raises(lease.LeaseLostError, match="the run that this job belongs to is over"):
-        lease.check_run()
-
-
-def test_no_job_of_a_run_that_is_over_begins_or_publishes(run, job):
-    lease.announce()
-    monkey = os.environ.pop(lease.VARIABLE)
-    assert monkey == str(os.getpid())
+def test_no_job_of_a_run_that_is_over_begins_or_publishes(job, tmp_path, monkeypatch):
+    monkeypatch.setenv(runs.FILE, "")
+    monkeypatch.setenv(runs.SNAKEMAKE, "")
+    runs.announce_new(tmp_path)
+    runs.begin()
+    assert os.environ[runs.SNAKEMAKE] == str(os.getpid())
+    # Here the job is the process of its Snakemake itself, and nothing is its own ancestor.
+    monkeypatch.delenv(runs.SNAKEMAKE)
     lease.take(job)
     lease.check()
-    lease.end_run()
-    with pytest.raises(lease.LeaseLostError, match="is over"):
+    runs.end()
+    with pytest.raises(runs.OrphanError, match="is over"):
         lease.check()
     mark = job.read_text()
-    with pytest.raises(lease.LeaseLostError, match="is over"):
+    with pytest.raises(runs.OrphanError, match="is over"):
         lease.take(job)
     assert job.read_text() == mark
-
-
-def test_without_a_run_nothing_is_over(monkeypatch, tmp_path):
-    monkeypatch.setenv(lease.VARIABLE, "")
-    monkeypatch.setenv(lease.RUN, "somewhere/else")
-    lease.announce_run(None)
-    lease.check_run()
-    lease.end_run()
-
-
-def started(work) -> subprocess.Popen:
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUNNING.replace("WORK", work)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout.readline() == b"began\n"
-    return process
-
-
-def ended(process, seconds=30) -> str:
-    """End of a process, and its last words."""
-    try:
-        return process.communicate(timeout=seconds)[1].decode()
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_a_new_run_ends_those_whose_snakemake_was_killed_and_no_other(run):
-    begin = f"lease.announce_run(Path({str(run)!r})); lease.begin_run()"
-    killed, living = started(begin), started(begin)
-    killed.kill()
-    killed.wait()
-    elsewhere = run / "earthdim" / "other_host-1-1-0"
-    elsewhere.touch()
-    lease.announce_run(run)
-    lease.begin_run()
-    left = {path.name for path in (run / "earthdim").iterdir()}
-    assert not any(f"-{killed.pid}-" in name for name in left)
-    assert any(f"-{living.pid}-" in name for name in left)
-    assert elsewhere.name in left
-    lease.end_all_runs(run)
-    assert not list((run / "earthdim").iterdir())
-    living.kill()
-    ended(living)
-
-
-def test_a_snakemake_within_a_job_ends_with_its_run(run):
-    process = started("lease.announce(); lease.end_with_run()")
-    lease.end_run()
-    assert "this Snakemake ends: the run" in ended(process)
-    assert process.returncode == 1

@@ -14,7 +14,7 @@ from campaign.crashes import Disturbed, Kill, Undisturbed, environment
 from campaign.disturbance import Running, processes_in, script_of
 from project import Project
 
-from earthdim import lease
+from earthdim import runs
 
 pytestmark = pytest.mark.workflow
 
@@ -146,7 +146,7 @@ def test_a_group_of_jobs_that_outlives_its_run_neither_writes_nor_removes(projec
 def test_a_job_that_comes_after_the_end_of_its_run_removes_nothing(project):
     before = project.files("variants", times=True)
     words = [sys.executable, "-m", "snakemake", "--cores", "1", "--mode", "remote", *SEARCH, "--nolock"]
-    late = environment(project) | {lease.RUN: str(project.folder / ".snakemake" / "earthdim" / "gone")}
+    late = environment(project) | {runs.FILE: str(project.folder / ".snakemake" / "earthdim" / "gone")}
     done = subprocess.run(words, cwd=project.folder, env=late, capture_output=True, text=True)
     assert done.returncode
     assert "the run that this job belongs to is over" in done.stderr

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from earthdim import lease
+from earthdim import lease, processes
 
 _SUFFIX = ".partial"
 # What the system says where a full folder, or one where a file is to be or the other way round, stands in the way.
@@ -30,7 +30,7 @@ def beside(path: Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
-    name = path.with_name(f".{path.name}.{lease.signature()}{_SUFFIX}")
+    name = path.with_name(f".{path.name}.{processes.signature()}{_SUFFIX}")
     try:
         yield name
     finally:
@@ -50,7 +50,7 @@ def publish(path: Path, stale: Path | None = None) -> Iterator[Path]:
 
     Raises
     ------
-    earthdim.lease.LeaseLostError
+    earthdim.runs.OrphanError
         If the job may publish no more.
     """
     path = Path(path)
@@ -68,7 +68,7 @@ def sweep(path: Path) -> None:
     """Remove what killed processes left beside `path` when they were about to publish it."""
     beginning = f".{path.name}."
     for left in path.parent.glob(f"{glob.escape(beginning)}*{_SUFFIX}"):
-        if lease.is_left_over(left.name.removeprefix(beginning).removesuffix(_SUFFIX), left):
+        if processes.is_left_over(left.name.removeprefix(beginning).removesuffix(_SUFFIX), left):
             _remove(left)
 
 

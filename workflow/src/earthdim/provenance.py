@@ -21,8 +21,10 @@ LEFT_OUT = (
     "earthdim.grid",
     "earthdim.lease",
     "earthdim.leaves",
+    "earthdim.processes",
     "earthdim.provenance",
     "earthdim.records",
+    "earthdim.runs",
     "earthdim.runtime",
 )
 

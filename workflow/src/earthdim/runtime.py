@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from earthdim import lease
+from earthdim import lease, runs
 from earthdim.provenance import digest
 
 _VARIABLES = (
@@ -61,7 +61,7 @@ def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
 
     Raises
     ------
-    earthdim.lease.LeaseLostError
+    earthdim.runs.OrphanError
         If the Snakemake that started the job is gone already.
     """
     set_math_threads(job["config"]["math_threads"])
@@ -87,7 +87,7 @@ def _add(logger: logging.Logger, handler: logging.Handler, line: logging.Formatt
 def _tell(logger: logging.Logger, error: BaseException) -> None:
     """Log why a job failed: one line where that says all, else the whole traceback."""
     lacking = lack(error)
-    if isinstance(error, lease.LeaseLostError | KeyboardInterrupt):
+    if isinstance(error, runs.OrphanError | KeyboardInterrupt):
         logger.error("stopped: %s", error or "interrupted")
     elif lacking is not None:
         logger.error("failed: %s", lacking)
