@@ -45,6 +45,7 @@ rule branch:
 
 onstart:
     runs.begin()
+    runs.follow()
 
 
 onsuccess:

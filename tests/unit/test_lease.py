@@ -25,8 +25,9 @@ log.info("published")
 # Stands for Snakemake: tells its jobs who it is, starts one through a shell, and waits.
 SNAKEMAKE = """
 import subprocess, sys
+from pathlib import Path
 from earthdim import runs
-runs.announce()
+ANNOUNCE
 subprocess.run(["bash", "-c", '"$@"; true', "bash", sys.executable, "-c", *sys.argv[1:]])
 """
 SLEEPING = """
@@ -44,10 +45,10 @@ def start(tmp_path):
     """Start a stand-in of Snakemake with one job; everything that it started is ended with the test."""
     started = []
 
-    def starter(work):
+    def starter(work, announce="runs.announce()"):
         words = [JOB.replace("WORK", textwrap.dedent(work)), tmp_path / "log", tmp_path / "out.json"]
         process = subprocess.Popen(
-            [sys.executable, "-c", SNAKEMAKE, *words],
+            [sys.executable, "-c", SNAKEMAKE.replace("ANNOUNCE", announce), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -119,6 +120,51 @@ def test_a_job_that_is_told_to_end_leaves_nothing_half_written(start, tmp_path):
     os.kill(int((tmp_path / "log").read_text().split("process ")[1].split()[0]), signal.SIGTERM)
     snakemake.wait(60)
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A run that was begun on another machine, of which a Snakemake here does the jobs."""
+    file = tmp_path / "another_host-1-1-0"
+    file.touch()
+    monkeypatch.setenv(runs.FILE, str(file))
+    return file
+
+
+def test_of_a_replaced_job_the_snakemake_within_ends_before_it_could_remove_anything(
+    start, tmp_path, elsewhere
+):
+    snakemake = start(SLEEPING)
+    (tmp_path / "log").write_text("job of another process\n")
+    assert snakemake.wait(60) == -signal.SIGKILL
+    assert group_ends(snakemake, 60)
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_of_a_job_whose_run_is_over_the_snakemake_within_ends_first(start, tmp_path, elsewhere):
+    snakemake = start(DEAF.replace("60", "1"))
+    elsewhere.unlink()
+    assert snakemake.wait(60) == -signal.SIGKILL
+    assert group_ends(snakemake, 60)
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_of_a_replaced_job_the_users_snakemake_goes_on(start, tmp_path):
+    snakemake = start(SLEEPING, f"runs.announce_new(Path({str(tmp_path)!r})); runs.begin()")
+    (tmp_path / "log").write_text("job of another process\n")
+    assert snakemake.wait(60) == 0
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_a_job_whose_run_is_over_waits_for_the_users_snakemake(start, tmp_path):
+    # This one does not follow its run: the job waits in vain, and must not fail under it.
+    snakemake = start(DEAF.replace("60", "1"), f"runs.announce_new(Path({str(tmp_path)!r})); runs.begin()")
+    runs.end_all(tmp_path)
+    time.sleep(4)
+    assert snakemake.poll() is None
+    snakemake.kill()
+    assert group_ends(snakemake, 60)
+    assert not (tmp_path / "out.json").exists()
 
 
 @pytest.fixture

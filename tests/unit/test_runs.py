@@ -68,6 +68,8 @@ def test_a_new_run_ends_those_whose_snakemake_was_killed_and_no_other(run):
     killed.wait()
     elsewhere = run / "earthdim" / "other_host-1-1-0"
     elsewhere.touch()
+    # However long ago: of another machine nothing is known.
+    os.utime(elsewhere, (0, 0))
     runs.announce_new(run)
     runs.begin()
     left = {path.name for path in (run / "earthdim").iterdir()}
@@ -81,10 +83,28 @@ def test_a_new_run_ends_those_whose_snakemake_was_killed_and_no_other(run):
 
 
 def test_a_snakemake_within_a_job_ends_with_its_run(run):
-    process = started("runs.announce(); runs.follow()")
+    process = started("runs.announce(); runs.LOOK_S = 0.1; runs.follow()")
     runs.end()
     assert "this Snakemake ends: the run" in ended(process)
     assert process.returncode == 1
+
+
+OWN = "runs.LOOK_S = 0.1; runs.announce_new(Path({!r})); runs.begin(); runs.follow()"
+
+
+def test_the_users_snakemake_ends_when_another_says_that_its_run_is_over(tmp_path):
+    process = started(OWN.format(str(tmp_path)))
+    runs.end_all(tmp_path)
+    assert "this Snakemake ends: the run" in ended(process)
+    assert process.returncode == 1
+
+
+def test_a_snakemake_that_ends_its_run_itself_goes_on_to_its_own_end(tmp_path):
+    process = started(OWN.format(str(tmp_path)) + "; runs.end(); time.sleep(1)")
+    assert not list((tmp_path / "earthdim").iterdir())
+    assert process.poll() is None
+    process.kill()
+    assert ended(process) == ""
 
 
 def test_the_users_snakemake_is_told_from_one_within_a_job(run, monkeypatch):

@@ -2,10 +2,12 @@
 
 import hashlib
 import importlib
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
+from project import Project
 
 from earthdim import artefacts
 
@@ -184,3 +186,17 @@ def test_a_change_of_the_users_code_reruns_its_variant_alone(brought, tmp_path):
     jobs = project.planned("--config", "experiment=brought")
     changed = {where.split("variant=")[1].split(",")[0] for _, where in jobs if "variant=" in where}
     assert changed == {"my-encoder"}
+
+
+def test_an_archive_opens_with_what_the_user_brought(brought, tmp_path):
+    asked = ("--config", "experiment=brought")
+    project = brought.copy(tmp_path / "project")
+    project.run("archive", *asked)
+    opened = Project.create(tmp_path / "opened")
+    subprocess.run(
+        ["tar", "-xf", project.folder / "results/archives/brought.tar"], cwd=opened.folder, check=True
+    )
+    for name in ("my_encoder.py", "stations.parquet", "satclip.ckpt"):
+        assert (opened.folder / name).read_bytes() == (brought.folder / name).read_bytes()
+    assert "Nothing to be done" in opened.run(*asked).stdout
+    assert "sound: " in opened.run("verify", *asked).stdout

@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ _GRACE_S = 5
 """How long an orphan may take to end by itself before it is ended: compiled code looks at no signal."""
 
 _LOOK_S = 0.5
+
+_PATIENCE_S = 60
+"""How long a job of a run that is over waits for its Snakemake to end."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +67,17 @@ class Lease:
             If it may not.
         """
         self.check_snakemake()
-        try:
-            runs.check()
-        except OrphanError:
-            self._end_snakemake()
-            raise
+        _check_run(self.snakemake)
         try:
             with self.log.open(encoding="utf-8", errors="replace") as file:
                 first = file.readline()
         except FileNotFoundError:
             first = ""
         if self.mark not in first:
+            _kill_within_job(self.snakemake)
             raise OrphanError(
                 f"{self.log} is another job's by now, or was taken away; nothing more is published"
             )
-
-    def _end_snakemake(self) -> None:
-        """End the nearest Snakemake if it is not the user's: of a job that failed it would remove what is another's."""
-        if self.snakemake is not None and not runs.is_users(self.snakemake.pid):
-            os.kill(self.snakemake.pid, signal.SIGKILL)
 
 
 _held: Lease | None = None
@@ -107,7 +103,7 @@ def take(log: Path) -> str:
     """
     global _held
     snakemake = _snakemake()
-    runs.check()
+    _check_run(snakemake)
     mark = f"job {uuid.uuid4().hex[:12]}, process {os.getpid()} of {socket.gethostname()}"
     log.parent.mkdir(parents=True, exist_ok=True)
     # A new file: what an orphan still has to say goes to the old one, which has no name any more.
@@ -160,6 +156,31 @@ def _snakemake() -> "Process | None":
         if parent.pid == int(number):
             return parent
     raise OrphanError("the Snakemake that started this job is gone; the job does not begin")
+
+
+def _check_run(snakemake: "Process | None") -> None:
+    """Ask whether the run goes on; if not, the job fails after its Snakemake only, which would remove its outputs."""
+    try:
+        runs.check()
+    except OrphanError:
+        _kill_within_job(snakemake)
+        _wait_for_end(snakemake)
+        raise
+
+
+def _kill_within_job(snakemake: "Process | None") -> None:
+    """End a Snakemake that is not the user's: of a job that failed it would remove outputs, by now another job's."""
+    if snakemake is not None and not runs.is_users(snakemake.pid):
+        os.kill(snakemake.pid, signal.SIGKILL)
+
+
+def _wait_for_end(snakemake: "Process | None") -> None:
+    """Let the user's own Snakemake, which follows its run too, end before a job of it fails."""
+    if snakemake is not None:
+        import psutil
+
+        with suppress(psutil.TimeoutExpired):
+            snakemake.wait(_PATIENCE_S)
 
 
 def _stop(number: int, frame: object) -> None:

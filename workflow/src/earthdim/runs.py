@@ -4,15 +4,15 @@ A Snakemake that is killed leaves its jobs behind; so each run has a file in the
 Snakemake that the user started makes it when it begins, and tells its jobs the path through the environment. The file
 goes when that Snakemake ends, when another finds that it is gone, and with ``--unlock``: then the run is over, and what
 still belongs to it must neither publish nor remove anything. The file is where all machines of a cluster see it, so
-this holds for an orphan on another machine too. On a cluster each job has a Snakemake of its own on the job's machine,
-which may outlive the user's and would then begin further jobs and remove outputs of failed ones: it ends with the run.
+this holds for an orphan on another machine too. A Snakemake that still lives when its file is taken away, as one that
+was stopped by Ctrl-Z and woken after ``--unlock``, or one within a job of a cluster, would begin further jobs and
+remove outputs of failed ones: it ends at once.
 """
 
 import math
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 from earthdim import processes
@@ -25,6 +25,10 @@ FILE = "EARTHDIM_RUN"
 
 # Files are asked more rarely than processes: on a cluster they are on a disk that many share.
 LOOK_S = 5
+
+
+# Whether this process ended its run itself.
+_ended = threading.Event()
 
 
 class OrphanError(RuntimeError):
@@ -50,21 +54,23 @@ def announce_new(state: Path | None) -> None:
 
 
 def follow() -> None:
-    """Let this process, a Snakemake within a job, end when its run is over, with all that it has begun."""
+    """Let this Snakemake end when another process says that its run is over, with all that it has begun."""
     threading.Thread(target=_follow, daemon=True).start()
 
 
 def _follow() -> None:
-    while True:
+    while not _ended.wait(LOOK_S):
         try:
             check()
         except OrphanError as lost:
+            # The user's own may have ended the run just now.
+            if _ended.is_set():
+                return
             print(f"this Snakemake ends: {lost}", file=sys.stderr, flush=True)
             # At once: to end tidily is to remove outputs, which may be another run's by now.
             os._exit(1)
         except OSError:
             pass  # A disk that does not answer now.
-        time.sleep(LOOK_S)
 
 
 def begin() -> None:
@@ -80,6 +86,7 @@ def begin() -> None:
 
 def end() -> None:
     """Say that the run is over: none of its jobs may publish any more."""
+    _ended.set()
     if os.environ.get(FILE):
         Path(os.environ[FILE]).unlink(missing_ok=True)
 
@@ -114,5 +121,6 @@ def check() -> None:
 
 
 def is_users(number: int) -> bool:
-    """Whether a Snakemake of this machine, given by its process number, is the one that the user started."""
-    return processes.is_signed_by(Path(os.environ[FILE]).name, number)
+    """Whether a Snakemake of this machine, given by its number, is the one that the user started; if unknown, it is."""
+    file = os.environ.get(FILE)
+    return not file or processes.is_signed_by(Path(file).name, number)
