@@ -60,18 +60,25 @@ def asleep(project: Project) -> tuple[Running, psutil.Process]:
     return running, job
 
 
-def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(project):
+@pytest.mark.parametrize("orphaned", [True, False], ids=["an orphan", "a job of a Snakemake that slept too"])
+def test_a_job_that_wakes_after_a_run_with_another_config_changes_nothing(project, orphaned):
     running, job = asleep(project)
     try:
-        running.snakemake.kill()
-        running.wait(60)
+        if orphaned:
+            running.snakemake.kill()
+            running.wait(60)
+        else:
+            # As Ctrl-Z does, and later `fg`.
+            running.snakemake.suspend()
         project.edit("config/schedule/tiny.yaml", "steps: 40", "steps: 30")
         project.run("--unlock", "--config", "experiment=tiny")
         project.run(*PRETRAIN[:3])
         before = project.files("variants", times=True)
         log = (project.folder / "results" / "logs" / "pretrain" / f"{VARIANT}.log").read_text()
-        job.send_signal(signal.SIGCONT)
+        for process in (job,) if orphaned else (job, running.snakemake):
+            process.send_signal(signal.SIGCONT)
         job.wait(60)
+        running.wait(60)
     finally:
         running.clear()
     assert "step 30/30" in log
