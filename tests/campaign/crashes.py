@@ -1,6 +1,6 @@
 """Kill runs of the experiment `tiny` at random moments of every stage, and see that nothing is lost or spoilt.
 
-    python tests/campaign/crashes.py --runs 20 --kills 100 --seed 0
+    envs/run python tests/campaign/crashes.py --runs 20 --kills 100 --seed 0
 
 One undisturbed run is the reference. Then each run begins in a copy of its own, with the data sets ready, is disturbed
 again and again (see `disturbance`), is given the same command after each, with `--unlock` where a lock was left, and in

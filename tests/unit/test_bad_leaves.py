@@ -27,7 +27,10 @@ LEAVES = {
         (MODEL, "lr: 0.004", "lr: .nan"),
         "model.optimiser.lr: nan is not a finite number",
     ),
-    "width as text": ((MODEL, "width: 256", "width: wide"), "model.network.width: 'wide' is not of type"),
+    "width as text": (
+        (MODEL, "width: 256", "width: wide"),
+        "'wide' is not of type 'integer'; model 'satclip', resolution 'l5' of experiment.tiny.branches.satclip",
+    ),
     "negative width": (
         (MODEL, "width: 256", "width: -5"),
         "model.network.width: -5 is less than the minimum",
@@ -55,7 +58,10 @@ LEAVES = {
         ("resolution/l5.yaml", "legendre_polys: 5", "legendre_poly: 5"),
         "model.encoding.legendre_poly: earthdim.encodings.spherical_harmonics.SphericalHarmonics takes no such",
     ),
-    "steps": ((SCHEDULE, "steps: 40", "steps: 40.5"), "schedule.steps: 40.5 is not of type 'integer'"),
+    "steps": (
+        (SCHEDULE, "steps: 40", "steps: 40.5"),
+        "schedule.steps: 40.5 is not of type 'integer'; schedule 'tiny' of experiment.tiny.branches.satclip",
+    ),
     "locations": (
         (SCHEDULE, "locations: 4096", "locations: 10000000000"),
         "schedule.locations: 10000000000 is",
@@ -200,6 +206,22 @@ LEAVES = {
     "claim's estimator": (
         (STATISTICS, "estimator: fishers", "estimator: danco"),
         "primary.0.estimator: the experiment",
+    ),
+    "claim's k": (
+        (STATISTICS, "estimator: fishers", "estimator: mle, k: 7"),
+        "statistics.primary.0.k: the experiment has no 7; it has 2, 20",
+    ),
+    "claim's aggregation": (
+        (STATISTICS, "space: embedding", "space: embedding, aggregation: meen"),
+        "primary.0.aggregation: the experiment has no 'meen'; it has",
+    ),
+    "claim's points": (
+        (STATISTICS, "space: embedding", "space: embedding, points: nowhere"),
+        "primary.0.points: the experiment has no 'nowhere'; it has land-500-r0",
+    ),
+    "claim's metric": (
+        (STATISTICS, "space: embedding", "space: embedding, metric: r3"),
+        "statistics.primary.0.metric: 'r3' is not one of",
     ),
     "claim's coefficient": (
         (STATISTICS, "[spearman, kendall, pearson]", "[pearson]"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from wrong_input import OWN, RASTER, RELEASED, TABLE, refused, whole
+from wrong_input import OWN, RASTER, RELEASED, TABLE, TREE, refused, whole
 
 FUNCTION = """
 kind: own
@@ -28,6 +28,14 @@ legendre_polys: 10
 source: {{file: s.ckpt}}
 sha256: {"a" * 64}
 about: {{title: t, citation: c, address: none, licence: l}}
+"""
+PROBING = """
+tasks: [elevation]
+splits: [random]
+task_sample: task-land-600
+heads: {trained: [], untrained: [], released: [ridge]}
+activation_estimator: mle
+statistics: default
 """
 SAMPLE = "_target_: earthdim.samples.{}\nkind: mine\nn: 400\nreplicates: 1\nseed: 9\npath: {}\n"
 
@@ -286,6 +294,37 @@ def test_a_sample_of_a_file(resolve, tmp_path, case):
     refused(
         resolve, message, [whole("experiment/own.yaml", experiment), whole("sample/mine.yaml", leaf)], "own"
     )
+
+
+ROLES = {
+    "task_sample": (
+        TREE.replace("task_sample: task-land-600", "task_sample: mine"),
+        "task_sample.path: p.csv: has",
+    ),
+    "supports": (
+        TREE.replace("supports: [region-africa-400]", "supports: [mine]"),
+        "scale.supports.path: p.csv: has 300 rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROLES, ids=str)
+def test_a_sample_of_a_file_in_another_role(resolve, tmp_path, case):
+    experiment, message = ROLES[case]
+    csv(n=300)(tmp_path / "p.csv")
+    leaf = SAMPLE.format("files.points", "p.csv")
+    refused(
+        resolve, message, [whole("experiment/own.yaml", experiment), whole("sample/mine.yaml", leaf)], "own"
+    )
+
+
+def test_the_sources_of_a_leaf_in_a_folder(resolve, tmp_path):
+    table().to_csv(tmp_path / "t.csv", index=False)
+    experiment = OWN.replace("[mine]", "[sub/mine]") + PROBING
+    leaf = "# @package weights" + TABLE.replace("n: 400", "n: 400\nsources: [nonsense]")
+    message = "weights.sub/mine.sources: no modality has a source 'nonsense'"
+    edits = [whole("experiment/own.yaml", experiment), whole("weights/sub/mine.yaml", leaf)]
+    refused(resolve, message, edits, "own")
 
 
 def test_what_is_right_is_taken(resolve, tmp_path):

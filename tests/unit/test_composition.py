@@ -1,5 +1,6 @@
 """Leaves: merged as Hydra composes them, composed once each, and again only when a file of theirs changed."""
 
+import json
 import shutil
 from itertools import cycle
 from pathlib import Path
@@ -140,6 +141,26 @@ def test_optional_defaults_are_looked_for_each_time(small):
     (small / "group" / "sub").mkdir()
     (small / "group" / "sub" / "d.yaml").write_text("d: 1\n")
     assert leaf(small) == {"a": 1, "sub": {"d": 1}}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"leaves": {}}', '{"hydra": 1', '{"by": 1, "leaves": 2}'])
+def test_a_cache_of_another_version_or_damaged_is_composed_anew(small, text):
+    leaf(small)
+    (small.parent / "cache" / "leaves.json").write_text(text)
+    assert leaf(small) == {"a": 1}
+
+
+def test_a_cache_that_other_code_wrote_is_composed_anew(small, monkeypatch):
+    leaf(small)
+    # As before a check was added that now refuses the leaf.
+    monkeypatch.setattr(composition.checking, "__file__", str(small / "group" / "b.yaml"))
+    composition._composer.cache_clear()
+    path = small.parent / "cache" / "leaves.json"
+    kept = json.loads(path.read_text())
+    kept["leaves"]["group/a"]["config"]["group"]["a"] = 2
+    path.write_text(json.dumps(kept))
+    assert leaf(small) == {"a": 1}
+    composition._composer.cache_clear()
 
 
 def test_a_leaf_that_is_no_more_leaves_the_cache(small):

@@ -151,6 +151,12 @@ def test_corrections_run_over_the_primary_rows_and_the_rest():
     assert table.loc[table["p"].isna(), "p_adjusted"].isna().all()
 
 
+def test_a_claim_that_names_no_row_is_refused():
+    claim = {"estimator": "fishers", "n": 3}
+    with pytest.raises(ValueError, match=r"statistics\.primary\.1: no row of the correlations is .*'n': 3"):
+        correlate(*make_tables(), {**SETTINGS, "primary": [*SETTINGS["primary"], claim]})
+
+
 def test_a_panel_s_test_does_not_depend_on_the_other_panels():
     variants, dimension, probe = make_tables()
     alone = correlate(variants, dimension, probe[probe["task"] == "climate"], SETTINGS)

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from earthdim import records
-from earthdim.records import archive, contents, reading, surroundings, tracing, verification, writing
+from earthdim.digests import file_digest
+from earthdim.records import archive, reading, surroundings, tracing, verification, writing
 
 JOB = {
     "config": {"n": 3, "math_threads": 1},
@@ -65,14 +66,12 @@ def grown(here):
 
 def test_a_record_says_what_made_what(grown):
     said = json.loads(writing.record_path("results/logs/table/tiny.log").read_text())
-    assert said["inputs"]["results/data/a.zarr"] == contents.file_digest("results/data/a.zarr/zarr.json")
-    assert said["inputs"]["own.csv"] == contents.file_digest("own.csv")
-    assert said["outputs"][grown] == {"sha256": contents.file_digest(grown), "bytes": 4}
+    assert said["inputs"]["results/data/a.zarr"] == file_digest("results/data/a.zarr/zarr.json")
+    assert said["inputs"]["own.csv"] == file_digest("own.csv")
+    assert said["outputs"][grown] == {"sha256": file_digest(grown), "bytes": 4}
     assert said["config"] == JOB["config"]
     assert said["begun"] <= said["ended"]
-    assert said["code_files"]["workflow/src/earthdim/records/writing.py"] == contents.file_digest(
-        writing.__file__
-    )
+    assert said["code_files"]["workflow/src/earthdim/records/writing.py"] == file_digest(writing.__file__)
     packages = json.loads(writing.environment_path(said["environment"]).read_text())
     assert packages["numpy"] == sys.modules["numpy"].__version__
     store = json.loads(writing.record_path("results/logs/dataset/a.log").read_text())["outputs"][
@@ -87,7 +86,7 @@ def test_a_job_that_runs_again_replaces_its_record(here, grown):
     write(here, grown, "x\n2\n")
     assert leave("table", {"experiment": "tiny"}, [], [grown]) == path
     assert path.read_text() != before
-    assert json.loads(path.read_text())["outputs"][grown]["sha256"] == contents.file_digest(grown)
+    assert json.loads(path.read_text())["outputs"][grown]["sha256"] == file_digest(grown)
 
 
 def test_a_record_of_what_is_not_there_fails(here):
@@ -182,6 +181,23 @@ def test_what_a_killed_archive_leaves_the_next_one_removes(here):
     assert [path.name for path in here.glob("*a.tar*")] == ["a.tar"]
     with tarfile.open(here / "a.tar") as tar:
         assert tar.getnames() == ["ro-crate-metadata.json", ".snakemake/incomplete", "own.csv"]
+
+
+def test_an_archive_takes_own_files_and_fetched_weights_and_names_what_lies_outside(here, monkeypatch):
+    monkeypatch.chdir(here)
+    for path in ("own.csv", "table.zarr/zarr.json", "weights/host/w.pt"):
+        write(here, path, "x")
+    inside, outside = here / "own.csv", here.parent / "elsewhere.csv"
+    fetched = {"source": {"url": "https://host/w.pt"}}
+    leaves = {
+        "packaged": {"source": {"package": "geoclip", "file": "g.pt"}},
+        "fetched": fetched,
+        "database": {"source": {"package": "geoclip", "file": "g.pt"}, "database": fetched},
+    }
+    experiment = {"variants": {name: {"config": {"weights": leaf}} for name, leaf in leaves.items()}}
+    files, beside = archive._own(experiment, [str(inside), "table.zarr", str(outside), "../up.csv"])
+    assert set(map(str, files)) == {"own.csv", "table.zarr/zarr.json", "weights/host/w.pt"}
+    assert beside == ["../up.csv", str(outside)]
 
 
 def test_without_git(here, monkeypatch):
@@ -355,6 +371,31 @@ def test_a_list_of_packages_of_another_shape_is_told(grown, text):
     assert found([grown]) == {(str(path), "is not there")}
 
 
+def lists(path):
+    """The list of packages that a record names."""
+    return writing.environment_path(json.loads(path.read_text())["environment"])
+
+
+def test_the_next_job_writes_an_altered_list_of_packages_anew(here, grown):
+    path = lists(writing.record_path("results/logs/table/tiny.log"))
+    before = path.read_text()
+    path.write_text('{"numpy": "0"}')
+    leave("table", {"experiment": "tiny"}, [], [grown])
+    assert path.read_text() == before
+
+
+def test_of_a_lost_list_of_other_packages_all_jobs_must_run_again(here, monkeypatch):
+    paths = [write(here, f"results/tiny/{name}.csv", "x") for name in "ab"]
+    with monkeypatch.context() as then:
+        then.setattr(surroundings, "packages", lambda: {"numpy": "1"})
+        made = [
+            leave(rule, {"experiment": "tiny"}, [], [path]) for rule, path in zip("ab", paths, strict=True)
+        ]
+    lists(made[0]).unlink()
+    again = {finding.again for finding in verification.verify("tiny", paths, ASKED).findings}
+    assert again == set(paths)
+
+
 def test_a_file_of_the_users_own_that_changed_is_told(here, grown):
     write(here, "own.csv", "1,3")
     assert found([grown]) == {(grown, "was made from another version of your own.csv")}
@@ -391,6 +432,15 @@ def test_what_a_later_job_deletes_is_no_damage(here, monkeypatch):
     assert not found([graph])
     (here / graph).unlink()
     assert found([graph]) == {(graph, "is not there")}
+
+
+def test_a_sound_record_counts_before_an_altered_later_one(here):
+    graph = write(here, "results/variants/v/neighbours.json", "{}")
+    leave("neighbours", {"variant": "v"}, [], [graph])
+    leave("neighbours_merge", {"variant": "v"}, [], [graph])
+    path = writing.record_path("results/logs/neighbours_merge/v.log")
+    path.write_text(path.read_text().replace('"neighbours_merge"', '"other"'))
+    assert reading.read().of[graph].rule == "neighbours"
 
 
 def test_the_later_of_two_records_of_one_file_counts(here):

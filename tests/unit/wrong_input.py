@@ -40,7 +40,7 @@ def refused(resolve, message, *arguments, **more):
     with pytest.raises(ConfigError) as caught:
         resolve(*arguments, **more)
     told = str(caught.value)
-    assert message in told
+    assert message in told, told
     assert "\n" not in told
 
 

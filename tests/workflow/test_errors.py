@@ -52,7 +52,8 @@ CASES = {
         ("experiment=$(mkdir ran); mkdir ran",),
         "there is no experiment '$(",
     ),
-    "unknown branch": (None, ("branch=[csp]",), "branch: ['csp'] is not a branch of tiny"),
+    "a row without trace": (None, ("row=dimension:17",), "--config row: is for the target `trace`, which"),
+    "a branch without branch": (None, ("branch=csp",), "--config branch: is for the target `branch`, which"),
     "unknown key of --config": (None, ("experimnt=tiny",), "--config experimnt: there is no such key"),
 }
 
@@ -78,9 +79,16 @@ def test_a_table_is_looked_at_before_any_work(project):
     refused(project, message, "--config", "experiment=own")
 
 
-def test_branch_without_a_name_says_which_there_are(project):
-    message = "branch: say which one: --config branch=NAME; tiny has satclip, csp, part"
-    refused(project, message, "branch", "--config", "experiment=tiny")
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ((), "branch: say which one: --config branch=NAME; tiny has satclip, csp, part"),
+        (("branch=[csp]",), "branch: ['csp'] is not a branch of tiny"),
+    ],
+    ids=["none", "a list"],
+)
+def test_a_branch_that_is_none(project, named, message):
+    refused(project, message, "branch", "--config", "experiment=tiny", *named)
 
 
 def test_a_path_that_nothing_makes(project):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from earthdim import artefacts, frozen, grid, provenance, views
+from earthdim import artefacts, frozen, grid, provenance, runs, views
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
 from earthdim.records import tracing
@@ -17,7 +17,6 @@ from earthdim.records import tracing
 gc.set_threshold(200_000, 20, 100)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-CONFIG_KEYS = ("experiment", "branch", "overrides", "row", "variant")
 # A job that Snakemake starts for a target is called `fetch:`.
 ASKED = {word.partition(":")[0] for word in sys.argv}
 # What is to be fetched may be missing.
@@ -25,12 +24,13 @@ FETCHING = "fetch" in ASKED
 
 
 try:
-    views.check_keys(config, CONFIG_KEYS)
+    # The jobs of a run are told all of its keys.
+    views.check_keys(config, ASKED if workflow.is_main_process else None)
     EXPERIMENT = grid.resolve(
         Path(workflow.basedir) / "config",
         config.get("experiment", "default"),
         config.get("overrides", []),
-        cache=STATE / "grid",
+        cache=runs.STATE / "grid",
         without=FETCHING,
     )
     # The target alone says nothing: ask at once, before Snakemake wraps the question into a traceback.

@@ -12,16 +12,14 @@ from snakemake.exceptions import WorkflowError
 
 from earthdim import runs
 
-STATE = Path(".snakemake")
-
 # An orphan, a job that outlives the Snakemake that the user started, publishes nothing.
 if workflow.is_main_process:
     # With --no-hooks nothing would begin the run.
     hooks = not getattr(workflow.execution_settings, "no_hooks", False)
-    runs.announce_new(STATE if hooks else None)
+    runs.announce_new(runs.STATE if hooks else None)
     # Whoever unlocks says that nothing runs here.
     if any("--unlock".startswith(word) for word in sys.argv if len(word) > len("--un")):
-        runs.end_all(STATE)
+        runs.end_all(runs.STATE)
 else:
     runs.announce()
     try:
@@ -50,7 +48,7 @@ def close():
 
 def finish():
     """End a run that did something: the report, the costs, and where everything is. If that fails, so does the run."""
-    if BRANCH is None and not ASKED & {"fetch", "verify", "trace", "archive"}:
+    if BRANCH is None and not ASKED & views.ASIDE:
         words = [f"{key}={json.dumps(value)}" for key, value in config.items()]
         command = [sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True)

@@ -11,21 +11,19 @@ from pathlib import Path
 
 import yaml
 
-from earthdim import artefacts, grid, runtime, views
+from earthdim import artefacts, grid, runs, runtime, views
 from earthdim.atomic import beside, publish
 from earthdim.budget import budget
 from earthdim.experiment import Experiment
 from earthdim.records import reading, verification, writing
+from earthdim.records.contents import RESULTS
 
 ROOT = Path(__file__).parents[2]
-RESULTS = Path("results")
-# Targets of which no table comes.
-ASIDE = {"branch", "fetch", "verify", "trace", "archive"}
 # With one of these, Snakemake ran no job.
 IDLE = {
     "-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--report", "-h", "--help", "-v", "--version", "--dag",
     "--rulegraph", "--filegraph", "--summary", "-S", "--detailed-summary", "-D", "--list-rules", "-l", "--touch", "-t",
-    "--delete-all-output", "--delete-temp-output", "--cleanup-metadata", "--cm", "--archive", "--lint-rules",
+    "--delete-all-output", "--delete-temp-output", "--cleanup-metadata", "--cm", "--archive",
 }  # fmt: skip
 
 
@@ -35,14 +33,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fresh", action="store_true")
     known, rest = parser.parse_known_args(arguments)
     short = {f"-{letter}" for item in rest if item[:1] == "-" != item[1:2] for letter in item[1:]}
-    if (IDLE & {*rest, *short}) or ASIDE & {*rest, *known.config}:
+    if (IDLE & {*rest, *short}) or views.ASIDE & {*rest, *known.config}:
         return 0
     config = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in known.config)}
     experiment = grid.resolve(
         ROOT / "config",
         config.get("experiment", "default"),
         config.get("overrides", []),
-        Path(".snakemake") / "grid",
+        runs.STATE / "grid",
     )
     parts = parts_of(experiment)
     if not all(path.is_file() for path in parts) or (is_current(experiment.name, parts) and not known.fresh):

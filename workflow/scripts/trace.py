@@ -5,7 +5,5 @@ from earthdim.records import tracing
 
 job = snakemake.params.job
 config = job["config"]
-log = runtime.begin(snakemake.rule, config["experiment"], snakemake.log[0], job)
-text = tracing.told(config["question"], artefacts.read_json(tracing.resolved_path(config["experiment"])))
-log.debug("%s", text)
-print(text)
+runtime.begin(snakemake.rule, config["experiment"], snakemake.log[0], job)
+print(tracing.told(config["question"], artefacts.read_json(tracing.resolved_path(config["experiment"]))))

@@ -5,6 +5,7 @@ The leaves of a cell are merged once, whatever the number of its seeds; a seed c
 
 import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from earthdim import choices, frozen
@@ -39,6 +40,16 @@ def check_enough(leaf: Plain, root: Plain, key: str) -> None:
     """Refuse fewer points than a graph needs."""
     if leaf["n"] < root["neighbours"]["k"] + 2:
         raise ConfigError(f"{key}: {leaf['n']} points are too few for neighbours.k of config.yaml")
+
+
+@contextmanager
+def _leaves_told(cell: Plain, key: str, *axes: str) -> Iterator[None]:
+    """Say of what is wrong along some axes which leaves it came of; an override has a part in it too."""
+    try:
+        yield
+    except ConfigError as error:
+        named = ", ".join(f"{axis} {cell[axis]!r}" for axis in axes if cell[axis] != "")
+        raise ConfigError(f"{error}; {named} of {key}") from None
 
 
 class Branches:
@@ -235,13 +246,16 @@ class Branches:
             raise ConfigError(
                 f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
             )
-        check_schema(model, SCHEMAS / "model.schema.yaml", "model")
-        for part, beside in (("encoding", ()), ("network", ()), ("objective", ())):
-            check_target(model[part], f"model.{part}", frozenset(beside))
+        with _leaves_told(cell, key, "model", "resolution"):
+            check_schema(model, SCHEMAS / "model.schema.yaml", "model")
+            for part in ("encoding", "network", "objective"):
+                check_target(model[part], f"model.{part}")
         if "schedule" in config:
-            check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
-            choices.check_schedule(config["schedule"])
-            check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
+            with _leaves_told(cell, key, "schedule"):
+                check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
+                choices.check_schedule(config["schedule"])
+            with _leaves_told(cell, key, "modality"):
+                check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
 
     def _features(
         self, config: Plain, plain: Plain, features: dict[str, Plain], points: dict[str, Plain]

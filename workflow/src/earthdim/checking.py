@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from earthdim import user_files
+from earthdim import frozen, user_files
 from earthdim.experiment import Experiment, Plain
 from earthdim.leaves import (
     SCHEMAS,
@@ -310,8 +310,9 @@ def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
     for variant in experiment.variants.values():
         for source in variant.config["weights"].get("sources", []):
             if source not in sources | leaks:
+                leaf = frozen.leaves(experiment.settings)[variant.name]
                 raise ConfigError(
-                    f"weights.{variant.name}.sources: no modality has a source {source!r}, and no task is leaked by it"
+                    f"weights.{leaf}.sources: no modality has a source {source!r}, and no task is leaked by it"
                 )
     sources |= {
         source for one in experiment.variants.values() for source in one.config["weights"].get("sources", [])
@@ -392,27 +393,35 @@ def _blocks(degrees: float) -> int:
 def _check_statistics(experiment: Experiment) -> None:
     """The claims that are named beforehand are of what the experiment measures."""
     check_schema(experiment.statistics, SCHEMAS / "statistics.schema.yaml", "statistics")
-    embedded = _titles(experiment, experiment.settings["estimators"])
-    active = _titles(experiment, [experiment.settings["activation_estimator"]])
+    spaces = {
+        "embedding": experiment.settings["estimators"],
+        "activation": [experiment.settings["activation_estimator"]],
+    }
     known = {
         "task": set(experiment.tasks),
         "split": set(experiment.splits),
         "head": set(experiment.heads),
         "coefficient": set(experiment.statistics["coefficients"]),
+        "points": {*experiment.sample_points, *experiment.own_points.values(), experiment.task_points},
     }
     for number, claim in enumerate(experiment.statistics.get("primary", [])):
-        spaces = {"embedding": embedded, "activation": active}
-        estimators = spaces.get(claim.get("space"), embedded | active)
-        for column, names in {**known, "estimator": estimators}.items():
+        within = [claim["space"]] if "space" in claim else spaces
+        estimators = [name for space in within for name in spaces[space]]
+        for column, names in {**known, **_columns(experiment, estimators)}.items():
             wanted = claim.get(column, [])
-            for name in [wanted] if isinstance(wanted, str) else wanted:
+            for name in wanted if isinstance(wanted, list) else [wanted]:
                 if name not in names:
                     raise ConfigError(
                         f"statistics.primary.{number}.{column}: the experiment has no {name!r}; it has "
-                        f"{', '.join(sorted(names))}"
+                        f"{', '.join(map(str, sorted(names)))}"
                     )
 
 
-def _titles(experiment: Experiment, names: list[str]) -> set[str]:
-    """What tables call estimators."""
-    return {experiment.estimators[name].get("name", name) for name in names}
+def _columns(experiment: Experiment, estimators: list[str]) -> dict[str, set]:
+    """What tables say of estimators."""
+    leaves = {name: experiment.estimators[name] for name in estimators}
+    return {
+        "estimator": {leaf.get("name", name) for name, leaf in leaves.items()},
+        "k": {leaf["k"] for leaf in leaves.values()} - {None},
+        "aggregation": {leaf["aggregation"] for leaf in leaves.values()},
+    }

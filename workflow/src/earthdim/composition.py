@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from earthdim import checking
 from earthdim.artefacts import read_json, write_json
+from earthdim.digests import file_digest
 from earthdim.experiment import Plain
 from earthdim.leaves import ConfigError
 from earthdim.provenance import library_versions
@@ -50,6 +52,13 @@ def merge(base: Mapping, over: Mapping) -> Plain:
         else:
             result[key] = copy.deepcopy(value)
     return result
+
+
+@cache
+def _composer() -> Plain:
+    """What composes and checks a leaf: libraries and, as text, the code."""
+    modules = (Path(__file__), Path(checking.__file__))
+    return {"code": [file_digest(file) for file in modules], "libraries": library_versions(LIBRARIES)}
 
 
 class LeafStore:
@@ -91,8 +100,12 @@ class LeafStore:
         """What was composed before: by leaf, the config and the digests of the files that it came from."""
         if self._cache is None or not self._cache.is_file():
             return {}
-        kept = read_json(self._cache)
-        return kept["leaves"] if kept["hydra"] == library_versions(LIBRARIES) else {}
+        try:
+            kept = read_json(self._cache)
+            return kept["leaves"] if kept["by"] == _composer() else {}
+        # Of another version, or damaged: all is composed anew.
+        except (ValueError, KeyError, TypeError):
+            return {}
 
     def options(self, group: str) -> list[str]:
         """Names of the leaves of a group; a leaf in a subfolder is named folder/leaf."""
@@ -143,7 +156,7 @@ class LeafStore:
         """Write the cache if anything was composed; leaves that are no more are dropped."""
         if self._new and self._cache is not None:
             there = {name: kept for name, kept in self._kept.items() if self._digest(name)}
-            write_json({"hydra": library_versions(LIBRARIES), "leaves": there}, self._cache, sort_keys=False)
+            write_json({"by": _composer(), "leaves": there}, self._cache, sort_keys=False)
             self._new = False
 
 

@@ -170,10 +170,12 @@ def _permutation(within: list[tuple[Panel, list[str]]], settings: Settings) -> d
 
 def _adjust(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     primary = np.zeros(len(table), dtype=bool)
-    for claim in settings.primary:
+    for number, claim in enumerate(settings.primary):
         named = np.ones(len(table), dtype=bool)
         for column, wanted in claim.items():
             named &= table[column].isin(wanted if isinstance(wanted, list | tuple) else [wanted]).to_numpy()
+        if len(table) and not named.any():
+            raise ValueError(f"statistics.primary.{number}: no row of the correlations is {claim}")
         primary |= named
     tested = table["p"].notna().to_numpy()
     for rows, correct, name in (

@@ -72,6 +72,12 @@ def variant_name(name: str) -> str:
     return name.replace("/", "_")
 
 
+def leaves(settings: Plain) -> dict[str, str]:
+    """The leaves of weights that the branches of an experiment name, by the names of their variants."""
+    named = {name for axes in settings["branches"].values() for name in axes.get("weights", ())}
+    return {variant_name(name): name for name in named}
+
+
 def axes(leaf: Plain) -> Plain:
     """The variant's axes: those that a grid would have set are what the leaf says of them, or empty."""
     return {

@@ -17,6 +17,9 @@ from pathlib import Path
 
 from earthdim import processes
 
+STATE = Path(".snakemake")
+"""Where Snakemake keeps its state, below the working directory."""
+
 SNAKEMAKE = "EARTHDIM_SNAKEMAKE"
 """Environment variable with the process number of the Snakemake that starts the jobs."""
 

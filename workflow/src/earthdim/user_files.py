@@ -51,15 +51,12 @@ def check(experiment: Experiment) -> None:
         if leaf["_target_"] == RASTER:
             _check(f"dataset.{name}", leaf["path"], _raster, leaf)
     of_tables = set(experiment.own_points.values())
+    roles = {experiment.task_points: "task_sample", **dict.fromkeys(experiment.sample_points, "sample")}
     for name, leaf in experiment.points.items():
         if name not in of_tables and leaf["_target_"] in (frozen.POINTS, POLYGON):
-            _check(
-                "sample.path", leaf["path"], _places if leaf["_target_"] == frozen.POINTS else _polygon, leaf
-            )
-    leaves = {
-        weights for axes in experiment.settings["branches"].values() for weights in axes.get("weights", ())
-    }
-    names = {frozen.variant_name(name): name for name in leaves}
+            look = _places if leaf["_target_"] == frozen.POINTS else _polygon
+            _check(f"{roles.get(name, 'scale.supports')}.path", leaf["path"], look, leaf)
+    names = frozen.leaves(experiment.settings)
     for variant in experiment.variants.values():
         weights = variant.config["weights"]
         key = f"weights.{names.get(variant.name, variant.name)}"

@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,10 @@ from earthdim.experiment import Experiment, Variant
 from earthdim.leaves import ConfigError
 
 LAND_AREA_KM2 = 1.48e8
+# Keys of --config, and the target that alone reads one.
+CONFIG_KEYS = {"experiment": None, "overrides": None, "branch": "branch", "row": "trace", "variant": "trace"}
+# Targets of which no table comes, and no report.
+ASIDE = frozenset({"branch", "fetch", "verify", "trace", "archive"})
 
 
 def facts(variant: Variant) -> dict[str, Any]:
@@ -38,17 +42,31 @@ def one_of(names: Iterable[str]) -> str:
     return "|".join(sorted(map(re.escape, names))) or "(?!)"
 
 
-def check_keys(config: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Refuse a `--config` key that means nothing here.
+def check_keys(config: Mapping[str, Any], asked: Iterable[str] | None = None) -> None:
+    """Refuse a `--config` key that means nothing, or nothing without the target that it is for.
+
+    Parameters
+    ----------
+    config : mapping
+        What ``--config`` says.
+    asked : iterable of str, optional
+        The words of the command; files of a branch may be asked for by their names.
 
     Raises
     ------
     ConfigError
-        Naming the first unknown key.
+        Naming the first such key.
     """
     for key in config:
-        if key not in known:
-            raise ConfigError(f"--config {key}: there is no such key; there are {', '.join(known)}")
+        if key not in CONFIG_KEYS:
+            known = ", ".join(CONFIG_KEYS)
+            raise ConfigError(f"--config {key}: there is no such key; there are {known}")
+        target = CONFIG_KEYS[key]
+        words = [target] if asked is None or target is None else list(asked)
+        if target is not None and target not in words and not any(f"/{target}" in word for word in words):
+            raise ConfigError(
+                f"--config {key}: is for the target `{target}`, which the command does not name"
+            )
 
 
 def one_a_resolution(experiment: Experiment) -> list[str]:

@@ -1,5 +1,5 @@
 """Records of what made every file under results, and what is done with them: verify, trace, archive."""
 
-from earthdim.records.writing import write, write_report
+from earthdim.records.writing import write
 
-__all__ = ["write", "write_report"]
+__all__ = ["write"]

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from earthdim.atomic import publish
-from earthdim.records.contents import ENGINE_MARK, RESULTS, file_digest
+from earthdim.digests import file_digest
+from earthdim.records.contents import ENGINE_MARK, RESULTS
 from earthdim.records.crate import Part, describe
 from earthdim.records.reading import Record, Records, chain, read
 from earthdim.records.surroundings import DECISIVE, ROOT
 from earthdim.records.writing import FOLDER, environment_path
 from earthdim.released import sources
+from earthdim.runs import STATE
 
 METADATA = Path("ro-crate-metadata.json")
-ENGINE = Path(".snakemake") / "metadata"
+ENGINE = STATE / "metadata"
 # Of a checkout, beside what decides results.
 PAPERS = ("README.md", "DATA.md", "LICENSE", "CITATION.cff", "pyproject.toml")
 MADE_BY_PYTHON = ("__pycache__", ".egg-info")

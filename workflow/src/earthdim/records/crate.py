@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from earthdim.artefacts import read_json
+from earthdim.provenance import digest
+from earthdim.records import surroundings
 from earthdim.records.reading import Record, is_result
 from earthdim.records.writing import environment_path
 
@@ -130,10 +132,10 @@ def _add_workflow(crate: Any, records: Sequence[Record]) -> Any:
         dest_path="Snakefile",
         main=True,
         lang="snakemake",
-        lang_version=versions[-1],
+        lang_version=", ".join(versions),
         properties={"@type": kinds, "name": "earthdim"},
     )
-    workflow["version"] = ", ".join(sorted({_version(record) for record in records}))
+    workflow["version"] = "; ".join(sorted({surroundings.told(record.said["git"]) for record in records}))
     installed = sorted({item for found in environments.values() for item in found.items()})
     workflow["softwareRequirements"] = [
         _add(
@@ -154,13 +156,6 @@ def _environments(records: Sequence[Record]) -> list[str]:
     return sorted({record.said["environment"] for record in records})
 
 
-def _version(record: Record) -> str:
-    git = record.said["git"]
-    if git["commit"] is None:
-        return "of no commit"
-    return f"commit {git['commit']}" + (f" with changes of sha256 {git['diff']}" if git["dirty"] else "")
-
-
 def _add_steps(
     crate: Any, workflow: Any, records: Sequence[Record], entities: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
@@ -170,7 +165,7 @@ def _add_steps(
         if record.rule not in steps:
             path = next(name for name in record.said["code_files"] if name.startswith("workflow/scripts/"))
             script = entities[path]
-            script["version"] = record.said["code"] or _version(record)
+            script["version"] = workflow["version"]
             position = str(len(steps))
             step = _add(crate, f"#rule-{record.rule}", "HowToStep", position=position, workExample=script)
             steps[record.rule] = step, script
@@ -226,10 +221,13 @@ def _told(crate: Any, record: Record) -> dict[str, Any]:
     """Name, times, machine and digests of a job."""
     said, machine = record.said, record.said["machine"]
     value = f"{machine['host']}: {machine['cpu']}, {machine['platform']}, Python {machine['python']}"
-    where = _add(crate, f"#machine-{machine['host']}", "PropertyValue", name="machine", value=value)
+    # A machine is another one after its system or its Python was updated.
+    where = _add(
+        crate, f"#machine-{machine['host']}-{digest(value, 8)}", "PropertyValue", name="machine", value=value
+    )
     return {
         "name": record.title,
-        "description": f"Record: {record.path}; digest of its code: {said['code']}; {_version(record)}.",
+        "description": f"Record: {record.path}; digest of its code: {said['code']}; {surroundings.told(said['git'])}.",
         "startTime": said["begun"],
         "endTime": said["ended"],
         "actionStatus": COMPLETED,

@@ -5,11 +5,12 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
+from earthdim.digests import file_digest
 from earthdim.provenance import PACKAGE
-from earthdim.records.contents import file_digest
 
 ROOT = PACKAGE.parents[2]
 # What of a checkout decides results; other files in it may differ from the commit as they like.
@@ -103,6 +104,15 @@ def commit(root: Path = ROOT) -> dict[str, object]:
     if not changed:
         return {"commit": oid, "dirty": False}
     return {"commit": oid, "dirty": True, "diff": hashlib.sha256(difference(root)).hexdigest()}
+
+
+def told(git: Mapping[str, object]) -> str:
+    """What `commit` found, in words."""
+    if git["commit"] is None:
+        return f"no commit: {git['why']}"
+    return f"commit {git['commit']}, " + (
+        f"with changes of sha256 {git['diff']}" if git["dirty"] else "unchanged"
+    )
 
 
 def difference(root: Path = ROOT) -> bytes:

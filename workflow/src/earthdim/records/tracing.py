@@ -11,6 +11,7 @@ from earthdim import views
 from earthdim.experiment import Experiment
 from earthdim.leaves import ConfigError
 from earthdim.provenance import digest as config_digest
+from earthdim.records import surroundings
 from earthdim.records.contents import RESULTS
 from earthdim.records.reading import Chain, Record, Records, chain, is_result, read
 from earthdim.records.verification import Finding, job_findings
@@ -247,20 +248,10 @@ def _job(record: Record) -> Iterator[tuple[str, str]]:
     versions = ", ".join(f"{name} {number}" for name, number in said["libraries"].items())
     packages = environment_path(said["environment"])
     yield "packages", f"{versions}; all: {packages}" if versions else f"all: {packages}"
-    yield "git", _commit(said["git"])
+    yield "git", surroundings.told(said["git"])
     machine = said["machine"]
     yield "machine", f"{machine['host']}, {machine['cpu']}, {machine['platform']}, Python {machine['python']}"
     yield "time", f"{said['begun']} to {said['ended']}"
-
-
-def _commit(git: Mapping[str, Any]) -> str:
-    if git["commit"] is None:
-        return f"no commit: {git['why']}"
-    return (
-        f"{git['commit']}, with changes of digest {git['diff']}"
-        if git["dirty"]
-        else f"{git['commit']}, unchanged"
-    )
 
 
 def _wrong(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:

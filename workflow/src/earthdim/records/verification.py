@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from earthdim.digests import file_digest
 from earthdim.provenance import digest
 from earthdim.records import surroundings
-from earthdim.records.contents import ENGINE_MARK, RESULTS, Contents, file_digest, files_below, identity
+from earthdim.records.contents import ENGINE_MARK, RESULTS, Contents, files_below, identity
 from earthdim.records.reading import Record, Records, chain, is_result, read, stale_inputs
 from earthdim.records.writing import environment_path, read_whole, report_files
 
@@ -100,7 +101,11 @@ def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Ver
     # An altered record may name any folder.
     sound = (record.wildcards for record in behind.records if record.sound)
     variants = {wildcards["variant"] for wildcards in sound if "variant" in wildcards}
-    folders = [RESULTS / experiment, *(RESULTS / "variants" / name for name in sorted(variants))]
+    folders = [
+        RESULTS / "data",
+        RESULTS / experiment,
+        *(RESULTS / "variants" / name for name in sorted(variants)),
+    ]
     findings += _strays(records, folders, report_files(experiment))
     looked = [*behind.records, *beside]
     return Verified(findings, len(looked), sum(map(_count, looked)))
@@ -207,7 +212,7 @@ def _remove(*paths: str | Path) -> str:
 
 
 def _strays(records: Records, folders: Iterable[Path], known: Sequence[Path]) -> Iterator[Finding]:
-    """Other files in the experiment's folders that no record tells of; hidden ones are left over from killed jobs."""
+    """Other files in these folders that no record tells of; hidden ones are left over from killed jobs."""
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder).parts
