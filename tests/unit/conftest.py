@@ -1,6 +1,5 @@
 """What several test files read: the packaged data sets, each built once from its leaf; a copy of config/ to spoil."""
 
-import copy
 import shutil
 import sys
 from functools import cache
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from earthdim import composition, grid
+from earthdim import grid
 from earthdim.build import build
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -28,36 +27,18 @@ def packaged():
 
 
 @pytest.fixture(scope="session")
-def composed():
-    """What Hydra made of files, kept for all cases: a case composes its own file alone."""
-    return {}
-
-
-def texts(folder, name):
-    """The file of a name, and the files that its defaults list leads to."""
-    file = folder / f"{name}.yaml"
-    content = file.read_bytes() if file.is_file() else b""
-    yield content
-    for entry in yaml.safe_load(content)["defaults"] if b"defaults:" in content else ():
-        if entry != "_self_":
-            group, leaf = (
-                next(iter(entry.items())) if isinstance(entry, dict) else (name.rpartition("/")[0], entry)
-            )
-            yield from texts(folder, f"{group}/{leaf}")
+def leaves(tmp_path_factory):
+    """What Hydra makes of config/, kept for all cases: a case composes the file alone that it edits."""
+    folder = tmp_path_factory.mktemp("leaves")
+    grid.resolve(CONFIG, "tiny", cache=folder)
+    return folder
 
 
 @pytest.fixture
-def resolve(tmp_path, monkeypatch, composed):
+def resolve(tmp_path, monkeypatch, leaves):
     """Resolve an experiment of a copy of config/ after an edit, in a folder of its own."""
-    real = composition.compose
-
-    def once(folder, name, overrides=()):
-        key = (name, *texts(folder, name))
-        if key not in composed:
-            composed[key] = real(folder, name, overrides)
-        return copy.deepcopy(composed[key])
-
-    monkeypatch.setattr(composition, "compose", once)
+    cache = tmp_path / "cache"
+    shutil.copytree(leaves, cache)
     monkeypatch.chdir(tmp_path)
     # Else a module of an earlier case would be found.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -72,6 +53,6 @@ def resolve(tmp_path, monkeypatch, composed):
             assert old is None or old in text, f"{file} does not hold {old!r}"
             new = new if old is None else text.replace(old, new, 1)
             path.write_bytes(new if isinstance(new, bytes) else new.encode())
-        return grid.resolve(folder, experiment, overrides)
+        return grid.resolve(folder, experiment, overrides, cache)
 
     return run

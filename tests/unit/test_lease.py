@@ -113,11 +113,12 @@ def test_an_orphan_that_comes_to_publish_before_it_is_ended_is_refused(start, tm
     assert "stopped: the Snakemake that started this job is gone" in (tmp_path / "log").read_text()
 
 
-def test_a_job_that_is_told_to_end_leaves_nothing_half_written(start, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_job_that_is_told_to_end_leaves_nothing_half_written(start, tmp_path, number):
     snakemake = start(SLEEPING)
     while not list(tmp_path.glob(".out.json.*.partial")):
         time.sleep(0.05)
-    os.kill(int((tmp_path / "log").read_text().split("process ")[1].split()[0]), signal.SIGTERM)
+    os.kill(int((tmp_path / "log").read_text().split("process ")[1].split()[0]), number)
     snakemake.wait(60)
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 

@@ -1,6 +1,7 @@
 """Runs that die: a small part of the campaign of kills (tests/campaign), and orphans at their worst."""
 
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -46,8 +47,8 @@ def test_a_run_that_dies_again_and_again_ends_as_if_nothing_had_happened(project
     assert outcome.kills[0]["locked"]
 
 
-def asleep(project: Project) -> tuple[Running, psutil.Process]:
-    """Snakemake with its only job, which has trained half of its steps and then been put to sleep."""
+def training(project: Project) -> tuple[Running, psutil.Process]:
+    """Snakemake with its only job, which has trained half of its steps."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *PRETRAIN]
     running = Running(command, project.folder, environment(project), project.folder / "orphan.log")
     log = project.folder / "results" / "logs" / "pretrain" / f"{VARIANT}.log"
@@ -56,13 +57,27 @@ def asleep(project: Project) -> tuple[Running, psutil.Process]:
         assert not running.ended(), (project.folder / "orphan.log").read_text()
         time.sleep(0.02)
     ((_, job),) = running.jobs()
-    job.suspend()
     return running, job
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a terminal that closes"])
+def test_what_a_terminal_sends_ends_a_run_and_leaves_no_lock(project, number):
+    running, _ = training(project)
+    try:
+        os.killpg(running.process.pid, number)
+        assert running.wait(60) == 1
+        assert not processes_in(project.folder)
+    finally:
+        running.clear()
+    state = project.folder / ".snakemake"
+    assert not [*state.glob("locks/*"), *state.glob("earthdim/*")]
+    assert not (project.folder / CHECKPOINT).exists()
 
 
 @pytest.mark.parametrize("orphaned", [True, False], ids=["an orphan", "a job of a Snakemake that slept too"])
 def test_a_job_that_wakes_after_a_run_with_another_config_changes_nothing(project, orphaned):
-    running, job = asleep(project)
+    running, job = training(project)
+    job.suspend()
     try:
         if orphaned:
             running.snakemake.kill()
