@@ -150,8 +150,9 @@ def test_of_a_job_whose_run_is_over_the_snakemake_within_ends_first(start, tmp_p
     assert not (tmp_path / "out.json").exists()
 
 
-def test_of_a_replaced_job_the_users_snakemake_goes_on(start, tmp_path):
-    snakemake = start(SLEEPING, f"runs.announce_new(Path({str(tmp_path)!r})); runs.begin()")
+@pytest.mark.parametrize("begun", ["Path({!r})); runs.begin()", "None)"], ids=["a run", "without hooks"])
+def test_of_a_replaced_job_the_users_snakemake_goes_on(start, tmp_path, begun):
+    snakemake = start(SLEEPING, f"runs.announce_new({begun.format(str(tmp_path))}")
     (tmp_path / "log").write_text("job of another process\n")
     assert snakemake.wait(60) == 0
     assert not (tmp_path / "out.json").exists()
