@@ -40,6 +40,11 @@ statistics: default
 SAMPLE = "_target_: earthdim.samples.{}\nkind: mine\nn: 400\nreplicates: 1\nseed: 9\npath: {}\n"
 
 
+def refused_with(resolve, message, file, leaf, experiment=OWN):
+    """Refuse an experiment of one's own with a leaf of one's own."""
+    refused(resolve, message, [whole("experiment/own.yaml", experiment), whole(file, leaf)], "own")
+
+
 def table(n=400, **columns):
     rng = np.random.default_rng(0)
     known = {
@@ -96,7 +101,7 @@ def test_a_table(resolve, tmp_path, case):
     make, message = TABLES[case]
     if make is not None:
         make(tmp_path / "t.csv")
-    refused(resolve, message, [whole("experiment/own.yaml", OWN), whole("weights/mine.yaml", TABLE)], "own")
+    refused_with(resolve, message, "weights/mine.yaml", TABLE)
 
 
 def damaged(path):
@@ -138,7 +143,7 @@ def test_a_table_of_another_format(resolve, tmp_path, case):
     name, make, message = OTHER_TABLES[case]
     make(tmp_path / name)
     leaf = TABLE.replace("t.csv", name)
-    refused(resolve, message, [whole("experiment/own.yaml", OWN), whole("weights/mine.yaml", leaf)], "own")
+    refused_with(resolve, message, "weights/mine.yaml", leaf)
 
 
 WEIGHTS = {
@@ -224,16 +229,14 @@ def test_weights(resolve, tmp_path, case):
     (tmp_path / "my_encoder.py").write_text("def embed(lonlat):\n    return lonlat\n")
     for name in ("m.pt", "s.ckpt"):
         (tmp_path / name).write_text("nothing")
-    refused(resolve, message, [whole("experiment/own.yaml", OWN), whole("weights/mine.yaml", leaf)], "own")
+    refused_with(resolve, message, "weights/mine.yaml", leaf)
 
 
 def test_a_table_has_no_points_but_its_own(resolve, tmp_path):
     table().to_csv(tmp_path / "t.csv", index=False)
     elsewhere = OWN + "jacobian: {branches: [mine], n: 50}\n"
     message = "experiment.own.jacobian.branches: mine is a table, with no points but its own"
-    refused(
-        resolve, message, [whole("experiment/own.yaml", elsewhere), whole("weights/mine.yaml", TABLE)], "own"
-    )
+    refused_with(resolve, message, "weights/mine.yaml", TABLE, elsewhere)
 
 
 RASTERS = {
@@ -255,12 +258,7 @@ def test_a_raster(resolve, tmp_path, case):
     if make is not None:
         make(tmp_path / "r.nc")
     experiment = RELEASED.replace("datasets: []", "datasets: [mine]")
-    refused(
-        resolve,
-        message,
-        [whole("experiment/own.yaml", experiment), whole("dataset/mine.yaml", RASTER)],
-        "own",
-    )
+    refused_with(resolve, message, "dataset/mine.yaml", RASTER, experiment)
 
 
 SAMPLES = {
@@ -291,9 +289,7 @@ def test_a_sample_of_a_file(resolve, tmp_path, case):
         make(tmp_path / name)
     leaf = SAMPLE.format(kind, name) + ("over: land\n" if kind.startswith("polygons") else "")
     experiment = RELEASED.replace("sample: land-500", "sample: mine")
-    refused(
-        resolve, message, [whole("experiment/own.yaml", experiment), whole("sample/mine.yaml", leaf)], "own"
-    )
+    refused_with(resolve, message, "sample/mine.yaml", leaf, experiment)
 
 
 ROLES = {
@@ -313,9 +309,7 @@ def test_a_sample_of_a_file_in_another_role(resolve, tmp_path, case):
     experiment, message = ROLES[case]
     csv(n=300)(tmp_path / "p.csv")
     leaf = SAMPLE.format("files.points", "p.csv")
-    refused(
-        resolve, message, [whole("experiment/own.yaml", experiment), whole("sample/mine.yaml", leaf)], "own"
-    )
+    refused_with(resolve, message, "sample/mine.yaml", leaf, experiment)
 
 
 def test_the_sources_of_a_leaf_in_a_folder(resolve, tmp_path):

@@ -2,20 +2,20 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 import time
-from importlib.metadata import distributions
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from files import write
+from rocrate.rocrate import ROCrate
 
 from earthdim import records
 from earthdim.digests import file_digest
-from earthdim.records import archive, reading, surroundings, tracing, verification, writing
+from earthdim.records import archive, crate, reading, surroundings, tracing, verification, writing
 
 JOB = {
     "config": {"n": 3, "math_threads": 1},
@@ -34,13 +34,6 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     leave("report", {"experiment": "tiny"}, [], [write(tmp_path, path, "told") for path in REPORT])
     return tmp_path
-
-
-def write(here, path, text):
-    file = here / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    return path
 
 
 def leave(rule, wildcards, inputs, outputs):
@@ -94,67 +87,6 @@ def test_a_record_of_what_is_not_there_fails(here):
         leave("table", {"experiment": "tiny"}, [], ["results/tiny/absent.csv"])
 
 
-def test_versions_are_those_of_the_installed_packages():
-    known = {
-        item.metadata["Name"].replace("_", "-").replace(".", "-").lower(): item.version
-        for item in distributions()
-    }
-    found = {name.replace(".", "-"): number for name, number in surroundings.packages().items()}
-    assert found == known
-
-
-def git(folder, *arguments):
-    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_the_state_of_the_code(here):
-    project = here / "project"
-    write(here, "project/config/a.yaml", "a: 1\n")
-    write(here, "project/README.md", "one")
-    assert surroundings.commit(project) == {"commit": None, "why": "no git"}
-    git(here, "init", "-q", ".")
-    git(here, "add", ".")
-    git(here, "commit", "-qm", "a repository around the project")
-    assert surroundings.commit(project)["commit"] is None
-    git(project, "init", "-q", ".")
-    assert surroundings.commit(project) == {"commit": None, "why": "no commit yet"}
-    git(project, "add", ".")
-    git(project, "commit", "-qm", "one")
-    clean = surroundings.commit(project)
-    assert len(clean["commit"]) == 40
-    assert clean["dirty"] is False
-    write(here, "project/README.md", "two")
-    assert surroundings.commit(project) == clean
-    write(here, "project/config/a.yaml", "a: 2\n")
-    edited = surroundings.commit(project)
-    assert (edited["commit"], edited["dirty"]) == (clean["commit"], True)
-    write(here, "project/config/b.yaml", "b: 1\n")
-    added = surroundings.commit(project)
-    assert added["diff"] != edited["diff"]
-    write(here, "project/config/b.yaml", "b: 2\n")
-    assert surroundings.commit(project)["diff"] != added["diff"]
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_what_git_cannot_tell_has_no_digest(here):
-    project = here / "project"
-    write(here, "project/config/a.yaml", "a: 1\n")
-    git(project, "init", "-q", ".")
-    git(project, "add", ".")
-    git(project, "commit", "-qm", "one")
-    write(here, "project/config/a.yaml", "a: 2\n")
-    assert surroundings.commit(project)["dirty"]
-    told = subprocess.run(
-        ["git", "-C", project, "rev-parse", "HEAD:config/a.yaml"], capture_output=True, text=True, check=True
-    )
-    blob = told.stdout.strip()
-    (project / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(RuntimeError, match=f"git .*diff.*: ended with code 128: .*{blob}"):
-        surroundings.commit(project)
-
-
 WRITE_ARCHIVE = """
 import sys
 from pathlib import Path
@@ -198,11 +130,6 @@ def test_an_archive_takes_own_files_and_fetched_weights_and_names_what_lies_outs
     files, beside = archive._own(experiment, [str(inside), "table.zarr", str(outside), "../up.csv"])
     assert set(map(str, files)) == {"own.csv", "table.zarr/zarr.json", "weights/host/w.pt"}
     assert beside == ["../up.csv", str(outside)]
-
-
-def test_without_git(here, monkeypatch):
-    monkeypatch.setenv("PATH", str(here))
-    assert surroundings.commit(here) == {"commit": None, "why": "no git"}
 
 
 def test_the_way_back(grown):
@@ -449,3 +376,22 @@ def test_the_later_of_two_records_of_one_file_counts(here):
     write(here, graph, "[]")
     leave("neighbours_merge", {"variant": "v"}, [], [graph])
     assert not found([graph])
+
+
+def test_what_no_job_made_is_told_also_among_the_data(here, grown):
+    stray = write(here, "results/data/points/x.csv", "x")
+    assert commands([grown]) == {(stray, "has no record of what made it", f"rm -r -- {stray}")}
+
+
+def test_a_crate_tells_a_machine_before_and_after_an_update_apart(grown):
+    record = reading.read().of[grown]
+    updated = {**record.said, "machine": record.said["machine"] | {"python": "9.9"}}
+    told = ROCrate(version="1.1")
+    first, again, later = (
+        crate._told(told, one)["additionalProperty"]
+        for one in (record, record, reading.Record(record.path, updated, True))
+    )
+    assert first is again
+    assert first.id != later.id
+    assert "Python 9.9" in later["value"]
+    assert "Python 9.9" not in first["value"]
