@@ -140,3 +140,31 @@ def test_a_copy_is_a_neighbour_at_distance_zero():
 def test_neighbours_beyond_the_points_are_refused(k):
     with pytest.raises(ValueError, match="k must lie"):
         geo.neighbour_radius_km([[0, 0], [1, 0], [2, 0]], k)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ([-180.00000000000003, -90.00000000000003], [-180, -90]),
+        ([180.00000000000014, 90.0], [180, 90]),
+        ([np.float32(180.00002), 0], [180, 0]),
+        ([190, 10], [-170, 10]),
+        ([360, 10], [0, 10]),
+        ([360.00001, 10], [0, 10]),
+        ([180, 10], [180, 10]),
+    ],
+)
+def test_coordinates_are_read_as_they_were_meant(given, meant):
+    np.testing.assert_array_equal(geo.as_degrees([given]), [meant])
+
+
+@pytest.mark.parametrize("wrong", [[-180.001, 0], [360.001, 0], [0, 90.001], [np.nan, 0], [0, np.inf]])
+def test_coordinates_beyond_rounding_are_refused(wrong):
+    with pytest.raises(ValueError, match="places: a l"):
+        geo.as_degrees([wrong], "places")
+
+
+def test_coordinates_of_the_caller_are_left_as_they_were():
+    given = np.array([[200.0, 10.0]])
+    geo.as_degrees(given)
+    assert given[0, 0] == 200

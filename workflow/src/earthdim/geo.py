@@ -10,6 +10,9 @@ from scipy.spatial import cKDTree
 EARTH_RADIUS_KM = 6371.0088
 """Mean radius R1 of the GRS 80 ellipsoid, km (Moritz 2000, doi:10.1007/s001900050278)."""
 
+ROUNDING = 2.0**-15
+"""How far coordinates may pass a bound, degrees: the spacing of single precision at 360, 3.4 m on the ground."""
+
 
 def check_lonlat(lonlat: ArrayLike) -> NDArray[np.float64]:
     """Return coordinates as float64, or say what is wrong with them.
@@ -38,6 +41,46 @@ def check_lonlat(lonlat: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(
             "lonlat: a latitude is not a number in [-90, 90] (is the order longitude, latitude?)"
         )
+    return points
+
+
+def as_degrees(lonlat: ArrayLike, name: str = "lonlat") -> NDArray[np.float64]:
+    """Return coordinates as their makers meant them: wrapped to [-180, 180], and free of rounding beyond the bounds.
+
+    The one place where coordinates of users enter: tables, the library, polygons and rasters.
+
+    Parameters
+    ----------
+    lonlat : array_like, shape (n, 2)
+        Longitude in [-180, 360] and latitude in [-90, 90], degrees; each may lie beyond by `ROUNDING`.
+    name : str
+        What errors call them.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        Longitude in [-180, 180] and latitude in [-90, 90], degrees; always a copy.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or a value is not finite or out of range.
+    """
+    points = np.array(lonlat, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"{name} must have the shape (n, 2), not {points.shape}")
+    lon, lat = points.T
+    # Written so that a NaN, which compares false, is caught too.
+    if not np.all((lon >= -180 - ROUNDING) & (lon <= 360 + ROUNDING)):
+        raise ValueError(f"{name}: a longitude is not a number in [-180, 360]")
+    if not np.all(np.abs(lat) <= 90 + ROUNDING):
+        raise ValueError(
+            f"{name}: a latitude is not a number in [-90, 90] (is the order longitude, latitude?)"
+        )
+    np.clip(lat, -90, 90, out=lat)
+    np.clip(lon, -180, 360, out=lon)
+    lon[(lon > 180) & (lon <= 180 + ROUNDING)] = 180.0
+    lon[lon > 180] -= 360
     return points
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from earthdim.coordinate_tables import formats, reading
-from earthdim.coordinate_tables.formats import TableError, listed
+from earthdim.coordinate_tables.formats.base import TableError, listed
 from earthdim.coordinate_tables.reading import Features
 
 # A larger CSV takes seconds to read, and planning would read it for every job: of these the header alone is looked at.

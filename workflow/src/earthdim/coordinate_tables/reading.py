@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from earthdim.coordinate_tables.formats import File, TableError, listed, open_file, refuse
+from earthdim.coordinate_tables.formats import open_file
+from earthdim.coordinate_tables.formats.base import File, TableError, listed, refuse
 
 # What coordinates are called where nobody says.
 LONGITUDE, LATITUDE = "lon", "lat"
