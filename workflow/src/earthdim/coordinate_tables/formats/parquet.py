@@ -1,14 +1,14 @@
 """Parquet and GeoParquet."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earthdim.coordinate_tables import geometry
 from earthdim.coordinate_tables.formats.arrow import Arrow
-from earthdim.coordinate_tables.formats.base import TableError, refuse
+from earthdim.coordinate_tables.formats.base import TableError
 
 
 class Parquet(Arrow):
@@ -23,15 +23,21 @@ class Parquet(Arrow):
         except (pa.ArrowInvalid, OSError) as error:
             raise TableError(f"{path}: is no Parquet file that can be read ({error})") from error
         super().__init__(path, self._file.schema_arrow.names)
-        geo = (self._file.schema_arrow.metadata or {}).get(b"geo")
-        self._geo = None if geo is None else json.loads(geo)
-        self.geometry = None if geo is None else self._geo["primary_column"]
+        self._geometry = geometry.describe(self._file, path)
+        self.geometry = None
+        # Bytes that nobody declares are no reason to pass over coordinates that everybody can read.
+        if self._geometry and (self._geometry.declared or not {"lon", "lat"} <= set(self.names)):
+            self.geometry = self._geometry.name
+
+    @property
+    def of_places(self) -> frozenset[str]:
+        """Columns that describe places and are no features: geometries, their boxes, coordinates beside them."""
+        return self._geometry.belonging if self._geometry else frozenset()
 
     def all_features(self, others: Sequence[str]) -> list[str]:  # noqa: D102
-        shapes = self._geo["columns"] if self._geo else ()
         # pandas keeps its index in columns of this name.
         return super().all_features(
-            [name for name in others if name not in shapes and not name.startswith("__index_level_")]
+            [name for name in others if name not in self.of_places and not name.startswith("__index_level_")]
         )
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
@@ -42,33 +48,7 @@ class Parquet(Arrow):
         return self._file.read(columns=list(names), use_threads=False)
 
     def read_geometry(self) -> NDArray[np.float64]:
-        """Points of the GeoParquet file's primary column: (n, 2), degrees."""
-        import shapely
-
-        about = self._geo["columns"][self.geometry]
-        if about["encoding"] != "WKB":
-            raise TableError(f"{self.path}: {self.geometry!r} has the encoding {about['encoding']}, not WKB")
-        self._check_degrees(about)
-        binary = self._file.read(columns=[self.geometry])[self.geometry].to_numpy()
-        try:
-            shapes = shapely.from_wkb(binary)
-        except shapely.errors.ShapelyError as error:
-            raise TableError(f"{self.path}: {self.geometry!r} holds no geometry ({error})") from error
-        kinds = shapely.get_type_id(shapes)
-        refuse(self.path, self.geometry, kinds != shapely.GeometryType.POINT, "something else than a point")
-        return np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])
-
-    def _check_degrees(self, about: Mapping) -> None:
-        """GeoParquet says longitude first whatever the reference system, and OGC:CRS84 where it says nothing."""
-        from pyproj import CRS
-
-        if "crs" not in about:
-            return
-        if about["crs"] is None:
-            raise TableError(f"{self.path}: {self.geometry!r} is in no coordinate reference system")
-        system = CRS.from_user_input(about["crs"])
-        if not any(system.equals(known, ignore_axis_order=True) for known in ("OGC:CRS84", "EPSG:4326")):
-            raise TableError(
-                f"{self.path}: {self.geometry!r} is in {system.name}; "
-                "only degrees of WGS 84 (EPSG:4326, OGC:CRS84) are read"
-            )
+        """Places of the geometries, (n, 2) degrees; polygons at their centre, with a warning."""
+        column = self._table([self._geometry.name])[self._geometry.name]
+        shapes = geometry.read(self.path, self._geometry, column)
+        return geometry.points(self.path, self._geometry.name, shapes)
