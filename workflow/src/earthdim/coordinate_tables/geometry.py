@@ -125,9 +125,13 @@ def _undeclared(schema: Any) -> tuple[str, Mapping] | None:
 
     for name in sorted(set(schema.names) & set(UNDECLARED), key=UNDECLARED.index):
         kind = schema.field(name).type
-        if any(told(kind) for told in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)):
+        if any(
+            told(kind) for told in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+        ):
             return name, {"undeclared": True}
-        if any(told(kind) for told in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
+        if any(
+            told(kind) for told in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+        ):
             return name, {"encoding": "text", "undeclared": True}
     return None
 
@@ -179,16 +183,23 @@ def read(path: Path, about: Geometry, column: Any) -> NDArray[np.object_]:
         if about.encoding.upper() == "WKB":
             shapes = shapely.from_wkb(column.to_numpy())
         elif about.encoding == "text":
-            return parse(column.to_numpy(), path, about.name)
+            shapes = parse(column.to_numpy(), path, about.name)
         else:
             shapes = geoarrow.shapes(about.encoding, column)
+    except TableError:
+        raise
     except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
         raise TableError(f"{path}: {about.name!r} holds no geometry ({error})") from error
     check_srid(shapes, path, about.name)
     return shapes
 
 
-def parse(texts: NDArray[np.object_], path: Path, name: str) -> NDArray[np.object_]:
+def warn(told: str) -> None:
+    """Tell the user something that does not stop the work."""
+    warnings.warn(told, UserWarning, stacklevel=2)
+
+
+def parse(texts: NDArray[np.object_], path: Path, name: str | None = None) -> NDArray[np.object_]:
     """Make geometries of text: well-known text, also with `SRID=4326;`, hexadecimal WKB, or GeoJSON.
 
     Parameters
@@ -205,28 +216,21 @@ def parse(texts: NDArray[np.object_], path: Path, name: str) -> NDArray[np.objec
 
     Raises
     ------
-    TableError
+    ValueError
         If a text is no geometry or names another reference system than degrees of WGS 84.
     """
     import shapely
 
     first = next((text for text in texts if text is not None), "")
     texts = np.array(texts, dtype=object)
-    try:
-        if _HEX.match(first):
-            shapes = shapely.from_wkb(texts)
-        elif first.lstrip().startswith("{"):
-            shapes = shapely.from_geojson(texts)
-        else:
-            for srid in {
-                int(found[1]) for text in texts if text is not None and (found := _SRID.match(text))
-            }:
-                check_srid(shapely.set_srid(np.array([shapely.Point()]), srid), path, name)
-            shapes = shapely.from_wkt(
-                [text if text is None else _SRID.sub("", text, count=1) for text in texts]
-            )
-    except (shapely.errors.ShapelyError, TypeError) as error:
-        raise TableError(f"{path}: {name!r} holds no geometry ({error})") from error
+    if _HEX.match(first):
+        shapes = shapely.from_wkb(texts)
+    elif first.lstrip().startswith("{"):
+        shapes = shapely.from_geojson(texts)
+    else:
+        for srid in {found[1] for text in texts if text is not None and (found := _SRID.match(text))} - {"0"}:
+            check_degrees(f"EPSG:{srid}", path, name)
+        shapes = shapely.from_wkt([text if text is None else _SRID.sub("", text, count=1) for text in texts])
     check_srid(shapes, path, name)
     return shapes
 
@@ -266,10 +270,9 @@ def points(path: Path, name: str, shapes: NDArray[np.object_]) -> NDArray[np.flo
     areas = np.isin(kinds, (type_of.POLYGON, type_of.MULTIPOLYGON))
     refuse(path, name, ~areas & (kinds != type_of.POINT), "something else than a point or a polygon")
     if areas.any():
-        warnings.warn(
+        warn(
             f"{path}: {name!r} holds polygons in {np.count_nonzero(areas)} of {len(areas)} rows; "
-            "each is read at its centre (the centroid)",
-            stacklevel=2,
+            "each is read at its centre (the centroid)"
         )
         shapes[areas] = shapely.centroid(_in_one_piece(path, name, shapes, areas))
     return np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])
@@ -315,7 +318,7 @@ def _widths(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
     return east - west
 
 
-def check_srid(shapes: NDArray[np.object_], path: Path, name: str) -> None:
+def check_srid(shapes: NDArray[np.object_], path: Path, name: str | None = None) -> None:
     """Refuse geometries of extended WKB or WKT that name another reference system than EPSG:4326."""
     import shapely
 
@@ -325,7 +328,7 @@ def check_srid(shapes: NDArray[np.object_], path: Path, name: str) -> None:
         check_degrees(f"EPSG:{others[0]}", path, name)
 
 
-def check_degrees(system: Any, path: Path, name: str) -> None:
+def check_degrees(system: Any, path: Path, name: str | None = None) -> None:
     """Refuse a coordinate reference system, as text or PROJ JSON, other than WGS 84 in degrees.
 
     The order of its axes does not matter: what is read here has longitude first whatever it says.
@@ -333,7 +336,7 @@ def check_degrees(system: Any, path: Path, name: str) -> None:
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
-    what = f"{path}: {name!r}"
+    what = str(path) if name is None else f"{path}: {name!r}"
     if system is None:
         raise TableError(f"{what} is in no coordinate reference system")
     try:
