@@ -8,7 +8,6 @@ import json
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,6 @@ POLYGON = "earthdim.samples.polygons.polygon"
 _PICKLES = ("pickle", "numcodecs.pickle")
 # Snakemake reads braces in a path as a wildcard.
 _UNSAFE = re.compile(r"[{}\x00-\x1f]")
-# What scipy's and Zarr's readers raise where a file is cut off or is none of theirs, and codecs where they refuse.
-_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError, zlib.error)
 WEIGHTS_SUFFIXES = (".safetensors", *sources.TORCH_SUFFIXES)
 # A larger checkpoint takes long to sum up, and planning would do it for every job: the job that reads it does.
 LARGEST_SUMMED = 200_000_000
@@ -160,33 +157,15 @@ def _check_callable(callable: str, key: str) -> None:
 
 
 def _raster(leaf: Plain) -> None:
-    import xarray as xr
+    """Put the axes right, which reads and checks all but the values."""
+    from earthdim.datasets.files import opened
 
-    from earthdim.datasets.files import NAMES, RANGES
-
-    path, variable = leaf["path"], leaf["variable"]
     try:
-        opened = xr.open_zarr(path) if Path(path).is_dir() else xr.open_dataset(path)
-    except _UNREADABLE as error:
-        reason = str(error).partition(". ")[0]
-        raise ValueError(f"{path} is no Zarr store or NetCDF file that can be read ({reason})") from error
-    with opened:
-        if variable not in opened.data_vars:
-            raise ValueError(
-                f"{path} has no variable {variable!r}; it has {', '.join(map(str, opened.data_vars))}"
-            )
-        for axis, known in NAMES.items():
-            name = next((name for name in known if name in opened[variable].dims), None)
-            if name is None or name not in opened.coords:
-                raise ValueError(
-                    f"{path}: {variable} has no dimension with coordinates named {' or '.join(known)}"
-                )
-            low, high = RANGES[axis]
-            values = opened[name].values
-            if values.dtype.kind not in "fiu" or not ((values >= low) & (values <= high)).all():
-                raise ValueError(f"{path}: {name} is not in degrees from {low} to {high}")
-        if opened[variable].dtype.kind not in "fiub":
-            raise ValueError(f"{path}: {variable} is not numeric but holds {opened[variable].dtype}")
+        with opened(leaf["path"], leaf["variable"]):
+            pass
+    except ValueError as error:
+        # The key of the dataset stands before.
+        raise ValueError(str(error).removeprefix("path: ").removeprefix("variable: ")) from error
 
 
 def _places(leaf: Plain) -> None:

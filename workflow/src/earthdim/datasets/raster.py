@@ -62,6 +62,15 @@ def covers_all_longitudes(lon: Axis) -> bool:
     return abs(lon.size * lon.step - 360) < 0.5 * lon.step
 
 
+def columns_at(lon: Axis, degrees: ArrayLike) -> NDArray[np.float64]:
+    """Return fractional indices of longitudes; those of a region may be written a turn away from its own."""
+    degrees = np.asarray(degrees, dtype=np.float64)
+    if not covers_all_longitudes(lon):
+        middle = lon.start + lon.step * (lon.size - 1) / 2
+        degrees = degrees + 360 * np.round((middle - degrees) / 360)
+    return lon.position(degrees)
+
+
 def sample_raster(
     raster: xr.DataArray, lonlat: ArrayLike, method: Literal["nearest", "bilinear"] = "nearest"
 ) -> NDArray:
@@ -94,7 +103,7 @@ def sample_raster(
         raise ValueError(f"method must be 'nearest' or 'bilinear', not {method!r}")
     lat, lon = axis(raster, "lat"), axis(raster, "lon")
     longitudes, latitudes = check_lonlat(lonlat).T
-    row, column = lat.position(latitudes), lon.position(longitudes)
+    row, column = lat.position(latitudes), columns_at(lon, longitudes)
     if not covers_all_longitudes(lon):
         _require_inside(raster, column, lon, "longitudes")
     _require_inside(raster, row, lat, "latitudes")

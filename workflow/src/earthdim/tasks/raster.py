@@ -5,7 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from earthdim.datasets.raster import NoValueError, axis, covers_all_longitudes, flags, sample_raster
+from earthdim.datasets.raster import (
+    NoValueError,
+    axis,
+    columns_at,
+    covers_all_longitudes,
+    flags,
+    sample_raster,
+)
 from earthdim.geo import check_lonlat, unit_vectors
 
 # How a value becomes a label.
@@ -122,7 +129,7 @@ class RasterClass:
     def _nearest(self, place: np.ndarray, raster: xr.DataArray, code_of: Callable) -> int:
         """Code of the nearest cell with a class within reach; -1 if there is none."""
         lat, lon = axis(raster, "lat"), axis(raster, "lon")
-        row, column = round(lat.position(place[1])), round(lon.position(place[0]))
+        row, column = round(lat.position(place[1])), round(float(columns_at(lon, place[0])))
         reach = np.arange(-self.reach_cells, self.reach_cells + 1)
         rows, columns = np.meshgrid((row + reach).clip(0, lat.size - 1), column + reach, indexing="ij")
         columns = columns % lon.size if covers_all_longitudes(lon) else columns.clip(0, lon.size - 1)
