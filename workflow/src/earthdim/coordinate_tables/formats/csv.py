@@ -79,6 +79,9 @@ class Csv(Arrow):
             )
         return "" if value is None else f", such as {value[:40]!r}"
 
+    def texts(self, name: str) -> list[str | bytes | None] | None:  # noqa: D102
+        return None if self._holds_lists(self._whole[name]) else super().texts(name)
+
     def _holds_lists(self, column) -> bool:
         """Lists stand in a CSV as text."""
         import pyarrow as pa
