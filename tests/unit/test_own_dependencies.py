@@ -32,6 +32,7 @@ def there(tmp_path, monkeypatch):
     write("own_space/inside.py", "")
     for name in ("encoder.pt", "encoder.onnx", "encoder.onnx.data", "table.csv", "weights.bin"):
         write(name, "")
+    write("strange.bin", "\0\1\2\3")
 
 
 def write(path, text):
@@ -137,7 +138,8 @@ def test_what_is_right_passes_and_is_not_run(leaf):
         ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": None}, r"weights\.mine\.dtype"),
         ({**ONNX, "file": 3}, r"weights\.mine\.file: must be a text"),
         ({**TABLE, "file": "none.csv"}, r"weights\.mine\.file: none\.csv does not exist"),
-        ({**TABLE, "file": "encoder.pt"}, r"weights\.mine\.file: encoder\.pt is none of \.csv"),
+        ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: is nothing that is read"),
+        ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder that holds neither"),
     ],
 )
 def test_what_cannot_be_right_is_refused_before_any_work(leaf, message):

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +95,28 @@ def _check_path(path: str, key: str) -> None:
 
 def _refuse_pickles(path: Path) -> None:
     """Refuse a Zarr store whose chunks are pickles: to read those is to run what is in them."""
-    for name in (".zarray", ".zmetadata", "zarr.json") if path.is_dir() else ():
+    for file, content in _zarr_metadata(path):
+        try:
+            # From bytes, as Zarr reads it: a text may be written in several encodings and with escapes.
+            about = json.loads(content)
+            pickled = _names_pickles(about)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{file}: is no JSON that can be read ({error})") from error
+        if pickled:
+            raise ValueError(f"{file}: its values are pickles, which are not read")
+
+
+def _zarr_metadata(path: Path) -> Iterator[tuple[Path, bytes]]:
+    """What a Zarr store, a folder or zipped, says of its arrays: where it stands, and as it is written."""
+    names = (".zarray", ".zmetadata", "zarr.json")
+    for name in names if path.is_dir() else ():
         for file in path.rglob(name):
-            try:
-                # From bytes, as Zarr reads it: a text may be written in several encodings and with escapes.
-                about = json.loads(file.read_bytes())
-                pickled = _names_pickles(about)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{file}: is no JSON that can be read ({error})") from error
-            if pickled:
-                raise ValueError(f"{file}: its values are pickles, which are not read")
+            yield file, file.read_bytes()
+    if path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                if member.rpartition("/")[2] in names:
+                    yield path / member, archive.read(member)
 
 
 def _names_pickles(about: object) -> bool:

@@ -1,6 +1,6 @@
-"""Tables with one row a place: CSV, Parquet, GeoParquet, NPZ and Zarr."""
+"""Tables with one row a place: text, Parquet, GeoParquet, Arrow, NPZ and Zarr."""
 
-from earthdim.coordinate_tables.formats import FORMATS, TableError
+from earthdim.coordinate_tables.formats import TableError, kind_of
 from earthdim.coordinate_tables.reading import Table, place_keys, points, read
 
-__all__ = ["FORMATS", "Table", "TableError", "place_keys", "points", "read"]
+__all__ = ["Table", "TableError", "kind_of", "place_keys", "points", "read"]

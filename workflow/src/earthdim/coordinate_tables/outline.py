@@ -3,10 +3,9 @@
 Apart from the reading itself, because it runs whenever an experiment is planned and makes no number.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from earthdim.coordinate_tables import formats, reading
+from earthdim.coordinate_tables import formats, places, reading
 from earthdim.coordinate_tables.formats.base import TableError, listed
 from earthdim.coordinate_tables.reading import Features
 
@@ -42,12 +41,11 @@ def check(
         fewer than `n` rows.
     """
     path = Path(path)
-    if path.suffix.lower() == ".csv" and path.is_file() and path.stat().st_size > LARGEST_CSV:
-        names = _header(path)
-        reading.require(path, names, [longitude or reading.LONGITUDE, latitude or reading.LATITUDE])
+    if formats.kind_of(path) == formats.kinds.TEXT and path.stat().st_size > LARGEST_CSV:
+        places.locate(path, formats.csv.header(path), longitude, latitude)
         return
     file = formats.open_file(path)
-    lonlat, taken = reading.coordinates(file, longitude, latitude)
+    lonlat, taken = places.coordinates(file, longitude, latitude)
     if n > len(lonlat):
         raise TableError(f"{path}: has {len(lonlat)} rows, fewer than n = {n}")
     if not whole:
@@ -58,19 +56,9 @@ def check(
         _check_type(file, name, len(lonlat))
 
 
-def _header(path: Path) -> Sequence[str]:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    try:
-        with csv.open_csv(path) as stream:
-            return stream.schema.names
-    except pa.ArrowInvalid as error:
-        raise TableError(f"{path}: is no CSV file that can be read ({error})") from error
-
-
 def _check_type(file: formats.File, name: str, rows: int) -> None:
     """A column's type and shape, as its file's own description has them."""
+    file.check_axes(name)
     dtype, shape = file.describe(name)
     if dtype.kind not in "fiu":
         raise TableError(f"{file.path}: {name!r} is not numeric but holds {dtype}; {listed(file.names)}")

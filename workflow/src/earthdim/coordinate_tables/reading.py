@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.coordinate_tables.formats import open_file
-from earthdim.coordinate_tables.formats.base import File, TableError, listed, refuse
-
-# What coordinates are called where nobody says.
-LONGITUDE, LATITUDE = "lon", "lat"
+from earthdim.coordinate_tables.formats.base import TableError, check_finite, listed, numeric, require
+from earthdim.coordinate_tables.places import coordinates
 
 Features = str | Sequence[str] | None
 
@@ -46,11 +44,12 @@ def read(
     Parameters
     ----------
     path : path
-        ``.csv``, ``.parquet`` or ``.geoparquet``, ``.npz``, or the folder of a Zarr group of version 2 or 3 (of
-        xarray, of earthdim's own embeddings, or plain arrays).
+        A text table (compressed or not), a Parquet, GeoParquet, Arrow or NPZ file, a folder of Parquet parts, or a Zarr
+        group of version 2 or 3 (of xarray, of earthdim's own embeddings, or plain arrays; a folder or zipped). The
+        first bytes tell which.
     longitude, latitude : str, optional
-        Columns of degrees; longitudes from -180 to 180 or from 0 to 360. Without them, the geometry of a GeoParquet
-        file; in every other file ``lon`` and ``lat``.
+        Columns of degrees; longitudes from -180 to 180 or from 0 to 360. See `earthdim.coordinate_tables.places` for
+        what they may name, and for what is found without them.
     features : str or sequence of str, optional
         A column (of numbers, or of lists of one length), a pattern such as ``emb_*``, or several columns, whose order
         is kept. Without it, all other columns of a CSV or Parquet file; of arrays the one with two axes.
@@ -73,14 +72,14 @@ def read(
     names = file.all_features(others) if features is None else select(path, others, features)
     columns = file.read(names)
     for name in names:
-        columns[name] = _numeric(path, name, columns[name], len(lonlat))
+        columns[name] = numeric(path, name, columns[name], len(lonlat))
         if columns[name].ndim > 2 or 0 in columns[name].shape:
             raise TableError(f"{path}: {name!r} has the shape {columns[name].shape}, not (n,) or (n, d)")
     if features is None:
         _check_alike(path, columns)
     labels = [label for name in names for label in _labels(name, columns[name])]
     values = np.column_stack([_floating(columns[name]) for name in names])
-    _check_finite(path, labels, values)
+    check_finite(path, labels, values)
     _check_one_vector_a_place(path, lonlat, values)
     return Table(lonlat, values, tuple(labels))
 
@@ -95,45 +94,6 @@ def points(
 def place_keys(lonlat: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Coordinates (n, 2) as one sortable number each: equal where longitude and latitude are."""
     return np.ascontiguousarray(lonlat, dtype=np.float64).view(np.complex128)[:, 0]
-
-
-def coordinates(
-    file: File, longitude: str | None, latitude: str | None
-) -> tuple[NDArray[np.float64], set[str]]:
-    """Checked coordinates (n, 2), longitude and latitude in degrees, and the columns that they stand in.
-
-    Raises
-    ------
-    TableError
-        If a column is missing or not numeric, or a coordinate is missing or out of range; see `read`.
-    """
-    path = file.path
-    if longitude is None and latitude is None and file.geometry is not None:
-        lonlat, names = file.read_geometry(), (file.geometry, file.geometry)
-    else:
-        names = (longitude or LONGITUDE, latitude or LATITUDE)
-        require(path, file.names, names)
-        columns = file.read(names)
-        for name in names:
-            columns[name] = _numeric(path, name, columns[name], None)
-            if columns[name].ndim != 1:
-                raise TableError(f"{path}: {name!r} has {columns[name].ndim} axes, and coordinates have one")
-        lengths = [len(columns[name]) for name in names]
-        if lengths[0] != lengths[1]:
-            raise TableError(
-                f"{path}: {names[0]!r} has {lengths[0]} values and {names[1]!r} {lengths[1]}: a grid is no table"
-            )
-        lonlat = np.column_stack([columns[name].astype(np.float64) for name in names])
-    if not len(lonlat):
-        raise TableError(f"{path}: has no rows")
-    _check_finite(path, names, lonlat)
-    low, high = (-180, -90), (360, 90)
-    for axis, (name, what) in enumerate(zip(names, ("longitudes", "latitudes"), strict=True)):
-        outside = (lonlat[:, axis] < low[axis]) | (lonlat[:, axis] > high[axis])
-        refuse(path, name, outside, f"{what} outside {low[axis]} to {high[axis]} degrees")
-    east = lonlat[:, 0] > 180
-    lonlat[east, 0] -= 360
-    return lonlat, set(names)
 
 
 def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> list[str]:
@@ -162,22 +122,6 @@ def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> l
     return list(features)
 
 
-def require(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raise TableError unless all columns that are wanted are there."""
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise TableError(f"{path}: has no column {missing[0]!r}; {listed(names)}")
-
-
-def _numeric(path: Path, name: str, column: NDArray, rows: int | None) -> NDArray:
-    if column.dtype.kind not in "fiu":
-        kind = "Python objects or text" if column.dtype.kind in "OSUT" else column.dtype
-        raise TableError(f"{path}: {name!r} is not numeric but holds {kind}")
-    if column.ndim == 0 or (rows is not None and len(column) != rows):
-        raise TableError(f"{path}: {name!r} has the shape {column.shape}, and there are {rows} places")
-    return column
-
-
 def _floating(column: NDArray) -> NDArray:
     """The column in float32 if that holds its values exactly, else in float64."""
     exact = np.result_type(column.dtype, np.float16)
@@ -196,17 +140,6 @@ def _check_alike(path: Path, columns: Mapping[str, NDArray]) -> None:
 
 def _labels(name: str, column: NDArray) -> list[str]:
     return [name] if column.ndim == 1 else [f"{name}_{i}" for i in range(column.shape[1])]
-
-
-def _check_finite(path: Path, labels: Sequence[str], values: NDArray) -> None:
-    wrong = ~np.isfinite(values)
-    rows = wrong.any(axis=1)
-    if rows.any():
-        first = np.argmax(rows)
-        raise TableError(
-            f"{path}: {np.count_nonzero(wrong)} values are missing or not finite, "
-            f"the first in {labels[np.argmax(wrong[first])]!r}, row {first + 1}"
-        )
 
 
 def _check_one_vector_a_place(path: Path, lonlat: NDArray[np.float64], values: NDArray) -> None:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from earthdim.coordinate_tables import FORMATS
+from earthdim.coordinate_tables import TableError, kind_of
 
 # What the words in a leaf may be.
 WORDS = {
@@ -76,8 +76,11 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
     path = Path(leaf[source])
     if not path.exists():
         raise ValueError(f"{key}.{source}: {path} does not exist")
-    if is_table and path.suffix.lower() not in FORMATS:
-        raise ValueError(f"{key}.{source}: {path} is none of {', '.join(FORMATS)}")
+    if is_table:
+        try:
+            kind_of(path)
+        except TableError as error:
+            raise ValueError(f"{key}.{source}: {error}") from error
 
 
 def check_values(values: Mapping[str, Any], key: str = "weights") -> None:
@@ -168,7 +171,10 @@ def files(leaf: Mapping[str, Any]) -> list[str]:
 
 
 def stored(path: Path) -> Iterator[Path]:
-    """The files that a path stands for: itself, or all of a Zarr store's, of which the folder's time tells nothing."""
+    """The files that a path stands for: itself, or all of a folder's, be it a Zarr store or parts of a Parquet table.
+
+    A folder's own time tells nothing of what is in it.
+    """
     manifest = path.with_suffix(".json")
     if not path.is_dir():
         yield path

@@ -65,7 +65,7 @@ def embeddings(
     Parameters
     ----------
     file : str
-        Relative to the working directory: ``.csv``, ``.parquet``, ``.geoparquet``, ``.npz`` or ``.zarr``.
+        Relative to the working directory: text, Parquet, Arrow, NPZ or Zarr, which its first bytes tell.
     longitude, latitude, features : optional
         Columns; see `earthdim.coordinate_tables.read`.
 

@@ -27,7 +27,7 @@ def points(
     is_land : callable
         Not used.
     path : str
-        A CSV, Parquet, GeoParquet, NPZ or Zarr file.
+        A text, Parquet, GeoParquet, Arrow, NPZ or Zarr file, or a folder of Parquet parts.
     longitude, latitude : str, optional
         Its columns, degrees; without them, as `earthdim.coordinate_tables.read` finds them.
 

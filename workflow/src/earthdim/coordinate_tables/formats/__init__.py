@@ -2,28 +2,33 @@
 
 from pathlib import Path
 
+from earthdim.coordinate_tables.formats import kinds
 from earthdim.coordinate_tables.formats.base import File, TableError
 from earthdim.coordinate_tables.formats.csv import Csv
+from earthdim.coordinate_tables.formats.kinds import kind_of
 from earthdim.coordinate_tables.formats.npz import Npz
 from earthdim.coordinate_tables.formats.parquet import Parquet
 from earthdim.coordinate_tables.formats.zarr import Zarr
 
-FORMATS = {".csv": Csv, ".parquet": Parquet, ".geoparquet": Parquet, ".npz": Npz, ".zarr": Zarr}
+FORMATS = {
+    kinds.TEXT: Csv,
+    kinds.PARQUET: Parquet,
+    kinds.FOLDER: Parquet,
+    kinds.ARROW: Parquet,
+    kinds.NPZ: Npz,
+    kinds.ZARR: Zarr,
+    kinds.ZARR_ZIP: Zarr,
+}
+
+__all__ = ["FORMATS", "File", "TableError", "kind_of", "open_file"]
 
 
 def open_file(path: Path) -> File:
-    """Open a file by its suffix.
+    """Open a file as what its first bytes say, whatever its suffix.
 
     Raises
     ------
     TableError
-        If it is missing, of no known format, or not what its suffix says.
+        If it is missing, of no known format, or damaged.
     """
-    if not path.exists():
-        raise TableError(f"{path}: there is no such file")
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise TableError(f"{path}: is none of {', '.join(FORMATS)}")
-    if path.is_dir() != (kind is Zarr):
-        raise TableError(f"{path}: is {'a folder' if path.is_dir() else 'a file'}, and {path.suffix} is not")
-    return kind(path)
+    return FORMATS[kind_of(path)](path)

@@ -39,6 +39,35 @@ def refuse_ragged(path: Path, name: str, lengths: NDArray) -> None:
     refuse(path, name, lengths != lengths[0], f"lists that are not {lengths[0]} long, as the first is,")
 
 
+def require(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise TableError unless all columns that are wanted are there."""
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise TableError(f"{path}: has no column {missing[0]!r}; {listed(names)}")
+
+
+def numeric(path: Path, name: str, column: NDArray, rows: int | None) -> NDArray:
+    """The column, if it holds real numbers and, where `rows` are told, one or one vector for each."""
+    if column.dtype.kind not in "fiu":
+        kind = "Python objects or text" if column.dtype.kind in "OSUT" else column.dtype
+        raise TableError(f"{path}: {name!r} is not numeric but holds {kind}")
+    if column.ndim == 0 or (rows is not None and len(column) != rows):
+        raise TableError(f"{path}: {name!r} has the shape {column.shape}, and there are {rows} places")
+    return column
+
+
+def check_finite(path: Path, labels: Sequence[str], values: NDArray) -> None:
+    """Raise if a value (n, d) is missing or not finite: how many are, and where the first is."""
+    wrong = ~np.isfinite(values)
+    rows = wrong.any(axis=1)
+    if rows.any():
+        first = np.argmax(rows)
+        raise TableError(
+            f"{path}: {np.count_nonzero(wrong)} values are missing or not finite, "
+            f"the first in {labels[np.argmax(wrong[first])]!r}, row {first + 1}"
+        )
+
+
 class File:
     """A file of columns of one length; `geometry` names the column of points, where there is one."""
 
@@ -54,6 +83,22 @@ class File:
     def read(self, names: Sequence[str]) -> dict[str, NDArray]:
         """The columns of these names, (n,) or (n, d)."""
         raise NotImplementedError
+
+    def texts(self, name: str) -> list[str | bytes | None] | None:
+        """The values of a column of text or of bytes; None of another column."""
+        return None
+
+    def lay_along(self, names: Sequence[str]) -> None:
+        """Take the axis of these columns, which hold the places, for the first of all others, where axes have names.
+
+        Raises
+        ------
+        TableError
+            If the places lie along several axes: a grid.
+        """
+
+    def check_axes(self, name: str) -> None:
+        """Raise TableError if the axes of a column have names, and none is that of the places."""
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:
         """Type and shape of a column as the file itself tells them; None is a length that only the values tell.

@@ -8,20 +8,14 @@ from numpy.typing import NDArray
 
 from earthdim.coordinate_tables import geometry
 from earthdim.coordinate_tables.formats.arrow import Arrow
-from earthdim.coordinate_tables.formats.base import TableError
+from earthdim.coordinate_tables.formats.columnar import open_columns
 
 
 class Parquet(Arrow):
-    """A Parquet or GeoParquet file."""
+    """A Parquet or GeoParquet file, a folder of such parts, or an Arrow file, which has the same columns."""
 
     def __init__(self, path: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            self._file = pq.ParquetFile(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise TableError(f"{path}: is no Parquet file that can be read ({error})") from error
+        self._file = open_columns(path)
         super().__init__(path, self._file.schema_arrow.names)
         self._geometry = geometry.describe(self._file, path)
         self.geometry = None
