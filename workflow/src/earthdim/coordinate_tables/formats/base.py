@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 # How many names of columns an error lists.
 LISTED = 12
-# Columns that are hardly features.
-PLACES = frozenset({"lon", "lat", "long", "longitude", "latitude", "x", "y", "easting", "northing"})
 
 
 class TableError(ValueError):
@@ -40,9 +38,13 @@ def refuse_ragged(path: Path, name: str, lengths: NDArray) -> None:
 
 
 class File:
-    """A file of columns of one length; `geometry` names the column of points, where there is one."""
+    """A file of columns of one length.
+
+    `geometry` names the column of points, where there is one, and `index` the columns that only number the rows.
+    """
 
     geometry: str | None = None
+    index: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self.path = path
@@ -65,30 +67,6 @@ class File:
         """
         raise NotImplementedError
 
-    def all_features(self, others: Sequence[str]) -> list[str]:
-        """The features among the columns that are no coordinates, when nobody names them."""
-        if not others:
-            raise TableError(f"{self.path}: has no column beside the coordinates")
-        for name in others:
-            # Coordinates among the features would be measured with them.
-            if name.lower() in PLACES:
-                raise TableError(
-                    f"{self.path}: {name!r} looks like a coordinate; say which columns are features"
-                )
-        return list(others)
-
 
 class Arrays(File):
     """Named arrays, of which the first axis counts the places."""
-
-    def _axes(self, name: str) -> int:
-        raise NotImplementedError
-
-    def all_features(self, others: Sequence[str]) -> list[str]:  # noqa: D102
-        found = [name for name in others if self._axes(name) == 2]
-        if len(found) != 1:
-            raise TableError(
-                f"{self.path}: has {len(found)} arrays of two axes, not one: say which are features; "
-                f"{listed(self.names)}"
-            )
-        return found

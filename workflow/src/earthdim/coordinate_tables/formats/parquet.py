@@ -23,16 +23,10 @@ class Parquet(Arrow):
         except (pa.ArrowInvalid, OSError) as error:
             raise TableError(f"{path}: is no Parquet file that can be read ({error})") from error
         super().__init__(path, self._file.schema_arrow.names)
+        self.index = _pandas_index(self._file.schema_arrow.metadata)
         geo = (self._file.schema_arrow.metadata or {}).get(b"geo")
         self._geo = None if geo is None else json.loads(geo)
         self.geometry = None if geo is None else self._geo["primary_column"]
-
-    def all_features(self, others: Sequence[str]) -> list[str]:  # noqa: D102
-        shapes = self._geo["columns"] if self._geo else ()
-        # pandas keeps its index in columns of this name.
-        return super().all_features(
-            [name for name in others if name not in shapes and not name.startswith("__index_level_")]
-        )
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
         kind = self._file.schema_arrow.field(name).type
@@ -72,3 +66,9 @@ class Parquet(Arrow):
                 f"{self.path}: {self.geometry!r} is in {system.name}; "
                 "only degrees of WGS 84 (EPSG:4326, OGC:CRS84) are read"
             )
+
+
+def _pandas_index(metadata: Mapping[bytes, bytes] | None) -> frozenset[str]:
+    """The columns in which pandas kept an index; a mere range is none."""
+    about = json.loads((metadata or {}).get(b"pandas", b"{}"))
+    return frozenset(name for name in about.get("index_columns", ()) if isinstance(name, str))

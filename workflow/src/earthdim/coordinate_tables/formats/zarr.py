@@ -37,9 +37,6 @@ class Zarr(Arrays):
         with _read_whole(path):
             super().__init__(path, sorted(self._group.array_keys()))
 
-    def _axes(self, name: str) -> int:
-        return self._group[name].ndim
-
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
         array = self._group[name]
         return np.dtype(array.dtype), array.shape
