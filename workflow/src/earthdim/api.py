@@ -65,8 +65,8 @@ def dimension(
     ------
     ValueError
         If the array is not a finite matrix of enough distinct rows, has masked rows or values that look like no data
-        (see `earthdim.doubts`), or columns that are no features beside numbered ones, `lonlat` does not fit it, an estimator is not
-        known, or a k does not fit the number of points.
+        (see `earthdim.doubts`), or columns that are no features beside numbered ones, `lonlat` does not fit it, an
+        estimator is not known, or a k does not fit the number of points.
     earthdim.estimators.EstimateError
         If an estimator fails, or gives what no dimension can be. It is a ValueError.
     FileNotFoundError
@@ -89,9 +89,7 @@ def dimension(
     leaves = _leaves(estimators, k)
     values = _values(array)
     if lonlat is not None:
-        return measure_scale(
-            values, _places(lonlat), [len(values)], leaves, graph_depth(leaves), subsampling
-        )
+        return measure_scale(values, _places(lonlat), [len(values)], leaves, graph_depth(leaves), subsampling)
     prepared = prepare(values)
     rows, _ = measure(Evidence(prepared, _graph(prepared.points, leaves)), leaves, subsampling)
     return rows.assign(n=len(values))[["n", *ROW_COLUMNS]]

@@ -15,7 +15,18 @@ LONGITUDES = ("lon", "longitude", "lng", "long", "x", "decimallongitude")
 LATITUDES = ("lat", "latitude", "y", "decimallatitude")
 # What the axis of an array with named axes is called where it counts features.
 FEATURE_AXES = frozenset(
-    {"feature", "features", "band", "bands", "channel", "channels", "dim", "component", "variable", "embedding"}
+    {
+        "feature",
+        "features",
+        "band",
+        "bands",
+        "channel",
+        "channels",
+        "dim",
+        "component",
+        "variable",
+        "embedding",
+    }
 )
 
 
@@ -139,9 +150,7 @@ def _of_torch(array: Any) -> NDArray:
     """NumPy takes no tensor with a gradient, on another device or sparse, and knows no bfloat16."""
     array = array.detach().cpu()
     array = array.to_dense() if str(array.layout) != "torch.strided" else array
-    small = array.is_floating_point() and (
-        array.element_size() == 1 or str(array.dtype) == "torch.bfloat16"
-    )
+    small = array.is_floating_point() and (array.element_size() == 1 or str(array.dtype) == "torch.bfloat16")
     return (array.float() if small else array).numpy()
 
 
@@ -149,7 +158,9 @@ def _of_pandas(array: Any, name: str) -> NDArray:
     """A series or frame: nullable columns in floating point, what is missing as NaN, columns of arrays side by side."""
     if not hasattr(array, "columns"):
         return _of_series(array, name)
-    columns = [_of_series(array.iloc[:, i], f"{name}: column {array.columns[i]!r}") for i in range(array.shape[1])]
+    columns = [
+        _of_series(array.iloc[:, i], f"{name}: column {array.columns[i]!r}") for i in range(array.shape[1])
+    ]
     if not columns:
         raise ValueError(f"{name}: has no columns")
     dtype = np.result_type(*columns)
@@ -203,7 +214,9 @@ def _of_objects(values: NDArray, name: str) -> NDArray:
     try:
         if values.ndim == 0:
             raise TypeError
-        return np.array([np.nan if _is_missing(item) else float(item) for item in given]).reshape(values.shape)
+        return np.array([np.nan if _is_missing(item) else float(item) for item in given]).reshape(
+            values.shape
+        )
     except (TypeError, ValueError):
         kinds = sorted({type(item).__name__ for item in given})
         raise ValueError(f"{name}: must hold real numbers, holds object ({', '.join(kinds[:3])})") from None

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 FILLS = (-128, -99, -999, -9999, -99999, -999999, -32768, -32767, 255, 65535, -2147483648, 2147483647)
 """Whole numbers that people write where there is no value."""
 
-HUGE = 1e19
-"""Beyond it, what is written is no value either: 1e20, 9.97e36 of NetCDF, -3.4e38 of rasters."""
+HUGE_FILLS = (1e20, 1e30, 9.969209968386869e36, 3.4028234663852886e38, 1.7976931348623157e308)
+"""The same of floating-point numbers, of either sign: of models, of NetCDF, the largest that there are."""
 
 ALONE, KNOWN_ALONE = 10.0, 1.0
 """How far from all others, in units of their whole range, a value must stand to be none; one of `FILLS` less far."""
@@ -66,7 +66,9 @@ def fills(values: NDArray) -> list[Fill]:
     whole = _whole_rows(values)
     found = [fill for fill in whole if _is_fill(fill.value, values.dtype)]
     known = [fill.value for fill in found]
-    return found + [fill for column in _suspects(values) for fill in _apart(values, column) if fill.value not in known]
+    return found + [
+        fill for column in _suspects(values) for fill in _apart(values, column) if fill.value not in known
+    ]
 
 
 def refuse_fills(values: NDArray, name: str, labels: Sequence[str] | None, advice: str) -> None:
@@ -157,11 +159,13 @@ def label(column: int, labels: Sequence[str] | None) -> str:
 
 
 def _is_fill(value: float, dtype: np.dtype) -> bool:
-    if abs(value) > HUGE:
-        return True
+    if dtype.kind == "f" and abs(value) > 1e19:
+        return any(np.isclose(abs(value), fill, rtol=1e-6, atol=0) for fill in HUGE_FILLS)
     ends = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else ()
     # The upper end of a signed type is where quantisers put whatever is too large.
-    known = value in FILLS or (dtype.kind == "u" and value in ends) or (dtype.kind == "i" and value in ends[:1])
+    known = (
+        value in FILLS or (dtype.kind == "u" and value in ends) or (dtype.kind == "i" and value in ends[:1])
+    )
     return known and value != 0
 
 
@@ -245,10 +249,13 @@ def _odd_places(lonlat: NDArray[np.float64]) -> str:
         return "all places lie where radians would (within 3.15 and 1.58): coordinates are in degrees"
     origin = np.count_nonzero((lonlat == 0).all(axis=1))
     if origin > max(1, 0.01 * len(lonlat)):
-        return f"{origin} of {len(lonlat)} places are longitude 0, latitude 0: were their coordinates missing?"
-    if lon <= 90 and len(lonlat) >= 10:
+        return (
+            f"{origin} of {len(lonlat)} places are longitude 0, latitude 0: were their coordinates missing?"
+        )
+    if lon <= 90 and len(lonlat) >= 20:
         here, exchanged = _on_land(lonlat).mean(), _on_land(lonlat[:, ::-1]).mean()
-        if here < 0.35 and exchanged > 0.7:
+        # Africa exchanged lies on land for the most part, but no region of land lies there better than its own.
+        if (exchanged > 0.9 and here < 0.8) or (exchanged > 0.7 and here < 0.35):
             return (
                 f"{100 * (1 - here):.0f} % of the places lie in the sea, and with longitude and latitude exchanged "
                 f"{100 * exchanged:.0f} % would be on land: are they exchanged?"

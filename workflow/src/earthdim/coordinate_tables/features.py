@@ -50,7 +50,9 @@ class Series(NamedTuple):
         counted = sorted(map(int, self.numbers))
         widths = set(map(len, self.numbers))
         padded = len(widths) == 1 or all(number == str(int(number)) for number in self.numbers)
-        return padded and counted[0] in (0, 1) and counted == list(range(counted[0], counted[0] + len(counted)))
+        return (
+            padded and counted[0] in (0, 1) and counted == list(range(counted[0], counted[0] + len(counted)))
+        )
 
     @property
     def pattern(self) -> str:
@@ -181,7 +183,9 @@ def _decided(file: File, others: Sequence[str]) -> list[str]:
     if not kinds and problem is not None:
         raise problem
     matrices = [name for name, axes in kinds.items() if axes == 2]
-    numbered = [one for one in series(left) if one.whole and len(one.names) > 1 and set(one.names) & set(kinds)]
+    numbered = [
+        one for one in series(left) if one.whole and len(one.names) > 1 and set(one.names) & set(kinds)
+    ]
     plain = [name for name, axes in kinds.items() if axes == 1]
     if len(matrices) == 1 and not any(len(one.names) >= SURE for one in numbered):
         return matrices
@@ -191,13 +195,17 @@ def _decided(file: File, others: Sequence[str]) -> list[str]:
             return list(numbered[0].names)
     if not matrices and len(plain) == 1 and len(left) == 1:
         return plain
-    raise TableError(f"{file.path}: {_candidates(matrices, numbered, plain)}: {_SAY}")
+    raise TableError(f"{file.path}: {_candidates(file, matrices, numbered, plain)}: {_SAY}")
 
 
-def _candidates(matrices: Sequence[str], numbered: Sequence[Series], plain: Sequence[str]) -> str:
+def _candidates(
+    file: File, matrices: Sequence[str], numbered: Sequence[Series], plain: Sequence[str]
+) -> str:
     """What may be features, in words."""
     if len(matrices) > 1 or (not matrices and not plain):
-        return f"has {len(matrices)} arrays of two axes ({', '.join(matrices)}), not one"
+        what = "arrays of two axes" if isinstance(file, Arrays) else "columns of lists"
+        named = f" ({', '.join(matrices)})" if matrices else ""
+        return f"has {len(matrices)} {what}{named}, not one"
     several = {name for one in numbered for name in one.names}
     rest = [name for name in plain if name not in several]
     parts = [*map(str, numbered), *matrices, *rest]

@@ -123,7 +123,9 @@ def read(
     return Table(lonlat, values, tuple(labels))
 
 
-def check_scales(file: File, names: Sequence[str], rows: int, dequantise: str | None, scales: str | None) -> None:
+def check_scales(
+    file: File, names: Sequence[str], rows: int, dequantise: str | None, scales: str | None
+) -> None:
     """Raise TableError if scales stand beside quantised values and nobody says what becomes of them."""
     if scales is not None:
         require(file.path, file.names, [scales])
@@ -218,10 +220,14 @@ def _rows_with_data(
         raise TableError(f"{path}: {error}") from error
     without = rows_without(columns, values)
     if without.all():
-        raise TableError(f"{path}: has no rows that hold data ({', '.join(f'{value:g}' for value in values)})")
+        raise TableError(
+            f"{path}: has no rows that hold data ({', '.join(f'{value:g}' for value in values)})"
+        )
     if without.any():
         told = " or ".join(f"{value:.10g}" for value in values)
-        _warn(f"{path}: {np.count_nonzero(without)} of {len(without)} rows hold {told}, no data, and are left out")
+        _warn(
+            f"{path}: {np.count_nonzero(without)} of {len(without)} rows hold {told}, no data, and are left out"
+        )
     return ~without
 
 
