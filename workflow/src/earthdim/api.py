@@ -38,10 +38,12 @@ def dimension(
     Parameters
     ----------
     array : array_like, shape (n, d)
-        One row a point: a NumPy array, a torch tensor (on any device, with or without gradient), a Zarr array, or
-        whatever `numpy.asarray` takes. It is read into memory, and left as it was.
-    lonlat : array_like, shape (n, 2), optional
-        Longitude and latitude of the rows, degrees. Adds the column neighbour_radius_km.
+        One row a point: a NumPy array, a torch tensor (on any device, with or without gradient), a data frame, table
+        or series of arrays of pandas, polars or Arrow, a DataArray, a Zarr array, a sparse matrix, or whatever
+        `numpy.asarray` takes. It is read into memory, and left as it was.
+    lonlat : array_like, shape (n, 2), or a data frame, optional
+        Longitude (from -180 to 180, or to 360) and latitude of the rows, degrees; by name where columns are named.
+        Adds the column neighbour_radius_km.
     estimators : sequence of str, or mapping
         Names of leaves of config/estimator; or name -> leaf, for arguments of your own.
     k : int, optional
@@ -62,12 +64,18 @@ def dimension(
     Raises
     ------
     ValueError
-        If the array is not a finite matrix of enough distinct rows, `lonlat` does not fit it, an estimator is not
-        known, or a k does not fit the number of points.
+        If the array is not a finite matrix of enough distinct rows, has masked rows or values that look like no data
+        (see `earthdim.doubts`), or columns that are no features beside numbered ones, `lonlat` does not fit it, an
+        estimator is not known, or a k does not fit the number of points.
     earthdim.estimators.EstimateError
         If an estimator fails, or gives what no dimension can be. It is a ValueError.
     FileNotFoundError
         If estimators are named and their leaves are not at hand.
+
+    Warns
+    -----
+    UserWarning
+        If columns or places look odd: an identifier among features, rows of zeros, radians.
     """
     # Here, so that `import earthdim` stays cheap.
     from earthdim.estimators import Evidence
@@ -81,9 +89,7 @@ def dimension(
     leaves = _leaves(estimators, k)
     values = _values(array)
     if lonlat is not None:
-        return measure_scale(
-            values, np.asarray(lonlat), [len(values)], leaves, graph_depth(leaves), subsampling
-        )
+        return measure_scale(values, _places(lonlat), [len(values)], leaves, graph_depth(leaves), subsampling)
     prepared = prepare(values)
     rows, _ = measure(Evidence(prepared, _graph(prepared.points, leaves)), leaves, subsampling)
     return rows.assign(n=len(values))[["n", *ROW_COLUMNS]]
@@ -134,15 +140,35 @@ def _leaf_folder() -> Path:
 
 
 def _values(array: ArrayLike) -> np.ndarray:
-    """Read an array into memory as NumPy has it."""
-    if hasattr(array, "detach"):
-        # A torch tensor: NumPy takes none with a gradient or on another device, and knows no bfloat16.
-        array = array.detach().cpu()
-        array = array.float() if str(array.dtype) == "torch.bfloat16" else array
-    values = np.asarray(array)
-    if values.dtype.kind not in "fiu":
-        raise ValueError(f"array: must hold real numbers, holds {values.dtype}")
+    """Read an array into memory as NumPy has it, and doubt what is in it."""
+    from earthdim import arrays, doubts
+    from earthdim.coordinate_tables.features import strangers
+
+    names = arrays.column_names(array)
+    numbered, others = strangers(names)
+    of_places = [name for name in names if name.lower() in arrays.LONGITUDES + arrays.LATITUDES]
+    if others or len({name.lower() in arrays.LATITUDES for name in of_places}) > 1:
+        odd = ", ".join(map(repr, (others or of_places)[:5]))
+        beside = f" beside the numbered {numbered}" if others else ", which are coordinates"
+        raise ValueError(f"array: has the columns {odd}{beside}; give those of features alone")
+    values = arrays.numbers(array)
+    if values.ndim != 2:
+        return values
+    arrays.refuse_missing(values)
+    doubts.refuse_fills(
+        values, "array", names or None, "leave such rows out (of the coordinates too), or this column"
+    )
+    doubts.tell_odd_columns(values, "array", names or None)
     return values
+
+
+def _places(lonlat: ArrayLike) -> np.ndarray:
+    """Coordinates as their maker meant them, and a word where they look like none."""
+    from earthdim import arrays, doubts
+
+    places = arrays.places(lonlat)
+    doubts.tell_odd_places(places)
+    return places
 
 
 def _graph(points: np.ndarray, leaves: Mapping[str, Leaf]) -> "Graph":

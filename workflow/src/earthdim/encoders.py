@@ -15,7 +15,7 @@ from earthdim.geo import check_lonlat
 class LocationEncoder(nn.Module):
     """Longitude and latitude to an embedding.
 
-    A subclass may override the hook `forward`; `embed`, which all measurements read, is sealed.
+    A subclass may override the hooks `forward` and `doubt`; `embed`, which all measurements read, is sealed.
 
     Parameters
     ----------
@@ -52,6 +52,9 @@ class LocationEncoder(nn.Module):
         """Map longitude and latitude in degrees, (n, 2) float64, to embeddings (n, ambient_dim)."""
         return self.network(self.encoding(lonlat))
 
+    def doubt(self, embeddings: np.ndarray) -> None:
+        """Look at all embeddings, (n, ambient_dim), before they are believed; ours and published ones need none."""
+
     @final
     def embed(self, lonlat: np.ndarray, batch: int = 4096) -> np.ndarray:
         """Embed coordinates in evaluation mode, without gradients.
@@ -70,8 +73,8 @@ class LocationEncoder(nn.Module):
         Raises
         ------
         ValueError
-            If the coordinates are not longitudes and latitudes, `batch` is not positive, or the hook gives
-            another shape.
+            If the coordinates are not longitudes and latitudes, `batch` is not positive, the hook gives another
+            shape, or `doubt` refuses what came.
         FloatingPointError
             If an embedding is not finite.
         """
@@ -98,6 +101,7 @@ class LocationEncoder(nn.Module):
                 f"{np.count_nonzero(~finite)} of {len(lonlat)} embeddings are not finite, "
                 f"the first at longitude {longitude}, latitude {latitude}"
             )
+        self.doubt(embeddings)
         return embeddings
 
 

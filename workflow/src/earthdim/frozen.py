@@ -5,12 +5,16 @@ from pathlib import Path, PurePosixPath
 
 from earthdim import own
 from earthdim.artefacts import FROZEN, WEIGHTS_KEYS
+from earthdim.coordinate_tables.quantised import ALPHAEARTH
 from earthdim.experiment import Plain, Variant
 from earthdim.leaves import ConfigError, check_schema, check_target
 from earthdim.released import sources
 
 POINTS = "earthdim.samples.files.points"
 """The sampler of points out of a file: a table of embeddings brings its own points along."""
+
+
+OF_VALUES = ("features", "no_data", "dequantise", "scales")
 
 
 def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
@@ -104,8 +108,15 @@ def points(leaf: Plain, name: str) -> tuple[str, Plain] | None:
         "path": leaf["file"],
         "longitude": leaf.get("longitude"),
         "latitude": leaf.get("latitude"),
+        # Rows that hold no data have no point either.
+        **({key: leaf.get(key) for key in OF_VALUES} if leaves_rows_out(leaf) else {}),
     }
     return f"{kind}-{leaf['n']}-r0", draw
+
+
+def leaves_rows_out(leaf: Plain) -> bool:
+    """Whether rows of a table may be left out for what is in their features."""
+    return leaf.get("no_data") not in (None, []) or leaf.get("dequantise") == ALPHAEARTH
 
 
 def files(leaf: Plain) -> list[str]:

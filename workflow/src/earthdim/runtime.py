@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -72,11 +73,27 @@ def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
     logging.raiseExceptions = False
     line = logging.Formatter(f"[{rule} {name}] %(message)s")
     _add(logger, logging.StreamHandler(sys.stderr), line)
+    _log_warnings(logger)
     sys.excepthook = lambda kind, error, trace: _tell(logger, error)
     lease.take(Path(path))
     _add(logger, logging.FileHandler(path, mode="a"), line)
     lease.watch(logger.error)
     return logger
+
+
+def _log_warnings(logger: logging.Logger) -> None:
+    """Warnings are lines of the job's log: our own as they are said, those of libraries with where they arose."""
+
+    def one_line(message, category, filename, lineno, line=None) -> str:
+        where = "" if category is UserWarning else f" ({category.__name__}, {filename}:{lineno})"
+        return f"warning: {' '.join(str(message).split())}{where}"
+
+    warnings.formatwarning = one_line
+    logging.captureWarnings(True)
+    told = logging.getLogger("py.warnings")
+    told.propagate = False
+    # The very list: the handler of the file joins it later.
+    told.handlers = logger.handlers
 
 
 def _add(logger: logging.Logger, handler: logging.Handler, line: logging.Formatter) -> None:

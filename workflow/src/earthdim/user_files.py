@@ -189,8 +189,8 @@ def _places(leaf: Plain) -> None:
 def _table(leaf: Plain) -> None:
     from earthdim.coordinate_tables import outline
 
-    columns = (leaf.get(key) for key in ("longitude", "latitude", "features"))
-    outline.check(leaf["file"], leaf["n"], *columns)
+    keys = ("longitude", "latitude", "features", "no_data", "dequantise", "scales")
+    outline.check(leaf["file"], leaf["n"], **{key: leaf.get(key) for key in keys})
 
 
 def _polygon(leaf: Plain) -> None:

@@ -33,14 +33,40 @@ LONGITUDES = ("lon", "long", "lng", "longitude", "longitudes", "lons")
 LATITUDES = ("lat", "lat", "lat", "latitude", "latitudes", "lats")
 # Words beside them that make no other place of it: the middle of a tile, the unit.
 SAME_PLACE = frozenset(
-    {"decimal", "dd", "deg", "degree", "degrees", "wgs84", "center", "centre", "centroid", "point", "coord", "gps", "epsg", "4326"}
+    {
+        "decimal",
+        "dd",
+        "deg",
+        "degree",
+        "degrees",
+        "wgs84",
+        "center",
+        "centre",
+        "centroid",
+        "point",
+        "coord",
+        "gps",
+        "epsg",
+        "4326",
+    }
 )
 # Arrays (n, 2) by name: those that tell their order, True for longitude first, and those that do not.
 ORDERED = {
     "lonlat": True, "lonlats": True, "lnglat": True, "longlat": True, "longitudelatitude": True,
     "latlon": False, "latlons": False, "latlng": False, "latlong": False, "latitudelongitude": False,
 }  # fmt: skip
-UNORDERED = ("coords", "coord", "coordinates", "coordinate", "locs", "loc", "locations", "location", "places", "positions")
+UNORDERED = (
+    "coords",
+    "coord",
+    "coordinates",
+    "coordinate",
+    "locs",
+    "loc",
+    "locations",
+    "location",
+    "places",
+    "positions",
+)
 POINTS = (".geo", "geometry", "geom", "the_geom", "wkt", "wkt_geom", "geojson", "wkb_geometry", "wkb")
 # What an export of Earth Engine holds beside the place and the vector.
 EARTH_ENGINE = (".geo", "system:index")
@@ -205,7 +231,9 @@ def _read(file: File, parts: Sequence[Part]) -> tuple[NDArray[np.float64], tuple
     columns = [_column(file, part) for part in parts]
     if len(columns[0]) != len(columns[1]):
         told = [f"{str(part)!r} has {len(column)}" for part, column in zip(parts, columns, strict=True)]
-        raise TableError(f"{file.path}: {told[0]} values and {told[1].replace(' has', '')}: a grid is no table")
+        raise TableError(
+            f"{file.path}: {told[0]} values and {told[1].replace(' has', '')}: a grid is no table"
+        )
     return np.column_stack(columns), (str(parts[0]), str(parts[1]))
 
 
@@ -216,7 +244,11 @@ def _column(file: File, part: Part) -> NDArray[np.float64]:
     if column.ndim != 1:
         raise TableError(
             f"{file.path}: {part.name!r} has {column.ndim} axes, and coordinates have one"
-            + (f" (say {part.name}[0] and {part.name}[1])" if column.ndim == 2 and column.shape[1] == 2 else "")
+            + (
+                f" (say {part.name}[0] and {part.name}[1])"
+                if column.ndim == 2 and column.shape[1] == 2
+                else ""
+            )
         )
     return column.astype(np.float64)
 

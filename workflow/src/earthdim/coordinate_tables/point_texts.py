@@ -37,7 +37,9 @@ def read(path: Path, name: str, values: Sequence[str | bytes | None]) -> NDArray
             f"{path}: {name!r} holds no points as WKT, GeoJSON or WKB ({told}): "
             "name two columns by longitude and latitude"
         ) from error
-    refuse(path, name, ~np.isin(shapely.get_srid(shapes), _DEGREES), "points in another system than EPSG:4326")
+    refuse(
+        path, name, ~np.isin(shapely.get_srid(shapes), _DEGREES), "points in another system than EPSG:4326"
+    )
     single = (shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOINT) & (
         shapely.get_num_geometries(shapes) == 1
     )

@@ -3,19 +3,36 @@
 Errors name the file and its column (an array, in NPZ and Zarr) and count rows from 1, the header of a CSV left out.
 """
 
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earthdim import doubts
+from earthdim.coordinate_tables.features import Features, aside, chosen
+from earthdim.coordinate_tables.features import scales as scales_beside
 from earthdim.coordinate_tables.formats import open_file
-from earthdim.coordinate_tables.formats.base import TableError, check_finite, listed, numeric, require
+from earthdim.coordinate_tables.formats.base import (
+    LISTED,
+    File,
+    TableError,
+    check_finite,
+    numeric,
+    require,
+)
 from earthdim.coordinate_tables.places import coordinates
-
-Features = str | Sequence[str] | None
+from earthdim.coordinate_tables.quantised import (
+    ALPHAEARTH,
+    MASKED,
+    TESSERA,
+    NoData,
+    dequantised,
+    no_data_values,
+    rows_without,
+)
 
 
 class Table(NamedTuple):
@@ -37,7 +54,13 @@ class Table(NamedTuple):
 
 
 def read(
-    path: str | Path, longitude: str | None = None, latitude: str | None = None, features: Features = None
+    path: str | Path,
+    longitude: str | None = None,
+    latitude: str | None = None,
+    features: Features = None,
+    no_data: NoData = None,
+    dequantise: str | None = None,
+    scales: str | None = None,
 ) -> Table:
     """Read places and their vectors.
 
@@ -52,74 +75,91 @@ def read(
         what they may name, and for what is found without them.
     features : str or sequence of str, optional
         A column (of numbers, or of lists of one length), a pattern such as ``emb_*``, or several columns, whose order
-        is kept. Without it, all other columns of a CSV or Parquet file; of arrays the one with two axes.
+        is kept. Without it, the one column of lists or array of two axes, or the one series of numbered columns
+        (``emb_0`` to ``emb_63``); an index of pandas is never a feature.
+    no_data : float, the word ``nan``, or a list of them, optional
+        Rows that hold one of these in any feature are left out. Without it a value that looks like no data is an
+        error; with an empty list no value is doubted.
+    dequantise : {"alphaearth", "tessera", "none"}, optional
+        What whole numbers stand for, see `earthdim.coordinate_tables.quantised.dequantised`. AlphaEarth's -128 is no
+        data.
+    scales : str, optional
+        For ``tessera``: the column of a scale for each row.
 
     Returns
     -------
     Table
-        All rows, in the order of the file. Rows may repeat a place if they repeat its vector.
+        The rows, in the order of the file. They may repeat a place if they repeat its vector.
 
     Raises
     ------
     TableError
         If the file cannot be read or has no rows; a column is missing, not numeric or ragged, or holds values that are
-        missing or not finite; a coordinate is out of range; or two rows give one place different vectors.
+        missing or not finite, or look like no data; it is not clear which columns are features; a coordinate is out of
+        range; or two rows give one place different vectors.
+
+    Warns
+    -----
+    UserWarning
+        If rows are left out, places or columns look odd (`earthdim.doubts`), or columns of numbers stand beside
+        features that nobody named.
     """
     path = Path(path)
     file = open_file(path)
     lonlat, taken = coordinates(file, longitude, latitude)
     others = [name for name in file.names if name not in taken]
-    names = file.all_features(others) if features is None else select(path, others, features)
-    columns = file.read(names)
-    for name in names:
+    names = chosen(file, others, features)
+    check_scales(file, names, len(lonlat), dequantise, scales)
+    columns = file.read(names if scales is None else [*names, scales])
+    for name in columns:
         columns[name] = numeric(path, name, columns[name], len(lonlat))
         if columns[name].ndim > 2 or 0 in columns[name].shape:
             raise TableError(f"{path}: {name!r} has the shape {columns[name].shape}, not (n,) or (n, d)")
-    if features is None:
-        _check_alike(path, columns)
+    kept = _rows_with_data(path, list(columns.values()), no_data, dequantise)
+    if not kept.all():
+        lonlat, columns = lonlat[kept], {name: column[kept] for name, column in columns.items()}
     labels = [label for name in names for label in _labels(name, columns[name])]
     values = np.column_stack([_floating(columns[name]) for name in names])
-    check_finite(path, labels, values)
+    check_finite(path, labels, values, kept)
+    if no_data is None:
+        _refuse_fills(path, [columns[name] for name in names], labels)
+    values = dequantised(path, values, dequantise, None if scales is None else columns[scales].reshape(-1))
     _check_one_vector_a_place(path, lonlat, values)
+    _tell(file, lonlat, values, labels, features, others, names)
     return Table(lonlat, values, tuple(labels))
+
+
+def check_scales(
+    file: File, names: Sequence[str], rows: int, dequantise: str | None, scales: str | None
+) -> None:
+    """Raise TableError if scales stand beside quantised values and nobody says what becomes of them."""
+    if scales is not None:
+        require(file.path, file.names, [scales])
+        if dequantise != TESSERA:
+            raise TableError(f"{file.path}: scales: {scales!r} is read for dequantise: tessera alone")
+        return
+    if dequantise == TESSERA:
+        raise TableError(f"{file.path}: dequantise: tessera needs scales: the column of a scale for each row")
+    found = scales_beside(file, names, rows) if dequantise is None else []
+    if found:
+        raise TableError(
+            f"{file.path}: {found[0]!r} looks like the scales of quantised features; say dequantise: tessera and "
+            f"scales: {found[0]}, or dequantise: none to take the whole numbers as they are"
+        )
 
 
 def points(
     path: str | Path, longitude: str | None = None, latitude: str | None = None
 ) -> NDArray[np.float64]:
     """Read places alone: (n, 2), longitude and latitude in degrees, in the order of the file; see `read`."""
-    return coordinates(open_file(Path(path)), longitude, latitude)[0]
+    lonlat = coordinates(open_file(Path(path)), longitude, latitude)[0]
+    doubts.tell_odd_places(lonlat, str(path))
+    return lonlat
 
 
 def place_keys(lonlat: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Coordinates (n, 2) as one sortable number each: equal where longitude and latitude are."""
     return np.ascontiguousarray(lonlat, dtype=np.float64).view(np.complex128)[:, 0]
-
-
-def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> list[str]:
-    """The columns among `names` that `features` names.
-
-    Raises
-    ------
-    TableError
-        If it names none, one twice, or one that is not there.
-    """
-    if isinstance(features, str):
-        if features not in names and any(mark in features for mark in "*?["):
-            found = [name for name in names if fnmatchcase(name, features)]
-            if not found:
-                raise TableError(
-                    f"{path}: no column but those of the place is like {features!r}; {listed(names)}"
-                )
-            return found
-        features = [features]
-    if not features:
-        raise TableError(f"{path}: features names no column")
-    require(path, names, features)
-    repeated = next((name for name in features if list(features).count(name) > 1), None)
-    if repeated is not None:
-        raise TableError(f"{path}: features names {repeated!r} twice")
-    return list(features)
 
 
 def _floating(column: NDArray) -> NDArray:
@@ -128,14 +168,60 @@ def _floating(column: NDArray) -> NDArray:
     return column.astype(np.float32 if exact.itemsize <= 4 else np.float64)
 
 
-def _check_alike(path: Path, columns: Mapping[str, NDArray]) -> None:
-    """An identifier or a class number among floating-point features is no feature."""
-    whole = [name for name, column in columns.items() if column.dtype.kind != "f"]
-    if whole and len(whole) < len(columns):
+def _rows_with_data(
+    path: Path, columns: Sequence[NDArray], no_data: NoData, dequantise: str | None
+) -> NDArray[np.bool_]:
+    """Which rows hold a vector; what is left out is told."""
+    try:
+        values = no_data_values(no_data) + ([MASKED] if dequantise == ALPHAEARTH else [])
+    except ValueError as error:
+        raise TableError(f"{path}: {error}") from error
+    without = rows_without(columns, values)
+    if without.all():
         raise TableError(
-            f"{path}: {whole[0]!r} holds whole numbers and other columns do not: "
-            "say which columns are features, for instance by a pattern"
+            f"{path}: has no rows that hold data ({', '.join(f'{value:g}' for value in values)})"
         )
+    if without.any():
+        told = " or ".join(f"{value:.10g}" for value in values)
+        _warn(
+            f"{path}: {np.count_nonzero(without)} of {len(without)} rows hold {told}, no data, and are left out"
+        )
+    return ~without
+
+
+def _refuse_fills(path: Path, columns: Sequence[NDArray], labels: Sequence[str]) -> None:
+    """In the types of the file, if they are of one: -128 is the end of int8, and a number like others in float64."""
+    one = len({column.dtype for column in columns}) == 1
+    values = np.column_stack(columns if one else [_floating(column) for column in columns])
+    advice = "say no_data: and the value, so that such rows are left out, or no_data: [] if it is a value like others"
+    try:
+        doubts.refuse_fills(values, str(path), labels, advice)
+    except ValueError as error:
+        raise TableError(str(error)) from error
+
+
+def _tell(
+    file: File,
+    lonlat: NDArray[np.float64],
+    values: NDArray,
+    labels: Sequence[str],
+    features: Features,
+    others: Sequence[str],
+    names: Sequence[str],
+) -> None:
+    """Warn of what is read and may not be meant."""
+    doubts.tell_odd_places(lonlat, str(file.path))
+    doubts.tell_odd_columns(values, str(file.path), labels)
+    beside = aside(file, others, names) if features is None and len(names) > 1 else []
+    if beside:
+        _warn(
+            f"{file.path}: the {len(names)} numbered columns {names[0]} ... are its features; "
+            f"{', '.join(beside[:LISTED])}{' and more' if len(beside) > LISTED else ''} not (features: says otherwise)"
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def _labels(name: str, column: NDArray) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from earthdim.coordinate_tables import TableError, kind_of
+from earthdim.coordinate_tables.quantised import ALPHAEARTH, AS_IT_IS, TESSERA, no_data_values
 
 # What the words in a leaf may be.
 WORDS = {
@@ -18,8 +19,9 @@ WORDS = {
     "order": ("lonlat", "latlon"),
     "units": ("degrees", "radians"),
     "dtype": ("float32", "float64"),
+    "dequantise": (ALPHAEARTH, TESSERA, AS_IT_IS),
 }
-OPTIONAL = ("array", "sha256", "places", "files")
+OPTIONAL = ("array", "sha256", "places", "files", "dequantise", "no_data")
 FUNCTION = "earthdim.own.function.location_encoder"
 TORCHSCRIPT, ONNX = "earthdim.own.exported.torchscript", "earthdim.own.exported.onnx"
 TABLE = "earthdim.own.table.embeddings"
@@ -104,6 +106,11 @@ def check_values(values: Mapping[str, Any], key: str = "weights") -> None:
             isinstance(value, list | tuple) and all(isinstance(file, str) for file in value)
         ):
             raise ValueError(f"{key}.files: must be a list of files, not {value!r}")
+        if name == "no_data":
+            try:
+                no_data_values(value)
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from None
         if name == "places" and not _are_places(value):
             raise ValueError(f"{key}.places: must be two or more different [longitude, latitude] in degrees")
 

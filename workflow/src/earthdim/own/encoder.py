@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from earthdim import arrays, doubts
 from earthdim.encoders import LocationEncoder
 from earthdim.encodings.base import Encoding
 
@@ -105,6 +106,21 @@ class OwnEncoder(LocationEncoder):
         """Number of parameters, trainable or not; None where nobody can count them."""
         return self._parameters_count
 
+    def doubt(self, embeddings: NDArray) -> None:
+        """Refuse embeddings that look like no data, and tell of odd ones.
+
+        Parameters
+        ----------
+        embeddings : ndarray (n, d)
+
+        Raises
+        ------
+        ValueError
+            Naming the value and in how many rows it stands.
+        """
+        doubts.refuse_fills(embeddings, self.key, None, "sample places where it has embeddings")
+        doubts.tell_odd_columns(embeddings, self.key)
+
     @property
     def differentiable(self) -> bool:
         """Whether derivatives with respect to coordinates can be taken."""
@@ -169,9 +185,7 @@ def called(
 def _tensor(result: Any, rows: int, key: str) -> Tensor:
     """The result of one call as a tensor (rows, d) of its own in float32 or float64."""
     if not isinstance(result, Tensor):
-        array = np.asarray(result)
-        if array.dtype.kind not in "fiu":
-            raise ValueError(f"{key}: gave {type(result).__name__} of {array.dtype}, not numbers")
+        array = arrays.numbers(result, f"{key}: the {type(result).__name__} that it gave")
         result = torch.from_numpy(array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32))
     if result.is_complex() or result.dtype == torch.bool:
         raise ValueError(f"{key}: gave a tensor of {result.dtype}, not numbers")

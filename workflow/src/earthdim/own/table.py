@@ -41,6 +41,9 @@ class TableEncoder(OwnEncoder):
         self._order = np.argsort(keys, kind="stable")
         self._keys = keys[self._order]
 
+    def doubt(self, embeddings: NDArray) -> None:
+        """Nothing more: the whole table was looked at when it was read, as its leaf says."""
+
     def _look_up(self, lonlat: Tensor) -> Tensor:
         keys = place_keys(lonlat.detach().numpy())
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
@@ -59,6 +62,9 @@ def embeddings(
     longitude: str | None = None,
     latitude: str | None = None,
     features: str | Sequence[str] | None = None,
+    no_data: float | str | Sequence[float | str] | None = None,
+    dequantise: str | None = None,
+    scales: str | None = None,
 ) -> TableEncoder:
     """Read a table of embeddings: of an image encoder, AlphaEarth, TESSERA.
 
@@ -68,6 +74,8 @@ def embeddings(
         Relative to the working directory: text, Parquet, Arrow, NPZ or Zarr, which its first bytes tell.
     longitude, latitude, features : optional
         Columns; see `earthdim.coordinate_tables.read`.
+    no_data, dequantise, scales : optional
+        What values stand for no data, and what quantised ones stand for; see there.
 
     Raises
     ------
@@ -75,7 +83,7 @@ def embeddings(
         If the table cannot be read or is doubtful in any way; see there.
     """
     try:
-        table = read(Path(file), longitude, latitude, features)
+        table = read(Path(file), longitude, latitude, features, no_data, dequantise, scales)
     except TableError as error:
         raise ValueError(f"weights.file: {error}") from error
     return TableEncoder(file, table.lonlat, table.values)

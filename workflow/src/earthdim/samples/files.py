@@ -1,5 +1,7 @@
 """Places of a table of one's own."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,10 @@ def points(
     path: str,
     longitude: str | None = None,
     latitude: str | None = None,
+    features: str | Sequence[str] | None = None,
+    no_data: float | str | Sequence[float | str] | None = None,
+    dequantise: str | None = None,
+    scales: str | None = None,
 ) -> NDArray[np.float64]:
     """Take the first `n` points of a table, in its order, at sea or on land.
 
@@ -31,6 +37,9 @@ def points(
     longitude, latitude : str, optional
         Its columns, degrees; without them, as `earthdim.coordinate_tables.read` finds them.
 
+    features, no_data, dequantise, scales : optional
+        With `no_data` or `dequantise`, only places whose features hold data are points; as `read` takes them.
+
     Returns
     -------
     ndarray of float64, shape (n, 2)
@@ -46,7 +55,12 @@ def points(
     from earthdim import coordinate_tables
 
     check_n(n)
-    lonlat = coordinate_tables.points(existing(path), longitude, latitude)
+    file = existing(path)
+    if no_data is None and dequantise is None:
+        lonlat = coordinate_tables.points(file, longitude, latitude)
+    else:
+        table = coordinate_tables.read(file, longitude, latitude, features, no_data, dequantise, scales)
+        lonlat = table.lonlat
     if n > len(lonlat):
         raise ValueError(f"sample.n: {path} has {len(lonlat)} points, not {n}")
     return lonlat[:n]

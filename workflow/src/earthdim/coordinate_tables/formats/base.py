@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 # How many names of columns an error lists.
 LISTED = 12
-# Columns that are hardly features.
-PLACES = frozenset({"lon", "lat", "long", "longitude", "latitude", "x", "y", "easting", "northing"})
 
 
 class TableError(ValueError):
@@ -56,22 +54,34 @@ def numeric(path: Path, name: str, column: NDArray, rows: int | None) -> NDArray
     return column
 
 
-def check_finite(path: Path, labels: Sequence[str], values: NDArray) -> None:
-    """Raise if a value (n, d) is missing or not finite: how many are, and where the first is."""
+def check_finite(
+    path: Path, labels: Sequence[str], values: NDArray, kept: NDArray[np.bool_] | None = None
+) -> None:
+    """Raise if a value (n, d) is missing or not finite: how many are, and where the first is.
+
+    `kept` says which rows of the file these are, where some were left out.
+    """
     wrong = ~np.isfinite(values)
     rows = wrong.any(axis=1)
     if rows.any():
-        first = np.argmax(rows)
+        first = int(np.argmax(rows))
+        row = first if kept is None else int(np.flatnonzero(kept)[first])
         raise TableError(
             f"{path}: {np.count_nonzero(wrong)} values are missing or not finite, "
-            f"the first in {labels[np.argmax(wrong[first])]!r}, row {first + 1}"
+            f"the first in {labels[np.argmax(wrong[first])]!r}, row {row + 1}"
         )
 
 
 class File:
-    """A file of columns of one length; `geometry` names the column of points, where there is one."""
+    """A file of columns of one length.
+
+    `geometry` names the column of points, where there is one, `index` the columns that only number the rows, and
+    `of_places` those that describe places besides: no features either.
+    """
 
     geometry: str | None = None
+    index: frozenset[str] = frozenset()
+    of_places: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self.path = path
@@ -110,30 +120,6 @@ class File:
         """
         raise NotImplementedError
 
-    def all_features(self, others: Sequence[str]) -> list[str]:
-        """The features among the columns that are no coordinates, when nobody names them."""
-        if not others:
-            raise TableError(f"{self.path}: has no column beside the coordinates")
-        for name in others:
-            # Coordinates among the features would be measured with them.
-            if name.lower() in PLACES:
-                raise TableError(
-                    f"{self.path}: {name!r} looks like a coordinate; say which columns are features"
-                )
-        return list(others)
-
 
 class Arrays(File):
     """Named arrays, of which the first axis counts the places."""
-
-    def _axes(self, name: str) -> int:
-        raise NotImplementedError
-
-    def all_features(self, others: Sequence[str]) -> list[str]:  # noqa: D102
-        found = [name for name in others if self._axes(name) == 2]
-        if len(found) != 1:
-            raise TableError(
-                f"{self.path}: has {len(found)} arrays of two axes, not one: say which are features; "
-                f"{listed(self.names)}"
-            )
-        return found

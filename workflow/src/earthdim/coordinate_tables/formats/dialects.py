@@ -75,7 +75,9 @@ def dialect_of(path: Path) -> Dialect:
             # NumPy's savetxt writes the header as a comment.
             values, names, used = names, _record([comment], delimiter)[0], 0
             if len(names) != len(values) or _are_values(names):
-                raise TableError(f"{path}: has no header: write the columns' names above the first row of numbers")
+                raise TableError(
+                    f"{path}: has no header: write the columns' names above the first row of numbers"
+                )
     except csv.Error as error:
         raise TableError(f"{path}: is no CSV file that can be read (its header: {error})") from error
     offset += sum(map(len, lines[:used]))

@@ -54,6 +54,3 @@ class Npz(Arrays):
             ) from error
         except (EOFError, BadZipFile, zlib.error) as error:
             raise TableError(f"{self.path}: {name!r} is damaged ({error})") from error
-
-    def _axes(self, name: str) -> int:
-        return self._array(name).ndim

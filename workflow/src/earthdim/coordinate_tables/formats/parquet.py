@@ -1,6 +1,7 @@
 """Parquet and GeoParquet."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +18,13 @@ class Parquet(Arrow):
     def __init__(self, path: Path) -> None:
         self._file = open_columns(path)
         super().__init__(path, self._file.schema_arrow.names)
+        self.index = _pandas_index(self._file.schema_arrow.metadata)
         self._geometry = geometry.describe(self._file, path)
-        self.geometry = None
         # Bytes that nobody declares are no reason to pass over coordinates that everybody can read.
         if self._geometry and (self._geometry.declared or not {"lon", "lat"} <= set(self.names)):
             self.geometry = self._geometry.name
-
-    @property
-    def of_places(self) -> frozenset[str]:
-        """Columns that describe places and are no features: geometries, their boxes, coordinates beside them."""
-        return self._geometry.belonging if self._geometry else frozenset()
-
-    def all_features(self, others: Sequence[str]) -> list[str]:  # noqa: D102
-        # pandas keeps its index in columns of this name.
-        return super().all_features(
-            [name for name in others if name not in self.of_places and not name.startswith("__index_level_")]
-        )
+        # Geometries, their boxes, coordinates beside them.
+        self.of_places = self._geometry.belonging if self._geometry else frozenset()
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
         kind = self._file.schema_arrow.field(name).type
@@ -46,3 +38,9 @@ class Parquet(Arrow):
         column = self._table([self._geometry.name])[self._geometry.name]
         shapes = geometry.read(self.path, self._geometry, column)
         return geometry.points(self.path, self._geometry.name, shapes)
+
+
+def _pandas_index(metadata: Mapping[bytes, bytes] | None) -> frozenset[str]:
+    """The columns in which pandas kept an index; a mere range is none."""
+    about = json.loads((metadata or {}).get(b"pandas", b"{}"))
+    return frozenset(name for name in about.get("index_columns", ()) if isinstance(name, str))

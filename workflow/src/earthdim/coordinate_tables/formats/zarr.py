@@ -50,9 +50,6 @@ class Zarr(Arrays):
         # Stores of ours have digests, which are checked.
         self._is_ours = not self._zipped and self._group.attrs.get("artefact") == "embeddings"
 
-    def _axes(self, name: str) -> int:
-        return self._group[name].ndim
-
     def lay_along(self, names: Sequence[str]) -> None:  # noqa: D102
         axes = [self._axis_of_places(name) for name in names]
         if None not in axes:
