@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,19 @@ import pytest
 import earthdim
 
 PACKAGE = Path(earthdim.__file__).parent
-# Without earthdim: the third neighbours of points on a line with gaps of 1, 2, 4, 8.
 DISTANCES = """
 import numpy as np
-from earthdim import neighbours
-points = np.array([[0.0], [1.0], [3.0], [7.0], [15.0]], dtype=np.float32)
-print(neighbours.search(points, k=2).distances.ravel().tolist())
+from earthdim.neighbours.kernels import squared_distances
+points = np.array([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]])
+print(squared_distances(points, 0, np.array([1, 2])).tolist())
+print(sum(squared_distances.stats.cache_hits.values()))
 """
-KEPT = """
+# By hand: 9 + 16 and 1 + 1.
+RIGHT = "[25.0, 2.0]"
+ZONES = """
 from earthdim import compiled
-
-@compiled.njit()
-def double(x):
-    return 2 * x
-
-print(double(21), double.stats.cache_hits[(int64,)] if False else len(double.stats.cache_hits))
+with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
+    print(finder.timezone_at(lng=2.35, lat=48.85))
 """
 
 
@@ -56,4 +55,41 @@ def run(code, folder, **variables):
 
 
 def test_without_a_place_for_compiled_code_it_is_compiled(copy):
-    pass
+    assert run(DISTANCES, copy).split("\n")[:2] == [RIGHT, "0"]
+
+
+def test_where_there_is_a_place_another_process_loads_what_the_first_compiled(copy, tmp_path):
+    cache = str(tmp_path / "cache")
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=cache).split("\n")[:2] == [RIGHT, "0"]
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=cache).split("\n")[:2] == [RIGHT, "1"]
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("rest", [0, 10], ids=["empty", "cut off"])
+def test_what_was_kept_and_is_damaged_is_compiled_anew_and_then_whole(copy, tmp_path, kind, rest):
+    cache = tmp_path / "cache"
+    run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache))
+    damaged = list(cache.rglob(f"*.{kind}"))
+    assert damaged
+    for file in damaged:
+        file.write_bytes(file.read_bytes()[:rest])
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache)).split("\n")[:2] == [RIGHT, "0"]
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache)).split("\n")[:2] == [RIGHT, "1"]
+
+
+def test_a_disk_that_is_full_costs_no_result(copy, tmp_path):
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n" + DISTANCES
+    assert run(full, copy, NUMBA_CACHE_DIR=str(tmp_path / "cache")).split("\n")[:2] == [RIGHT, "0"]
+
+
+def test_a_library_that_keeps_compiled_code_of_its_own_is_loaded_without_a_place(copy):
+    library = Path(find_spec("timezonefinder").origin).parent
+    (copy / "timezonefinder").mkdir()
+    (copy / "timezonefinder" / "__pycache__").touch()
+    for part in library.iterdir():
+        if part.name != "__pycache__":
+            (copy / "timezonefinder" / part.name).symlink_to(part)
+    temporary = copy / "tmp"
+    temporary.mkdir()
+    assert run(ZONES, copy, TMPDIR=str(temporary)).strip() == "Europe/Paris"
+    assert list(temporary.iterdir()) == []

@@ -1,6 +1,7 @@
 """File systems that do not bring files or folders to the disk at one's word, and those that fail to."""
 
 import errno
+import json
 import os
 import stat
 
@@ -43,7 +44,7 @@ def test_what_syncs_nothing_is_written_to(monkeypatch, tmp_path, name):
     answer(monkeypatch, name, files=True)
     assert store(tmp_path).read_text() == "whole"
     artefacts.write_json([1], tmp_path / "a.json")
-    assert (tmp_path / "a.json").read_text() == "[\n  1\n]\n"
+    assert json.loads((tmp_path / "a.json").read_text()) == [1]
 
 
 @pytest.mark.parametrize("name", NOWHERE)

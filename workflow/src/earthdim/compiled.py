@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
+from typing import Any
 
 import numba as nb
 from numba.core.caching import FunctionCache
@@ -63,27 +63,27 @@ def njit(**options: object) -> Callable:
     return decorate
 
 
-def load(name: str) -> ModuleType:
-    """Import a library that keeps its own compiled functions, and fails where there is no place for them.
+def load(module: str, name: str) -> Any:
+    """Import something of a library that keeps compiled functions of its own, and fails where they have no place.
 
     Parameters
     ----------
-    name : str
-        The module.
+    module, name : str
+        What is meant by ``from module import name``.
 
     Returns
     -------
-    module
-        Where nothing else can be written, its functions are kept in a temporary folder of this process.
+    object
+        Where nothing else can be written, the library's functions are kept in a temporary folder of this process.
     """
     try:
-        return importlib.import_module(name)
+        return getattr(importlib.import_module(module), name)
     except RuntimeError as error:
         _check_placeless(error)
     folder = tempfile.mkdtemp(prefix="earthdim-numba-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     nb.config.CACHE_DIR = folder
-    return importlib.import_module(name)
+    return getattr(importlib.import_module(module), name)
 
 
 def _check_placeless(error: RuntimeError) -> None:

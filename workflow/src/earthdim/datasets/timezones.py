@@ -26,7 +26,7 @@ def countries() -> xr.Dataset:
     lines = package_file("tzdata", "tzdata/zoneinfo/zone.tab").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     country_of = {row[2]: row[0] for row in rows}
-    with compiled.load("timezonefinder").TimezoneFinder() as finder:
+    with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
         zones = sorted(set(finder.timezone_names) & set(country_of))
     continent_of = continents()
     country = [country_of[zone] for zone in zones]
@@ -55,5 +55,5 @@ def zone_at(lonlat: np.ndarray) -> list[str]:
     from earthdim import compiled
 
     lon, lat = np.ascontiguousarray(check_lonlat(lonlat).T)
-    with compiled.load("timezonefinder").TimezoneFinder() as finder:
+    with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
         return [zone or "" for zone in finder.timezone_names_at_land(lngs=lon, lats=lat)]
