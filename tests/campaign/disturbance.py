@@ -17,7 +17,7 @@ SCRIPT = re.compile(r"/\.snakemake/scripts/tmp[^/]*\.(\w+)\.py$")
 FILLER = "filler"
 
 
-def _heed() -> None:
+def heed() -> None:
     """Heed what a terminal sends: nohup, and a shell with what it runs in the background, have it ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -37,7 +37,7 @@ class Running:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_heed,
+                preexec_fn=heed,
             )
         self.snakemake = psutil.Process(self.process.pid)
 
@@ -71,7 +71,7 @@ def script_of(process: psutil.Process) -> str | None:
         words = process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
-    matches = (SCRIPT.search(word) for word in words if " " not in word)
+    matches = (SCRIPT.search(word) for word in words if word.startswith("/"))
     return next((match[1] for match in matches if match), None)
 
 

@@ -9,6 +9,7 @@ import textwrap
 import time
 
 import pytest
+from campaign.disturbance import heed
 
 from earthdim import lease, runs
 
@@ -52,6 +53,7 @@ def start(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=heed,
         )
         started.append(process)
         assert process.stdout.readline() == b"began\n"

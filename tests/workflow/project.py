@@ -4,10 +4,11 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from campaign.disturbance import heed
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config", "workflow", "envs")
@@ -58,8 +59,7 @@ class Project:
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
-                # A shell lets what it runs in the background ignore Ctrl-C.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=heed,
             )
 
     def finish(self, *arguments: str) -> subprocess.CompletedProcess:

@@ -10,8 +10,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from earthdim import runs
+from earthdim import interpreter, runs
 
+try:
+    # Snakemake writes it into the commands of jobs without quotes.
+    sys.executable = interpreter.plain(sys.executable)
+except interpreter.NoPlaceError as error:
+    raise WorkflowError(str(error)) from None
 # An orphan, a job that outlives the Snakemake that the user started, publishes nothing.
 if workflow.is_main_process:
     # With --no-hooks nothing would begin the run.

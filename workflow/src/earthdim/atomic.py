@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from earthdim import lease, processes
+from earthdim import disk, lease, processes
 
 _SUFFIX = ".partial"
 # What the system says where a full folder, or one where a file is to be or the other way round, stands in the way.
@@ -61,7 +61,7 @@ def publish(path: Path, stale: Path | None = None) -> Iterator[Path]:
         if stale is not None:
             stale.unlink(missing_ok=True)
         _replace(partial, path)
-        _sync(path.parent)
+        disk.sync_path(path.parent)
 
 
 def sweep(path: Path) -> None:
@@ -112,16 +112,4 @@ def _to_disk(path: Path) -> None:
     if path.is_dir():
         for inside in path.iterdir():
             _to_disk(inside)
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems do not sync folders.
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(descriptor)
+    disk.sync_path(path)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earthdim import processes, runs
+from earthdim import disk, processes, runs
 from earthdim.runs import OrphanError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def take(log: Path) -> str:
     with log.open("x", encoding="utf-8") as file:
         file.write(f"{mark}\n")
         file.flush()
-        os.fsync(file.fileno())
+        disk.sync(file.fileno())
     _held = Lease(log, mark, snakemake)
     return mark
 

@@ -18,7 +18,10 @@ PACKAGE = Path(__file__).parent
 LEFT_OUT = (
     "earthdim.artefacts",
     "earthdim.atomic",
+    "earthdim.compiled",
+    "earthdim.disk",
     "earthdim.grid",
+    "earthdim.interpreter",
     "earthdim.lease",
     "earthdim.leaves",
     "earthdim.processes",

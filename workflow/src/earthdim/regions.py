@@ -118,9 +118,9 @@ class Territory:
 
 def _box_around(zones: Sequence[str]) -> Box:
     """Return the smallest box around the polygons of time zones."""
-    from timezonefinder import TimezoneFinder
+    from earthdim import compiled
 
-    with TimezoneFinder() as finder:
+    with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
         # Of each polygon the outer ring, (2, vertices): a hole reaches no further.
         rings = [np.asarray(polygon[0]) for zone in zones for polygon in finder.get_geometry(tz_name=zone)]
     low, high = (np.array([reach(ring, axis=1) for ring in rings]) for reach in (np.min, np.max))

@@ -15,7 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
-from earthdim import processes
+from earthdim import disk, processes
 
 STATE = Path(".snakemake")
 """Where Snakemake keeps its state, below the working directory."""
@@ -84,7 +84,7 @@ def begin() -> None:
         if processes.is_left_over(other.name, other, forgotten=math.inf):
             other.unlink(missing_ok=True)
     with file.open("x") as made:
-        os.fsync(made.fileno())
+        disk.sync(made.fileno())
 
 
 def end() -> None:

@@ -21,12 +21,12 @@ def countries() -> xr.Dataset:
         (ISO 3166 two-letter codes; GeoNames' continents). The zones' names are the attribute `zones`, in the same
         order.
     """
-    from timezonefinder import TimezoneFinder
+    from earthdim import compiled
 
     lines = package_file("tzdata", "tzdata/zoneinfo/zone.tab").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     country_of = {row[2]: row[0] for row in rows}
-    with TimezoneFinder() as finder:
+    with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
         zones = sorted(set(finder.timezone_names) & set(country_of))
     continent_of = continents()
     country = [country_of[zone] for zone in zones]
@@ -52,8 +52,8 @@ def _codes(names: list[str], long_name: str) -> tuple[np.ndarray, dict]:
 
 def zone_at(lonlat: np.ndarray) -> list[str]:
     """Name of the time zone on land at each of (n, 2) longitudes and latitudes, degrees; "" at sea."""
-    from timezonefinder import TimezoneFinder
+    from earthdim import compiled
 
     lon, lat = np.ascontiguousarray(check_lonlat(lonlat).T)
-    with TimezoneFinder() as finder:
+    with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
         return [zone or "" for zone in finder.timezone_names_at_land(lngs=lon, lats=lat)]

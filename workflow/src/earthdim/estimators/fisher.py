@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 import skdim.id
+
+from earthdim.compiled import njit
 
 BLOCK_BYTES = 2**25
 """Memory for one block of rows."""
@@ -168,7 +169,7 @@ def count_inseparable(points: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     return np.cumsum(between[::-1])[::-1]
 
 
-@nb.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _count_tile(products, row_length, column_length, row_bound, column_bound, alphas, diagonal, between):
     """Add to `between` how many ordered pairs of a tile lie at each alpha and below the next."""
     lowest = column_bound.min()
@@ -183,7 +184,7 @@ def _count_tile(products, row_length, column_length, row_bound, column_bound, al
                     _add(row[j] / column_length[j], alphas, between)
 
 
-@nb.njit(cache=True)
+@njit()
 def _add(ratio, alphas, between):
     """Count a ratio at the last alpha that it reaches, if it reaches any."""
     low, high = 0, alphas.size

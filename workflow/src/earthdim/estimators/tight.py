@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
+from earthdim.compiled import njit
 from earthdim.neighbours import Graph
 from earthdim.neighbours.kernels import LANES, squared_distance
 
@@ -44,7 +44,7 @@ class TLE:
         _fit(points, graph.distance, graph.index, self.k, self.epsilon, self.dimension_pw_)
 
 
-@nb.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _fit(points, distance, index, k, epsilon, dimension):
     squared = np.empty((k, k))
     sums = np.empty(LANES)
@@ -58,7 +58,7 @@ def _fit(points, distance, index, k, epsilon, dimension):
         dimension[me] = _tight(distance[me, :k], squared, epsilon)
 
 
-@nb.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _tight(reach, squared, epsilon):
     """Dimension of one neighbourhood.
 
@@ -96,7 +96,7 @@ def _tight(reach, squared, epsilon):
     return -2 * (k * k - dropped) / (total + 2 * central)
 
 
-@nb.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _measurement(mine, other, squared, radius):
     """Distance from a neighbour to another, scaled as if the ball around the point were one around the neighbour.
 

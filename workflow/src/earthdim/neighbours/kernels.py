@@ -1,10 +1,11 @@
 """The inner loops of the search, compiled. Nothing here is random, threaded or reordered by the compiler.
 
-The compiled code is kept on disk beside this file, so that one process compiles it and the others load it.
+`earthdim.compiled` keeps the compiled code, so that one process compiles it and the others load it.
 """
 
-import numba as nb
 import numpy as np
+
+from earthdim.compiled import njit
 
 UNIT_ROUNDOFF = 2.0**-24
 """Of float32."""
@@ -19,7 +20,7 @@ WORD = 8
 """Flags that are looked at together, as one integer."""
 
 
-@nb.njit(cache=True)
+@njit()
 def squared_distance(a, b, sums):
     """Squared Euclidean distance of two rows, from the differences of their coordinates.
 
@@ -51,7 +52,7 @@ def squared_distance(a, b, sums):
     return sums[0]
 
 
-@nb.njit(cache=True)
+@njit()
 def squared_distances(points, query, others):
     """Squared distances from one row of points to others."""
     sums = np.empty(LANES)
@@ -61,7 +62,7 @@ def squared_distances(points, query, others):
     return squared
 
 
-@nb.njit(cache=True)
+@njit()
 def row_hashes(points):
     """64-bit FNV-1a hashes of rows, -0 counted as +0; equal rows have equal hashes."""
     hashes = np.empty(len(points), dtype=np.uint64)
@@ -77,19 +78,19 @@ def row_hashes(points):
     return hashes
 
 
-@nb.njit(cache=True, inline="always")
+@njit(inline="always")
 def _pack(rank, other):
     """Rank and point as one integer, which sorts by rank: the bits of floats that are not negative do."""
     bits = np.float32(max(rank, np.float32(0))).view(np.uint32)
     return (np.uint64(bits) << np.uint64(32)) | np.uint64(other)
 
 
-@nb.njit(cache=True, inline="always")
+@njit(inline="always")
 def _rank_of(packed):
     return np.uint32(packed >> np.uint64(32)).view(np.float32)
 
 
-@nb.njit(cache=True)
+@njit()
 def _select(packed, count, width):
     """Bring the `width` smallest of the first `count` to the front, and return the rank of the largest of these.
 
@@ -119,7 +120,7 @@ def _select(packed, count, width):
     return _rank_of(packed[:width].max())
 
 
-@nb.njit(cache=True)
+@njit()
 def _note(noted, count, me, packed, near):
     """Note a candidate if it is near, and return how many there are.
 
@@ -132,14 +133,14 @@ def _note(noted, count, me, packed, near):
     return have
 
 
-@nb.njit(cache=True)
+@njit()
 def _make_room(noted, count, root, me, width):
     """Cut a row to the `width` nearest, whose largest rank is the new root."""
     root[me] = min(root[me], _select(noted[me], count[me], width))
     count[me] = width
 
 
-@nb.njit(cache=True)
+@njit()
 def begin(products, norms, first, wanted, own, noted, count, root):
     """Begin the rows of a tile with the inner products among themselves.
 
@@ -176,7 +177,7 @@ def begin(products, norms, first, wanted, own, noted, count, root):
             count[me] = keep
 
 
-@nb.njit(cache=True)
+@njit()
 def offer(products, norms, first_row, first_column, noted, count, root, width):
     """Offer one tile of inner products to its rows and, by symmetry, to its columns.
 
@@ -223,7 +224,7 @@ def offer(products, norms, first_row, first_column, noted, count, root, width):
                 slack[j] = root[other] - column_norms[j]
 
 
-@nb.njit(cache=True, inline="always")
+@njit(inline="always")
 def _flagged(flags, places):
     """Write the places of the flags that are set to the front of `places`, and return how many there are."""
     words = flags.view(np.uint64)
@@ -236,7 +237,7 @@ def _flagged(flags, places):
     return count
 
 
-@nb.njit(cache=True)
+@njit()
 def cut(noted, count, root, width, rank, index, beyond):
     """Unpack the `width` nearest candidates of every row in their order, and what the ranks of all others are at least.
 
@@ -256,7 +257,7 @@ def cut(noted, count, root, width, rank, index, beyond):
         index[i, have:] = -1
 
 
-@nb.njit(cache=True)
+@njit()
 def refine(points, order, norms, offset_error, rank, index, beyond, distance, neighbours, certified):
     """Measure the candidates of every row again in float64, keep the nearest, and say which rows are certain.
 
@@ -315,7 +316,7 @@ def refine(points, order, norms, offset_error, rank, index, beyond, distance, ne
         certified[i] = True
 
 
-@nb.njit(cache=True)
+@njit()
 def _sort_pairs(squared, taken, count):
     """Sort by squared distance, equal ones by index; quick where the order is nearly right already."""
     for t in range(1, count):
@@ -329,7 +330,7 @@ def _sort_pairs(squared, taken, count):
         squared[place], taken[place] = value, point
 
 
-@nb.njit(cache=True)
+@njit()
 def rank_error(norm, other, d, offset_error):
     """Largest error of an approximate squared distance between points of these norms.
 
@@ -341,7 +342,7 @@ def rank_error(norm, other, d, offset_error):
     return product + 12 * UNIT_ROUNDOFF * both * both + 8 * offset_error * (both + offset_error) + 1e-30
 
 
-@nb.njit(cache=True)
+@njit()
 def count_tile(products, points, norms, rows, first_column, limits, offset_error, counts):
     """Count, for each limit, the pairs of a tile at a distance below it; a point is no pair with itself.
 
@@ -372,7 +373,7 @@ def count_tile(products, points, norms, rows, first_column, limits, offset_error
                     _count_pair(line[j], points, norms, me, other, limits, offset_error, counts)
 
 
-@nb.njit(cache=True)
+@njit()
 def _count_pair(product, points, norms, me, other, limits, offset_error, counts):
     approximate = norms[me] * norms[me] + norms[other] * norms[other] - 2.0 * product
     error = rank_error(norms[me], norms[other], points.shape[1], offset_error)
@@ -386,7 +387,7 @@ def _count_pair(product, points, norms, me, other, limits, offset_error, counts)
             counts[t] += 1
 
 
-@nb.njit(cache=True)
+@njit()
 def restrict(distance, index, rows, place, k, part_distance, part_index, found):
     """Copy from a graph's rows the neighbours that have a place in a subset, as far as they go, `k` at most."""
     for i in range(rows.size):

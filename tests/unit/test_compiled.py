@@ -1,0 +1,95 @@
+"""Compiled code where it can be kept, where it cannot, and where what was kept is damaged."""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import earthdim
+
+PACKAGE = Path(earthdim.__file__).parent
+DISTANCES = """
+import numpy as np
+from earthdim.neighbours.kernels import squared_distances
+points = np.array([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]])
+print(squared_distances(points, 0, np.array([1, 2])).tolist())
+print(sum(squared_distances.stats.cache_hits.values()))
+"""
+# By hand: 9 + 16 and 1 + 1.
+RIGHT = "[25.0, 2.0]"
+ZONES = """
+from earthdim import compiled
+with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
+    print(finder.timezone_at(lng=2.35, lat=48.85))
+"""
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package beside which nothing can be written: even root makes no folder where a file is."""
+    package = tmp_path / "readonly" / "earthdim"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
+        (folder / "__pycache__").touch()
+    return package.parent
+
+
+def run(code, folder, **variables):
+    """What a process prints that has no home, and no folder for caches but the given ones."""
+    lost = {"HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"}
+    environment = {key: value for key, value in os.environ.items() if key not in lost}
+    environment |= {"HOME": "/dev/null/home", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | variables,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_a_place_for_compiled_code_it_is_compiled(copy):
+    assert run(DISTANCES, copy).split("\n")[:2] == [RIGHT, "0"]
+
+
+def test_where_there_is_a_place_another_process_loads_what_the_first_compiled(copy, tmp_path):
+    cache = str(tmp_path / "cache")
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=cache).split("\n")[:2] == [RIGHT, "0"]
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=cache).split("\n")[:2] == [RIGHT, "1"]
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("rest", [0, 10], ids=["empty", "cut off"])
+def test_what_was_kept_and_is_damaged_is_compiled_anew_and_then_whole(copy, tmp_path, kind, rest):
+    cache = tmp_path / "cache"
+    run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache))
+    damaged = list(cache.rglob(f"*.{kind}"))
+    assert damaged
+    for file in damaged:
+        file.write_bytes(file.read_bytes()[:rest])
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache)).split("\n")[:2] == [RIGHT, "0"]
+    assert run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache)).split("\n")[:2] == [RIGHT, "1"]
+
+
+def test_a_disk_that_is_full_costs_no_result(copy, tmp_path):
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n" + DISTANCES
+    assert run(full, copy, NUMBA_CACHE_DIR=str(tmp_path / "cache")).split("\n")[:2] == [RIGHT, "0"]
+
+
+def test_a_library_that_keeps_compiled_code_of_its_own_is_loaded_without_a_place(copy):
+    library = Path(find_spec("timezonefinder").origin).parent
+    (copy / "timezonefinder").mkdir()
+    (copy / "timezonefinder" / "__pycache__").touch()
+    for part in library.iterdir():
+        if part.name != "__pycache__":
+            (copy / "timezonefinder" / part.name).symlink_to(part)
+    temporary = copy / "tmp"
+    temporary.mkdir()
+    assert run(ZONES, copy, TMPDIR=str(temporary)).strip() == "Europe/Paris"
+    assert list(temporary.iterdir()) == []
