@@ -29,7 +29,6 @@ _PICKLES = ("pickle", "numcodecs.pickle")
 _UNSAFE = re.compile(r"[{}\x00-\x1f]")
 # What scipy's and Zarr's readers raise where a file is cut off or is none of theirs, and codecs where they refuse.
 _UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError, zlib.error)
-WEIGHTS_SUFFIXES = (".safetensors", *sources.TORCH_SUFFIXES)
 # A larger checkpoint takes long to sum up, and planning would do it for every job: the job that reads it does.
 LARGEST_SUMMED = 200_000_000
 
@@ -121,8 +120,7 @@ def _names_pickles(about: object) -> bool:
 def _checkpoint(part: Plain) -> None:
     """The sum of a user's own checkpoint; one that was fetched had its sum checked when it came."""
     path = Path(part["source"]["file"])
-    if not path.name.endswith(WEIGHTS_SUFFIXES):
-        raise ValueError(f"{path}: weights end in {', '.join(WEIGHTS_SUFFIXES)}")
+    sources.kind_of(path)
     if path.stat().st_size <= LARGEST_SUMMED:
         sources.verify(path, part["sha256"], "sha256")
 
