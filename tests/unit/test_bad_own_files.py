@@ -193,7 +193,7 @@ WEIGHTS = {
     "short sum": (CHECKPOINT.replace("a" * 64, "a" * 63), "weights.mine.sha256: "),
     "suffix": (
         CHECKPOINT.replace("s.ckpt", "my_encoder.py"),
-        "my_encoder.py: weights end in .safetensors, .pt",
+        "my_encoder.py is no file of weights: its first bytes are neither those of safetensors nor of what torch",
     ),
     "plain http": (
         CHECKPOINT.replace("file: s.ckpt", "url: http://x/y.ckpt"),

@@ -135,7 +135,7 @@ def test_what_is_right_passes_and_is_not_run(leaf):
         ({**FUNCTION, "callable": "own_b:f", "places": [[0, 0], [200, 0]]}, r"weights\.mine\.places"),
         ({**TORCHSCRIPT, "file": "none.pt"}, r"weights\.mine\.file: none\.pt does not exist"),
         ({**TORCHSCRIPT, "file": "encoder.pt", "sha256": "AB"}, r"weights\.mine\.sha256: must be 64"),
-        ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": None}, r"weights\.mine\.dtype"),
+        ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": "int8"}, r"weights\.mine\.dtype"),
         ({**ONNX, "file": 3}, r"weights\.mine\.file: must be a text"),
         ({**TABLE, "file": "none.csv"}, r"weights\.mine\.file: none\.csv does not exist"),
         ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: is nothing that is read"),

@@ -17,7 +17,8 @@ from released_checkpoints import digest
 from safetensors.torch import save_file
 
 from earthdim.released import sources
-from earthdim.released.sources import CheckpointError, at_hand, contents, fetch, locate, missing, read
+from earthdim.released.checkpoint import contents, read
+from earthdim.released.sources import CheckpointError, at_hand, fetch, locate, missing
 
 SUM = "0" * 64
 HTTP = frozenset({"http"})
@@ -351,7 +352,15 @@ def evil_legacy(path, trap):
     torch.save({"state_dict": {"a": Evil(trap)}}, path, _use_new_zipfile_serialization=False)
 
 
-@pytest.mark.parametrize("write", [evil_state, evil_pickle, evil_legacy])
+def test_what_would_run_something_beside_the_tensors_is_passed_over_by_name(tmp_path):
+    path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
+    evil_state(path, trap)
+    with pytest.warns(UserWarning, match=r"w\.ckpt holds objects .* not run: posix\.mkdir"):
+        assert torch.equal(read(path, digest(path))["a.weight"], torch.ones(2, 3))
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("write", [evil_pickle, evil_legacy])
 def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(write, tmp_path):
     path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
     write(path, trap)
@@ -428,9 +437,16 @@ def test_what_is_no_dict_of_tensors_is_refused(value, message, tmp_path):
 
 
 def test_another_format_and_an_absent_file_are_told(tmp_path):
-    (tmp_path / "w.pkl").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"w\.pkl: weights end in \.safetensors"):
-        read(tmp_path / "w.pkl", digest(tmp_path / "w.pkl"))
+    for content, message in (
+        (b"", "it is empty"),
+        (b"import torch", "neither those of safetensors nor of what torch saves$"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
+        (b"<!DOCTYPE html>", "a web page"),
+    ):
+        (tmp_path / "w.pt").write_bytes(content)
+        with pytest.raises(CheckpointError, match=message):
+            read(tmp_path / "w.pt", digest(tmp_path / "w.pt"))
+    (tmp_path / "w.pt").unlink()
     with pytest.raises(FileNotFoundError, match=r"w\.pt is not there"):
         read(tmp_path / "w.pt", SUM)
 

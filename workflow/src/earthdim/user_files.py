@@ -26,7 +26,6 @@ POLYGON = "earthdim.samples.polygons.polygon"
 _PICKLES = ("pickle", "numcodecs.pickle")
 # Snakemake reads braces in a path as a wildcard.
 _UNSAFE = re.compile(r"[{}\x00-\x1f]")
-WEIGHTS_SUFFIXES = (".safetensors", *sources.TORCH_SUFFIXES)
 # A larger checkpoint takes long to sum up, and planning would do it for every job: the job that reads it does.
 LARGEST_SUMMED = 200_000_000
 
@@ -130,8 +129,7 @@ def _names_pickles(about: object) -> bool:
 def _checkpoint(part: Plain) -> None:
     """The sum of a user's own checkpoint; one that was fetched had its sum checked when it came."""
     path = Path(part["source"]["file"])
-    if not path.name.endswith(WEIGHTS_SUFFIXES):
-        raise ValueError(f"{path}: weights end in {', '.join(WEIGHTS_SUFFIXES)}")
+    sources.kind_of(path)
     if path.stat().st_size <= LARGEST_SUMMED:
         sources.verify(path, part["sha256"], "sha256")
 

@@ -21,6 +21,13 @@ WORDS = {
     "dtype": ("float32", "float64"),
     "dequantise": (ALPHAEARTH, TESSERA, AS_IT_IS),
 }
+# An exported network may say none of these, and may want half the precision.
+EXPORTED_WORDS = {
+    **WORDS,
+    "takes": (None, *WORDS["takes"]),
+    "order": (None, *WORDS["order"]),
+    "dtype": (None, "float16", "bfloat16", *WORDS["dtype"]),
+}
 OPTIONAL = ("array", "sha256", "places", "files", "dequantise", "no_data")
 FUNCTION = "earthdim.own.function.location_encoder"
 TORCHSCRIPT, ONNX = "earthdim.own.exported.torchscript", "earthdim.own.exported.onnx"
@@ -60,7 +67,7 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
     source, library = SOURCES[target]
     if not isinstance(leaf.get(source), str):
         raise ValueError(f"{key}.{source}: must be a text, not {leaf.get(source)!r}")
-    check_values(leaf, key)
+    check_values(leaf, key, EXPORTED_WORDS if target in (TORCHSCRIPT, ONNX) else WORDS)
     if find_spec(library) is None:
         raise ValueError(f"{key}._target_: {target} needs the package {library}, which is not installed")
     for file in leaf.get("files") or ():
@@ -85,8 +92,19 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
             raise ValueError(f"{key}.{source}: {error}") from error
 
 
-def check_values(values: Mapping[str, Any], key: str = "weights") -> None:
-    """Check those keys of a leaf whose values are the same for every target.
+def check_values(
+    values: Mapping[str, Any], key: str = "weights", words: Mapping[str, Sequence[Any]] = WORDS
+) -> None:
+    """Check those keys of a leaf whose meaning is the same for every target.
+
+    Parameters
+    ----------
+    values : mapping
+        Of the leaf.
+    key : str
+        What errors call it.
+    words : mapping
+        Key -> what its value may be: `WORDS`, or `EXPORTED_WORDS` for an exported network.
 
     Raises
     ------
@@ -96,8 +114,9 @@ def check_values(values: Mapping[str, Any], key: str = "weights") -> None:
     for name, value in values.items():
         if value is None and name in OPTIONAL:
             continue
-        if name in WORDS and value not in WORDS[name]:
-            raise ValueError(f"{key}.{name}: {value!r} is none of {' | '.join(WORDS[name])}")
+        if name in words and value not in words[name]:
+            known = " | ".join("null" if word is None else word for word in words[name])
+            raise ValueError(f"{key}.{name}: {value!r} is none of {known}")
         if name == "batch" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{key}.batch: must be a positive whole number, not {value!r}")
         if name == "sha256" and not (isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)):

@@ -202,6 +202,7 @@ def tried(
     key: str,
     places: Sequence[Sequence[float]] | None = None,
     parameters: int | None = None,
+    tolerance: float = BATCH_TOLERANCE,
 ) -> OwnEncoder:
     """Make an encoder after trying it at a few places.
 
@@ -215,6 +216,8 @@ def tried(
         Two or more [longitude, latitude] in degrees, all different.
     parameters : int, optional
         See `OwnEncoder`.
+    tolerance : float
+        How far a place alone and in a batch may lie apart, as a part of the largest component.
 
     Returns
     -------
@@ -244,7 +247,7 @@ def tried(
             f"{key}: gives other embeddings when called again with the same places; an encoder must not draw at random "
             "(a network in training mode, with dropout, does)"
         )
-    if alone.shape != first.shape or not _distance(alone, first) <= BATCH_TOLERANCE:
+    if alone.shape != first.shape or not _distance(alone, first) <= tolerance:
         raise ValueError(
             f"{key}: gives a place another embedding when it stands alone than in a batch with others "
             "(a network in training mode, with batch normalisation, does)"

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from earthdim.encoders import LocationEncoder
 from earthdim.encodings.base import CIRCUMFERENCE_KM, Encoding
+from earthdim.released.checkpoint import read
 from earthdim.released.layout import fill
-from earthdim.released.sources import locate, read
+from earthdim.released.sources import locate
 
 MONTHS = (3, 6, 9, 12)
 LAYERS = 16

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from earthdim.encoders import LocationEncoder
 from earthdim.encodings.space2vec import Grid
+from earthdim.released.checkpoint import contents, state
 from earthdim.released.layout import check_hyperparameters, fill
-from earthdim.released.sources import contents, locate, state
+from earthdim.released.sources import locate
 
 # The published slope is 0.2; torch's own default is 0.01.
 ACTIVATIONS = {

@@ -1,16 +1,15 @@
 """GeoCLIP's released location encoder, from the weights that its Python package carries."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from earthdim.encoders import LocationEncoder
 from earthdim.encodings.fourier import EqualEarthFourier
 from earthdim.networks import Capsules
-from earthdim.released.layout import check_tensor, fill
-from earthdim.released.sources import CheckpointError, locate, read
+from earthdim.released.checkpoint import read
+from earthdim.released.layout import shapes, take
+from earthdim.released.sources import locate
 
 SIGMAS = (2**0, 2**4, 2**8)
 FEATURES = 256
@@ -50,30 +49,27 @@ def location_encoder(
     effective worldwide geo-localization. NeurIPS. https://github.com/VicenteVivan/geo-clip (MIT).
     """
     path = locate(source)
-    published = _stacked(read(path, sha256), len(sigmas), path)
+    published, names = read(path, sha256), _names(len(sigmas))
     encoder = LocationEncoder(
         EqualEarthFourier(sigmas=sigmas, features=FEATURES, seed=0),
         Capsules(
             inputs=2 * FEATURES * len(sigmas), capsules=len(sigmas), width=1024, hidden_layers=3, outputs=512
         ),
     )
-    return fill(encoder, published, _names(len(sigmas)), path)
-
-
-def _stacked(published: dict[str, Tensor], levels: int, path: Path) -> dict[str, Tensor]:
-    """The frequencies of all levels under one name, as our encoding keeps them."""
     # They multiply (easting, northing), as ours do, although the published encoder takes latitude first.
-    names = [f"LocEnc{level}.capsule.0.b" for level in range(levels)]
-    for name in names:
-        if name not in published:
-            raise CheckpointError(f"{path}: {name} is missing")
-        check_tensor(published[name], (FEATURES, 2), name, path)
-    rest = {name: value for name, value in published.items() if name not in names}
-    return {**rest, "frequencies": torch.stack([published[name] for name in names]).double()}
+    frequencies = [f"LocEnc{level}.capsule.0.b" for level in range(len(sigmas))]
+    wanted = shapes(encoder, names) | dict.fromkeys(frequencies, (FEATURES, 2))
+    found = take(published, wanted, path)
+    # The frequencies of all levels under one name, as our encoding keeps them.
+    stacked = torch.stack([found[name] for name in frequencies]).double()
+    encoder.load_state_dict(
+        {"encoding.frequencies": stacked, **{ours: found[theirs] for ours, theirs in names.items()}}
+    )
+    return encoder.eval()
 
 
 def _names(levels: int) -> dict[str, str]:
-    names = {"encoding.frequencies": "frequencies"}
+    names = {}
     for level in range(levels):
         for ours, theirs in ((0, "capsule.1"), (2, "capsule.3"), (4, "capsule.5"), (6, "head.0")):
             for kind in ("weight", "bias"):

@@ -10,8 +10,9 @@ from earthdim.encoders import LocationEncoder
 from earthdim.encodings.base import Encoding
 from earthdim.encodings.spherical_harmonics import SphericalHarmonics
 from earthdim.networks import Siren
+from earthdim.released.checkpoint import contents, state
 from earthdim.released.layout import check_hyperparameters, fill
-from earthdim.released.sources import contents, locate, state
+from earthdim.released.sources import locate
 
 # Parts of the published model that are not its location encoder; it registers the same network twice.
 ASIDE = ("model.visual.", "model.nnet.", "model.logit_scale")

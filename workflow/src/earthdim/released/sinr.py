@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from earthdim.encoders import LocationEncoder
 from earthdim.encodings.coordinates import Wrap
 from earthdim.networks import ResidualFCNet
+from earthdim.released.checkpoint import contents, state
 from earthdim.released.layout import check_hyperparameters, fill
-from earthdim.released.sources import contents, locate, state
+from earthdim.released.sources import locate
 
 
 def location_encoder(

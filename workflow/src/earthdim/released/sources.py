@@ -1,10 +1,9 @@
-"""Where released weights come from, whether they are at hand, how to fetch them, and what a file of them holds.
+"""Where released weights come from, whether they are at hand, and how to fetch them.
 
 Read while an experiment is planned, so nothing heavy is imported before it is needed.
 """
 
 import os
-import re
 import shutil
 import urllib.error
 import urllib.request
@@ -13,20 +12,20 @@ from collections.abc import Iterator, Mapping
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from earthdim.atomic import beside, publish
 from earthdim.digests import file_digest
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 FOLDER = Path("weights")
 """Where fetched files are kept, below the working directory."""
 
 ORIGINS = ("package", "hub", "url", "file")
-TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".tar")
+_BEGINNINGS = {
+    b"version https://git-lfs": "; it is a pointer of Git LFS, so fetch the file itself with `git lfs pull`",
+    b"<": "; it is a web page, so the address did not lead to the file itself",
+}
 _TIMEOUT_S = 60
 _BLOCK = 1 << 20
 _COMMAND = "snakemake --cores 1 fetch --config experiment={}"
@@ -122,8 +121,9 @@ def unaccepted(leaf: Mapping[str, Any]) -> str:
 def fetch(leaf: Mapping[str, Any], schemes: frozenset[str] = frozenset({"https"})) -> Path:
     """Bring every file that a leaf names, and return the path of its weights.
 
-    A file comes to its place whole and with the right sum, or not at all. One whose sum is null is kept, but `read`
-    refuses it until its sum is accepted. What is there already is checked, never overwritten.
+    A file comes to its place whole and with the right sum, or not at all. One whose sum is null is kept, but
+    `earthdim.released.checkpoint.read` refuses it until its sum is accepted. What is there already is checked, never
+    overwritten.
 
     Parameters
     ----------
@@ -177,58 +177,41 @@ def verify(path: Path, sha256: str | None, key: str = "weights.sha256") -> None:
     _check_sum(path, sha256, path, key)
 
 
-def contents(path: Path, sha256: str | None, key: str = "weights.sha256") -> dict[str, Any]:
-    """Read a checkpoint as plain data and tensors, after its sum was checked.
+def kind_of(path: Path) -> str:
+    """Tell by its first bytes how a file of weights was saved.
 
     Parameters
     ----------
     path : Path
-        A safetensors file, or one that torch saved (.pt, .pth, .ckpt, .pth.tar).
-    sha256 : str or None
-        Its digest; None is refused.
-    key : str
-        What config calls the digest.
+        A file that is there, whatever its name ends in.
+
+    Returns
+    -------
+    str
+        ``safetensors``, ``torch`` (a zip archive), or ``legacy`` (what torch saved before version 1.6).
 
     Raises
     ------
-    FileNotFoundError
-        If the file is missing.
     CheckpointError
-        If it has another sum, is damaged or of another format, or holds anything that would run code: none is run.
+        If it is neither.
     """
-    verify(path, sha256, key)
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise CheckpointError(f"{path} is no whole file of weights: it is empty")
+    if head.startswith(b"PK\x03\x04"):
+        return "torch"
+    # The length of a header of JSON, in eight bytes, and the header.
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+        return "safetensors"
     if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise CheckpointError(f"{path} is no whole safetensors file: {error}") from None
-    if path.suffix not in TORCH_SUFFIXES:
-        raise CheckpointError(f"{path}: weights end in .safetensors, {', '.join(TORCH_SUFFIXES)}")
-    found = _torch_contents(path)
-    if not isinstance(found, Mapping):
-        raise CheckpointError(f"{path} holds a {type(found).__name__}, not tensors by name")
-    return dict(found)
-
-
-def state(found: Mapping[str, Any], path: Path) -> "dict[str, Tensor]":
-    """The tensors of what `contents` read: those below ``state_dict``, where most scripts save them, or all of it."""
-    import torch
-
-    tensors = found.get("state_dict", found)
-    if not isinstance(tensors, Mapping) or not tensors:
-        raise CheckpointError(f"{path}: state_dict holds no tensors by name")
-    for name, value in tensors.items():
-        if not isinstance(value, torch.Tensor):
-            raise CheckpointError(f"{path}: {name} is a {type(value).__name__}, not a tensor")
-    return dict(tensors)
-
-
-def read(path: Path, sha256: str | None, key: str = "weights.sha256") -> "dict[str, Tensor]":
-    """Read the tensors of a checkpoint by name; see `contents` for its parameters and errors."""
-    return state(contents(path, sha256, key), path)
+        raise CheckpointError(f"{path} is no whole safetensors file: it does not begin as one")
+    if head[:1] == b"\x80" or head[257:262] == b"ustar":
+        return "legacy"
+    what = next((words for begin, words in _BEGINNINGS.items() if head.lstrip().startswith(begin)), "")
+    raise CheckpointError(
+        f"{path} is no file of weights: its first bytes are neither those of safetensors nor of what torch saves{what}"
+    )
 
 
 def _origin(source: Mapping[str, str]) -> str:
@@ -358,49 +341,3 @@ def _check_sum(path: Path, sha256: str, named: Path, key: str) -> None:
     found = file_digest(path)
     if found != sha256.lower():
         raise CheckpointError(f"{key}: {named} has the sha256 {found}, not {sha256}")
-
-
-def _torch_contents(path: Path) -> Any:
-    """What torch saved, by its loader that builds tensors and plain data and runs nothing."""
-    import pickle
-    import struct
-
-    import torch
-
-    try:
-        with torch.serialization.safe_globals(_plain_globals()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # Torch's own message advises to load the file with its code: never repeat that.
-        named = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"holds {named[1]}, which is" if named else "is damaged or holds something that is"
-        raise CheckpointError(
-            f"{path} {what} neither a tensor nor plain data; nothing of it was run"
-        ) from None
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        struct.error,
-    ) as error:
-        raise CheckpointError(f"{path} is no whole file of weights: {_first(error)}") from None
-
-
-def _first(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _plain_globals() -> list[Any]:
-    """Numbers of numpy, which training scripts leave among hyperparameters: a dtype and bytes, no code."""
-    import numpy as np
-    from numpy._core.multiarray import scalar
-
-    kinds = [
-        np.dtype(code) for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
-    ]
-    # Before numpy 2 the same function was saved under another name.
-    return [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *(type(kind) for kind in kinds)]
