@@ -1,10 +1,11 @@
 """Where a table's places stand, by what its columns are called, and their coordinates: for all formats alike.
 
 `longitude` and `latitude` may each name a column, or one of two columns of an array (``coords[0]``); both may name one
-column, which then holds points: text of WKT or GeoJSON, WKB, or an array (n, 2) whose name tells its order. Without
-them it is, the first that is there: the geometry of a GeoParquet file; ``lon`` and ``lat``; the one pair of columns with
-names such as longitude and latitude, LON and LAT, lng and lat, decimalLongitude and decimalLatitude, centre_lon and
-centre_lat; the one array or column of points with a name such as lonlat, coords or .geo.
+column, which then holds points: text of WKT or GeoJSON, WKB, or two numbers (an array (n, 2), lists, text) whose order
+its name or its values tell. A field of a struct is ``struct.field``. Without the keys it is, the first that is there:
+the geometry of a GeoParquet file; ``lon`` and ``lat``; the one pair of columns with names such as longitude and
+latitude, LON and LAT, lng and lat, decimalLongitude and decimalLatitude, centre_lon and centre_lat; the one array or
+column of points with a name such as lonlat, coords or .geo.
 """
 
 import re
@@ -32,15 +33,27 @@ LONGITUDE, LATITUDE = "lon", "lat"
 LONGITUDES = ("lon", "long", "lng", "longitude", "longitudes", "lons")
 LATITUDES = ("lat", "lat", "lat", "latitude", "latitudes", "lats")
 # Words beside them that make no other place of it: the middle of a tile, the unit.
-SAME_PLACE = frozenset(
-    {"decimal", "dd", "deg", "degree", "degrees", "wgs84", "center", "centre", "centroid", "point", "coord", "gps", "epsg", "4326"}
-)
+SAME_PLACE = frozenset({
+    "decimal", "dd", "deg", "degree", "degrees", "wgs84", "epsg", "4326", "gps", "center", "centre", "centroid", "point",
+    "coord", "coords", "coordinates", "location", "position", "geometry", "geo",
+})  # fmt: skip
 # Arrays (n, 2) by name: those that tell their order, True for longitude first, and those that do not.
 ORDERED = {
     "lonlat": True, "lonlats": True, "lnglat": True, "longlat": True, "longitudelatitude": True,
     "latlon": False, "latlons": False, "latlng": False, "latlong": False, "latitudelongitude": False,
 }  # fmt: skip
-UNORDERED = ("coords", "coord", "coordinates", "coordinate", "locs", "loc", "locations", "location", "places", "positions")
+UNORDERED = (
+    "coords",
+    "coord",
+    "coordinates",
+    "coordinate",
+    "locs",
+    "loc",
+    "locations",
+    "location",
+    "places",
+    "positions",
+)
 POINTS = (".geo", "geometry", "geom", "the_geom", "wkt", "wkt_geom", "geojson", "wkb_geometry", "wkb")
 # What an export of Earth Engine holds beside the place and the vector.
 EARTH_ENGINE = (".geo", "system:index")
@@ -71,8 +84,9 @@ def coordinates(
     if longitude is None and latitude is None and file.geometry is not None:
         lonlat, labels, taken = file.read_geometry(), (file.geometry, file.geometry), {file.geometry}
     else:
-        parts = locate(path, file.names, longitude, latitude)
-        taken = {part.name for part in parts}
+        fields = file.fields()
+        parts = locate(path, [*file.names, *fields], longitude, latitude)
+        taken = {fields.get(part.name, part.name) for part in parts}
         file.lay_along([part.name for part in parts])
         lonlat, labels = _read(file, parts)
     if ".geo" in file.names:
@@ -197,7 +211,7 @@ def _read(file: File, parts: Sequence[Part]) -> tuple[NDArray[np.float64], tuple
     if len(parts) == 1:
         name = parts[0].name
         texts = file.texts(name)
-        if texts is not None:
+        if texts is not None and point_texts.pairs(texts) is None:
             return point_texts.read(file.path, name, texts), (name, name)
         pair = _array(file, name)
         first = int(not _is_longitude_first(file.path, name, pair))
@@ -205,7 +219,9 @@ def _read(file: File, parts: Sequence[Part]) -> tuple[NDArray[np.float64], tuple
     columns = [_column(file, part) for part in parts]
     if len(columns[0]) != len(columns[1]):
         told = [f"{str(part)!r} has {len(column)}" for part, column in zip(parts, columns, strict=True)]
-        raise TableError(f"{file.path}: {told[0]} values and {told[1].replace(' has', '')}: a grid is no table")
+        raise TableError(
+            f"{file.path}: {told[0]} values and {told[1].replace(' has', '')}: a grid is no table"
+        )
     return np.column_stack(columns), (str(parts[0]), str(parts[1]))
 
 
@@ -216,13 +232,18 @@ def _column(file: File, part: Part) -> NDArray[np.float64]:
     if column.ndim != 1:
         raise TableError(
             f"{file.path}: {part.name!r} has {column.ndim} axes, and coordinates have one"
-            + (f" (say {part.name}[0] and {part.name}[1])" if column.ndim == 2 and column.shape[1] == 2 else "")
+            + (
+                f" (say {part.name}[0] and {part.name}[1])"
+                if column.ndim == 2 and column.shape[1] == 2
+                else ""
+            )
         )
     return column.astype(np.float64)
 
 
 def _array(file: File, name: str) -> NDArray[np.float64]:
-    pair = numeric(file.path, name, file.read([name])[name], None)
+    pair = point_texts.pairs(file.texts(name) or ())
+    pair = numeric(file.path, name, file.read([name])[name], None) if pair is None else pair
     if pair.ndim != 2 or pair.shape[1] != 2:
         raise TableError(f"{file.path}: {name!r} has the shape {pair.shape}, and places have (n, 2)")
     return pair.astype(np.float64)

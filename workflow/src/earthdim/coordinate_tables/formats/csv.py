@@ -1,7 +1,6 @@
 """Text tables: values that commas, semicolons, tabs, bars or blanks separate."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +56,9 @@ class Csv(Arrow):
         import pyarrow.compute as pc
 
         self._doubtful = frozenset(commas)
-        values = [pc.filter(column, pc.match_substring(column, ",")) for column in map(self._whole.column, commas)]
+        values = [
+            pc.filter(column, pc.match_substring(column, ",")) for column in map(self._whole.column, commas)
+        ]
         if all(_all_like(column, THOUSANDS) for column in values):
             return
         again = _read(self.path, dialect, ",")
@@ -71,7 +72,9 @@ class Csv(Arrow):
     def _hint(self, name: str, kind) -> str:
         if name not in self.names or not str(kind).endswith("string"):
             return ""
-        value = next((text for text in self._whole[name].to_pylist() if text and not _is_text_number(text)), None)
+        value = next(
+            (text for text in self._whole[name].to_pylist() if text and not _is_text_number(text)), None
+        )
         if name in self._doubtful:
             return (
                 f", such as {value!r}, where a comma may stand for a decimal point or thousands: "

@@ -114,7 +114,9 @@ def parts(path: Path) -> list[Path]:
         with file.open("rb") as stream:
             is_parquet = stream.read(4) == b"PAR1"
         if not is_parquet and file.name.lower().endswith(_PART_SUFFIXES):
-            raise TableError(f"{path}: {file.relative_to(path)} is no Parquet file, and stands among the parts")
+            raise TableError(
+                f"{path}: {file.relative_to(path)} is no Parquet file, and stands among the parts"
+            )
         if is_parquet:
             found.append(file)
     return found
@@ -143,7 +145,9 @@ def _folder(path: Path) -> str:
         return FOLDER
     if path.suffix.lower() == ".zarr":
         raise TableError(f"{path}: is no Zarr group (it holds none of {', '.join(_ZARR_MARKS)})")
-    raise TableError(f"{path}: is a folder that holds neither a Zarr group nor Parquet files; what is read: {READ}")
+    raise TableError(
+        f"{path}: is a folder that holds neither a Zarr group nor Parquet files; what is read: {READ}"
+    )
 
 
 def _zip(path: Path) -> str:
