@@ -34,8 +34,8 @@ LONGITUDES = ("lon", "long", "lng", "longitude", "longitudes", "lons")
 LATITUDES = ("lat", "lat", "lat", "latitude", "latitudes", "lats")
 # Words beside them that make no other place of it: the middle of a tile, the unit.
 SAME_PLACE = frozenset({
-    "decimal", "dd", "deg", "degree", "degrees", "wgs84", "epsg", "4326", "gps", "center", "centre", "centroid", "point",
-    "coord", "coords", "coordinates", "location", "position", "geometry", "geo",
+    "decimal", "dd", "deg", "degree", "degrees", "wgs84", "epsg", "4326", "gps", "center", "centre", "centroid",
+    "point", "coord", "coords", "coordinates", "location", "position", "geometry", "geo",
 })  # fmt: skip
 # Arrays (n, 2) by name: those that tell their order, True for longitude first, and those that do not.
 ORDERED = {
