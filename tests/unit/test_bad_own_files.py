@@ -122,7 +122,11 @@ OTHER_TABLES = {
     "words": ("t.parquet", lambda path: table(emb_0=["x"] * 400).to_parquet(path), "'emb_0' is not numeric"),
     "none": ("t.parquet", text("hello, this is no table"), "t.parquet: is no Parquet file"),
     "braces": ("t{x}.csv", csv(), "'t{x}.csv': braces and ends of lines mean something else"),
-    "bytes": ("t.bin", text("\0\1\2"), "t.bin: is nothing that is read (its first bytes are none that are known)"),
+    "bytes": (
+        "t.bin",
+        text("\0\1\2"),
+        "t.bin: is nothing that is read (its first bytes are none that are known)",
+    ),
     "objects": (
         "t.npz",
         lambda path: np.savez(path, lon=np.zeros(400), lat=np.zeros(400), emb_0=np.array([{}] * 400)),

@@ -31,7 +31,9 @@ def refused(path, n, message, features=None):
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize(("n", "d"), [(12, 12), (12, 5), (5, 12), (12, 2)])
-@pytest.mark.parametrize("dims", [("point", "feature"), ("feature", "point"), ("x", "sample"), ("sample", "x")])
+@pytest.mark.parametrize(
+    "dims", [("point", "feature"), ("feature", "point"), ("x", "sample"), ("sample", "x")]
+)
 def test_the_axis_of_the_places_is_that_of_their_coordinates(dims, n, d, zarr_format, tmp_path):
     along = "point" if "point" in dims else "sample"
     at, values = lonlat(n), vectors(n, d)
@@ -73,7 +75,9 @@ def test_a_grid_is_refused_square_or_not(names, shape, tmp_path):
     coords = {names[0]: np.linspace(40, 41, shape[0]), names[1]: np.linspace(5, 6, shape[1])}
     bands = {f"A{i:02}": (names, vectors(*shape)) for i in range(3)}
     xr.Dataset(bands, coords=coords).to_zarr(tmp_path / "t.zarr", consolidated=False)
-    message = rf"'{names[1]}' lies along '{names[1]}' and '{names[0]}' lies along '{names[0]}': a grid is no table"
+    message = (
+        rf"'{names[1]}' lies along '{names[1]}' and '{names[0]}' lies along '{names[0]}': a grid is no table"
+    )
     refused(tmp_path / "t.zarr", 5, message, "A*")
     with pytest.raises(TableError, match=message):
         points(tmp_path / "t.zarr")
@@ -91,7 +95,10 @@ def test_features_along_other_axes_than_the_places_are_refused(tmp_path):
     data.to_zarr(tmp_path / "t.zarr", consolidated=False)
     np.testing.assert_array_equal(read(tmp_path / "t.zarr", features="v").values, vectors(6, 3))
     refused(
-        tmp_path / "t.zarr", 6, "'other' lies along 'row' and 'feature', and the places along 'point'", "other"
+        tmp_path / "t.zarr",
+        6,
+        "'other' lies along 'row' and 'feature', and the places along 'point'",
+        "other",
     )
 
 
@@ -111,7 +118,9 @@ def plain(path, chunks=(5, 2), fill=0, zeros=(), at=None, **more):
 @pytest.mark.parametrize("chunks", [(5, 2), (20, 1), (20, 2)])
 def test_features_of_zeros_whose_chunks_are_left_out_are_read_and_told(chunks, tmp_path):
     values = plain(tmp_path / "t.zarr", chunks, zeros=(2, 3))
-    with pytest.warns(UserWarning, match=r"t\.zarr: 'v' lacks \d+ of its \d+ chunks: read as the fill value 0"):
+    with pytest.warns(
+        UserWarning, match=r"t\.zarr: 'v' lacks \d+ of its \d+ chunks: read as the fill value 0"
+    ):
         table = read(tmp_path / "t.zarr")
     np.testing.assert_array_equal(table.values, values)
 
@@ -171,13 +180,10 @@ def test_places_on_a_line_of_zeros_are_read_and_told(tmp_path):
 def test_chunks_left_out_along_the_second_axis_and_in_shards(tmp_path):
     at, values = lonlat(N), vectors(N, 6)
     values[:, 2:4] = 0
-    data = xr.Dataset(
-        {"v": (("feature", "point"), values.T)}, coords={"lon": ("point", at[:, 0]), "lat": ("point", at[:, 1])}
-    )
-    encoding = {"v": {"chunks": (2, 5), "_FillValue": None}}
-    data.to_zarr(tmp_path / "t.zarr", encoding=encoding, consolidated=False)
-    # Zarr itself would not have written them.
-    shutil.rmtree(tmp_path / "t.zarr" / "v" / "c" / "1")
+    group = zarr.open_group(tmp_path / "t.zarr", mode="w")
+    group.create_array("v", data=values.T, chunks=(2, 5), dimension_names=("feature", "point"))
+    for name, column in (("lon", at[:, 0]), ("lat", at[:, 1])):
+        group.create_array(name, data=column, dimension_names=("point",))
     with pytest.warns(UserWarning, match="'v' lacks 4 of its 12 chunks"):
         np.testing.assert_array_equal(read(tmp_path / "t.zarr").values, values)
     for feature in (0, 2):
@@ -200,3 +206,31 @@ def test_a_copy_without_a_chunk_in_a_zip_is_told_alike(tmp_path):
     shutil.make_archive(str(tmp_path / "t.zarr"), "zip", tmp_path / "t.zarr")
     with pytest.warns(UserWarning, match=r"t\.zarr\.zip: 'v' lacks 4 of its 12 chunks"):
         np.testing.assert_array_equal(read(tmp_path / "t.zarr.zip").values, values)
+
+
+def test_axes_one_long_are_passed_over_where_they_have_names(tmp_path):
+    at, values = lonlat(6), vectors(6, 4)
+    coords = {"lon": ("point", at[:, 0]), "lat": ("point", at[:, 1])}
+    data = xr.Dataset({"v": (("year", "feature", "point"), values.T[None])}, coords=coords)
+    data.to_zarr(tmp_path / "t.zarr", consolidated=False)
+    outline.check(tmp_path / "t.zarr", 6, features="v")
+    np.testing.assert_array_equal(read(tmp_path / "t.zarr", features="v").values, values)
+    np.testing.assert_array_equal(read(tmp_path / "t.zarr").values, values)
+    two = xr.concat([data, data + 1], "year", coords="minimal", compat="override")
+    two.to_zarr(tmp_path / "two.zarr", consolidated=False)
+    refused(tmp_path / "two.zarr", 6, r"'v' has the shape \(6, 2, 4\)", "v")
+
+
+def test_zeros_of_format_2_are_numbers_where_nobody_said_that_they_are_missing(tmp_path):
+    """Zarr's format 2 has a fill value of 0 by default, which xarray takes for missing."""
+    at, values = lonlat(6), vectors(6, 4)
+    at[2], values[:, 1] = 0, 0
+    group = zarr.open_group(tmp_path / "t.zarr", mode="w", zarr_format=2)
+    columns = {"lon": at[:, 0], "lat": at[:, 1], "v": values}
+    for name, column in columns.items():
+        array = group.create_array(name, data=column)
+        array.attrs["_ARRAY_DIMENSIONS"] = ["point", "feature"][: column.ndim]
+    np.testing.assert_array_equal(read(tmp_path / "t.zarr").values, values)
+    np.testing.assert_array_equal(points(tmp_path / "t.zarr"), at)
+    group["v"].attrs["_FillValue"] = 0
+    lacking(tmp_path / "t.zarr", "6 values are missing or not finite, the first in 'v_1', row 1")

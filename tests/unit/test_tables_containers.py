@@ -35,9 +35,7 @@ def vectors(dtype=np.float32):
 
 def frame():
     at, values = lonlat(), vectors()
-    return pd.DataFrame(
-        {"lon": at[:, 0], "lat": at[:, 1], **{f"emb_{i}": values[:, i] for i in range(D)}}
-    )
+    return pd.DataFrame({"lon": at[:, 0], "lat": at[:, 1], **{f"emb_{i}": values[:, i] for i in range(D)}})
 
 
 def check(path, features="emb_*", expected=None):
@@ -235,7 +233,11 @@ def test_what_is_not_read_is_told_in_one_sentence(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("member", "message"),
-    [("[Content_Types].xml", "is an Excel workbook"), ("t/data.pkl", "a file of PyTorch"), ("t.csv", "unpack it")],
+    [
+        ("[Content_Types].xml", "is an Excel workbook"),
+        ("t/data.pkl", "a file of PyTorch"),
+        ("t.csv", "unpack it"),
+    ],
 )
 def test_archives_of_something_else_are_told(member, message, tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
@@ -257,7 +259,9 @@ def test_columns_of_other_types(tmp_path):
         "half": pa.FixedSizeListArray.from_arrays(pa.array(half.ravel()), D),
         "tensor": pa.FixedShapeTensorArray.from_numpy_ndarray(values),
         "whole": pa.array(np.arange(N * D).reshape(N, D).astype(np.int8).tolist(), pa.large_list(pa.int8())),
-        "money": pa.array([[Decimal(f"{x:.3f}") for x in row] for row in values], pa.list_(pa.decimal128(9, 3))),
+        "money": pa.array(
+            [[Decimal(f"{x:.3f}") for x in row] for row in values], pa.list_(pa.decimal128(9, 3))
+        ),
         "text": [f"{x}" for x in values[:, 0]],
         "truth": values[:, 0] > 0,
     }

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 import shapely
@@ -65,11 +66,15 @@ def test_the_usual_names_come_first_and_other_pairs_are_told(tmp_path):
     other = {"Longitude": PLACES[::-1, 0], "Latitude": PLACES[::-1, 1]}
     check(parquet(tmp_path, {**other, "lon": PLACES[:, 0], "lat": PLACES[:, 1]}))
     path = parquet(tmp_path, {**other, "LON": PLACES[:, 0], "LAT": PLACES[:, 1]})
-    refused(path, "'Longitude' and 'Latitude' or in 'LON' and 'LAT': name the columns by longitude and latitude")
+    refused(
+        path, "'Longitude' and 'Latitude' or in 'LON' and 'LAT': name the columns by longitude and latitude"
+    )
     check(path, "LON", "LAT")
     check(path, "LON")
     path = parquet(tmp_path, {"start_lon": PLACES[:, 0], "start_lat": PLACES[:, 1]})
-    refused(path, r"has no column 'lon'; .*say longitude: start_lon and latitude: start_lat, if those are degrees")
+    refused(
+        path, r"has no column 'lon'; .*say longitude: start_lon and latitude: start_lat, if those are degrees"
+    )
     path = parquet(tmp_path, {"X": PLACES[:, 0], "Y": PLACES[:, 1]})
     refused(path, r"has no column 'lon'; .*say longitude: X and latitude: Y, if those are degrees")
     check(path, "X", "Y")
@@ -78,7 +83,8 @@ def test_the_usual_names_come_first_and_other_pairs_are_told(tmp_path):
 
 @pytest.mark.parametrize("kind", ["npz", "zarr", "parquet", "csv"])
 @pytest.mark.parametrize(
-    ("name", "first"), [("lonlat", 0), ("LonLat", 0), ("lng_lat", 0), ("latlon", 1), ("lat_lng", 1), ("coords", None)]
+    ("name", "first"),
+    [("lonlat", 0), ("LonLat", 0), ("lng_lat", 0), ("latlon", 1), ("lat_lng", 1), ("coords", None)],
 )
 def test_arrays_of_two_columns(name, first, kind, tmp_path):
     pair = PLACES if first != 1 else PLACES[:, ::-1]
@@ -119,7 +125,11 @@ def test_an_order_that_nothing_tells_is_refused(tmp_path):
     np.savez(tmp_path / "t.npz", coords=PLACES, locations=PLACES, embedding=VALUES)
     refused(tmp_path / "t.npz", "may stand in 'coords' or in 'locations'", features="embedding")
     np.savez(tmp_path / "t.npz", coords=np.column_stack((PLACES, PLACES)), embedding=VALUES)
-    refused(tmp_path / "t.npz", r"'coords' has the shape \(40, 4\), and places have \(n, 2\)", features="embedding")
+    refused(
+        tmp_path / "t.npz",
+        r"'coords' has the shape \(40, 4\), and places have \(n, 2\)",
+        features="embedding",
+    )
 
 
 SHAPES = shapely.points(PLACES)
@@ -173,7 +183,10 @@ def test_an_export_of_earth_engine(tmp_path):
         ('{"type": "Point"', "holds no points as WKT, GeoJSON or WKB"),
         ("", "no point in 1 of 40 rows, the first in row 3"),
         (None, "no point in 1 of 40 rows, the first in row 3"),
-        ("POINT (1 91)", "'geometry' holds latitudes outside -90 to 90 degrees in 1 of 40 rows, the first in row 3"),
+        (
+            "POINT (1 91)",
+            "'geometry' holds latitudes outside -90 to 90 degrees in 1 of 40 rows, the first in row 3",
+        ),
     ],
 )
 def test_what_is_no_point_is_refused(value, message, tmp_path):
@@ -182,7 +195,9 @@ def test_what_is_no_point_is_refused(value, message, tmp_path):
 
 
 def test_rounding_is_clipped_and_longitudes_are_wrapped(tmp_path):
-    given = np.array([[-180.00000000000003, 10], [180.00000000000014, -90.00000000000003], [359.5, 90.00001], [181, 0]])
+    given = np.array(
+        [[-180.00000000000003, 10], [180.00000000000014, -90.00000000000003], [359.5, 90.00001], [181, 0]]
+    )
     right = np.array([[-180, 10], [180, -90], [-0.5, 90], [-179, 0]])
     np.savez(tmp_path / "t.npz", lonlat=given)
     np.testing.assert_array_equal(points(tmp_path / "t.npz"), right)
@@ -194,7 +209,35 @@ def test_what_the_keys_name_must_be_there(tmp_path):
     path = parquet(tmp_path, {"lon": PLACES[:, 0], "lat": PLACES[:, 1], "pair": PLACES.tolist()})
     refused(path, "has no column 'none'", "none", "none")
     refused(path, r"has no column 'none'", "none[0]", "none[1]")
-    refused(path, r"'pair' has 2 axes, and coordinates have one \(say pair\[0\] and pair\[1\]\)", "pair", "lat")
+    refused(
+        path, r"'pair' has 2 axes, and coordinates have one \(say pair\[0\] and pair\[1\]\)", "pair", "lat"
+    )
     refused(path, r"'emb_0' has the shape \(40,\), and places have \(n, 2\)", "emb_0[0]", "emb_0[1]")
     check(path, "pair[0]", "pair[1]")
     check(path, "lon")
+
+
+@pytest.mark.parametrize("form", ["{1!r}, {0!r}", "({1!r},{0!r})", "{1!r} {0!r}"])
+def test_two_numbers_in_one_text(form, tmp_path):
+    path = parquet(tmp_path, {"location": [form.format(*row) for row in PLACES.tolist()]})
+    # Of the second some are no latitudes.
+    check(path)
+    check(path, "location[1]", "location[0]")
+    near = parquet(tmp_path, {"location": [form.format(*row) for row in (PLACES / 10).tolist()]})
+    refused(near, r"'location' has two columns, and neither its name nor its values tell")
+
+
+@pytest.mark.parametrize("names", [("lon", "lat"), ("longitude", "latitude"), ("x", "y")])
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_fields_of_a_struct(names, suffix, tmp_path):
+    pairs = [dict(zip(names, row, strict=True)) for row in PLACES.tolist()]
+    table = pa.table({"location": pairs, **FEATURES})
+    path = tmp_path / f"t.{suffix}"
+    pq.write_table(table, path) if suffix == "parquet" else feather.write_feather(table, path)
+    check(path, *(f"location.{name}" for name in names))
+    if names != ("x", "y"):
+        assert check(path, features=None).names == tuple(FEATURES)
+    pairs[3] = None
+    pq.write_table(pa.table({"location": pairs, **FEATURES}), tmp_path / "gap.parquet")
+    keys = [f"location.{name}" for name in names]
+    refused(tmp_path / "gap.parquet", rf"2 values are missing .* '{keys[0]}', row 4", *keys)

@@ -1,10 +1,11 @@
 """Where a table's places stand, by what its columns are called, and their coordinates: for all formats alike.
 
 `longitude` and `latitude` may each name a column, or one of two columns of an array (``coords[0]``); both may name one
-column, which then holds points: text of WKT or GeoJSON, WKB, or an array (n, 2) whose name tells its order. Without
-them it is, the first that is there: the geometry of a GeoParquet file; ``lon`` and ``lat``; the one pair of columns with
-names such as longitude and latitude, LON and LAT, lng and lat, decimalLongitude and decimalLatitude, centre_lon and
-centre_lat; the one array or column of points with a name such as lonlat, coords or .geo.
+column, which then holds points: text of WKT or GeoJSON, WKB, or two numbers (an array (n, 2), lists, text) whose order
+its name or its values tell. A field of a struct is ``struct.field``. Without the keys it is, the first that is there:
+the geometry of a GeoParquet file; ``lon`` and ``lat``; the one pair of columns with names such as longitude and
+latitude, LON and LAT, lng and lat, decimalLongitude and decimalLatitude, centre_lon and centre_lat; the one array or
+column of points with a name such as lonlat, coords or .geo.
 """
 
 import re
@@ -32,24 +33,10 @@ LONGITUDE, LATITUDE = "lon", "lat"
 LONGITUDES = ("lon", "long", "lng", "longitude", "longitudes", "lons")
 LATITUDES = ("lat", "lat", "lat", "latitude", "latitudes", "lats")
 # Words beside them that make no other place of it: the middle of a tile, the unit.
-SAME_PLACE = frozenset(
-    {
-        "decimal",
-        "dd",
-        "deg",
-        "degree",
-        "degrees",
-        "wgs84",
-        "center",
-        "centre",
-        "centroid",
-        "point",
-        "coord",
-        "gps",
-        "epsg",
-        "4326",
-    }
-)
+SAME_PLACE = frozenset({
+    "decimal", "dd", "deg", "degree", "degrees", "wgs84", "epsg", "4326", "gps", "center", "centre", "centroid",
+    "point", "coord", "coords", "coordinates", "location", "position", "geometry", "geo",
+})  # fmt: skip
 # Arrays (n, 2) by name: those that tell their order, True for longitude first, and those that do not.
 ORDERED = {
     "lonlat": True, "lonlats": True, "lnglat": True, "longlat": True, "longitudelatitude": True,
@@ -97,8 +84,9 @@ def coordinates(
     if longitude is None and latitude is None and file.geometry is not None:
         lonlat, labels, taken = file.read_geometry(), (file.geometry, file.geometry), {file.geometry}
     else:
-        parts = locate(path, file.names, longitude, latitude)
-        taken = {part.name for part in parts}
+        fields = file.fields()
+        parts = locate(path, [*file.names, *fields], longitude, latitude)
+        taken = {fields.get(part.name, part.name) for part in parts}
         file.lay_along([part.name for part in parts])
         lonlat, labels = _read(file, parts)
     if ".geo" in file.names:
@@ -223,7 +211,7 @@ def _read(file: File, parts: Sequence[Part]) -> tuple[NDArray[np.float64], tuple
     if len(parts) == 1:
         name = parts[0].name
         texts = file.texts(name)
-        if texts is not None:
+        if texts is not None and point_texts.pairs(texts) is None:
             return point_texts.read(file.path, name, texts), (name, name)
         pair = _array(file, name)
         first = int(not _is_longitude_first(file.path, name, pair))
@@ -254,7 +242,8 @@ def _column(file: File, part: Part) -> NDArray[np.float64]:
 
 
 def _array(file: File, name: str) -> NDArray[np.float64]:
-    pair = numeric(file.path, name, file.read([name])[name], None)
+    pair = point_texts.pairs(file.texts(name) or ())
+    pair = numeric(file.path, name, file.read([name])[name], None) if pair is None else pair
     if pair.ndim != 2 or pair.shape[1] != 2:
         raise TableError(f"{file.path}: {name!r} has the shape {pair.shape}, and places have (n, 2)")
     return pair.astype(np.float64)

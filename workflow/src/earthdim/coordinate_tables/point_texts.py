@@ -14,6 +14,9 @@ from earthdim.coordinate_tables.formats.base import TableError, refuse
 _DEGREES = (0, 4326)
 _SRID = re.compile(r"^\s*SRID=(\d+);", re.IGNORECASE)
 
+_NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+_PAIR = re.compile(rf"^\s*[(\[]?\s*{_NUMBER}\s*[,; ]\s*{_NUMBER}\s*[)\]]?\s*$")
+
 
 def read(path: Path, name: str, values: Sequence[str | bytes | None]) -> NDArray[np.float64]:
     """Points (n, 2), longitude and latitude, of a column.
@@ -47,6 +50,14 @@ def read(path: Path, name: str, values: Sequence[str | bytes | None]) -> NDArray
     wrong = (shapely.get_type_id(shapes) != shapely.GeometryType.POINT) | shapely.is_empty(shapes)
     refuse(path, name, wrong, "something else than a point")
     return np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])
+
+
+def pairs(values: Sequence[str | bytes | None]) -> NDArray[np.float64] | None:
+    """Texts such as ``52.5, 13.4`` or ``(52.5 13.4)`` as numbers (n, 2), in their order; None if one is none."""
+    found = [_PAIR.match(value) if isinstance(value, str) else None for value in values]
+    if not found or None in found:
+        return None
+    return np.array([match.groups() for match in found]).astype(np.float64)
 
 
 def _shape(value: str | bytes):

@@ -86,10 +86,14 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
     if not path.exists():
         raise ValueError(f"{key}.{source}: {path} does not exist")
     if is_table:
-        try:
-            kind_of(path)
-        except TableError as error:
-            raise ValueError(f"{key}.{source}: {error}") from error
+        _check_kind(path, f"{key}.{source}")
+
+
+def _check_kind(path: Path, key: str) -> None:
+    try:
+        kind_of(path)
+    except TableError as error:
+        raise ValueError(f"{key}: {error}") from error
 
 
 def check_values(

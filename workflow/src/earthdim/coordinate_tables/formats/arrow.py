@@ -15,13 +15,23 @@ class Arrow(File):
         raise NotImplementedError
 
     def read(self, names: Sequence[str]) -> dict[str, NDArray]:  # noqa: D102
-        table = self._table(names)
-        return {name: self._column(name, table[name]) for name in names}
+        table = self._table([name for name in names if name in self.names])
+        return {
+            name: self._column(name, table[name] if name in self.names else self._field(name))
+            for name in names
+        }
+
+    def _field(self, name: str):
+        """A field of a struct; nulls of the struct are nulls of its fields."""
+        import pyarrow.compute as pc
+
+        top = self.fields()[name]
+        return pc.struct_field(self._table([top])[top], name.removeprefix(f"{top}."))
 
     def texts(self, name: str) -> list[str | bytes | None] | None:  # noqa: D102
         import pyarrow as pa
 
-        column = _plain(self._table([name])[name])
+        column = _plain(self._table([name])[name] if name in self.names else self._field(name))
         kind = column.type
         known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
         return column.to_pylist() if any(is_kind(kind) for is_kind in known) else None

@@ -94,6 +94,10 @@ class File:
         """The columns of these names, (n,) or (n, d)."""
         raise NotImplementedError
 
+    def fields(self) -> dict[str, str]:
+        """Names of the fields of structs, as `read` takes them, and the column that each stands in."""
+        return {}
+
     def texts(self, name: str) -> list[str | bytes | None] | None:
         """The values of a column of text or of bytes; None of another column."""
         return None

@@ -18,7 +18,7 @@ from earthdim.coordinate_tables.formats.dialects import (
 )
 
 # Arrow asks that no value straddles two of its blocks; a list of ten thousand numbers has some 200 kB.
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 
 
 def header(path: Path) -> list[str]:

@@ -19,6 +19,8 @@ _SEEN = 5
 # Lines that one of them may take.
 _LINES = 1000
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
+# An empty line, a comment, and the first line by which Excel is told what separates.
+_NO_HEADER = re.compile(rb'\s*$|\s*#|"?sep=.{1,2}"?\s*$', re.IGNORECASE)
 # 1,5 and 12,345 alike.
 DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*$"
 # What may be a thousand and something as well.
@@ -40,6 +42,8 @@ class Dialect(NamedTuple):
         ``utf-8``, or another whose text has to be written anew.
     offset : int
         Bytes before the first row, after what undoes the compression.
+    padded : bool
+        Whether blanks may stand before a quoted value, which Arrow would then not take for one.
     """
 
     names: list[str]
@@ -47,6 +51,7 @@ class Dialect(NamedTuple):
     compression: str | None
     encoding: str
     offset: int
+    padded: bool
 
 
 def dialect_of(path: Path) -> Dialect:
@@ -80,8 +85,11 @@ def dialect_of(path: Path) -> Dialect:
                 )
     except csv.Error as error:
         raise TableError(f"{path}: is no CSV file that can be read (its header: {error})") from error
+    while used < len(lines) and _is_comment(text[used:], delimiter, len(names)):
+        used += 1
     offset += sum(map(len, lines[:used]))
-    return Dialect([name.strip() for name in names], delimiter, compression, encoding, offset)
+    padded = re.search(re.escape(delimiter).encode() + rb'[ \t]+"', start[offset:]) is not None
+    return Dialect([name.strip() for name in names], delimiter, compression, encoding, offset, padded)
 
 
 def open_rows(path: Path, dialect: Dialect):
@@ -95,7 +103,7 @@ def open_rows(path: Path, dialect: Dialect):
     import pyarrow as pa
 
     stream = pa.input_stream(str(path), compression=dialect.compression)
-    if dialect.encoding == "utf-8" and dialect.delimiter != BLANK:
+    if dialect.encoding == "utf-8" and dialect.delimiter != BLANK and not dialect.padded:
         stream.read(dialect.offset)
         return stream
     with stream:
@@ -106,6 +114,10 @@ def open_rows(path: Path, dialect: Dialect):
     if dialect.delimiter == BLANK:
         content = re.sub(rb"[ \t]+", b" ", content)
         content = re.sub(rb"(?m)^ | (?=\r?$)", b"", content)
+    elif dialect.padded:
+        # Inside a quoted text this takes a blank away at most.
+        between = re.escape(dialect.delimiter).encode()
+        content = re.sub(rb"(" + between + rb')[ \t]+(?=")', rb"\1", content)
     return io.BytesIO(content)
 
 
@@ -125,15 +137,16 @@ def _header_lines(start: bytes) -> tuple[int, list[bytes]]:
     offset = len(mark) if start.startswith(mark) else 0
     lines = start[offset:].splitlines(keepends=True)
     first = 0
-    while first < len(lines) and (not lines[first].strip() or lines[first].lstrip().startswith(b"#")):
+    while first < len(lines) and _NO_HEADER.match(lines[first]):
         offset += len(lines[first])
         first += 1
     return offset, lines[first:]
 
 
 def _last_comment(before: bytes) -> bytes:
-    comments = [line for line in before.splitlines() if line.strip()]
-    return comments[-1].removeprefix(b"\xef\xbb\xbf").lstrip().lstrip(b"#").strip() if comments else b""
+    lines = [line.removeprefix(b"\xef\xbb\xbf").strip() for line in before.splitlines()]
+    comments = [line for line in lines if line.startswith(b"#")]
+    return comments[-1].lstrip(b"#").strip() if comments else b""
 
 
 def _decode(line: bytes) -> str:
@@ -141,6 +154,11 @@ def _decode(line: bytes) -> str:
         return line.decode()
     except UnicodeDecodeError:
         return line.decode("latin-1")
+
+
+def _is_comment(lines: Sequence[str], delimiter: str, columns: int) -> bool:
+    """Whether a line below the header is none of the rows, such as one of units."""
+    return lines[0].lstrip().startswith("#") and len(_record(lines[:_LINES], delimiter)[0]) != columns
 
 
 def _are_values(names: Sequence[str]) -> bool:

@@ -30,6 +30,16 @@ class Parquet(Arrow):
         kind = self._file.schema_arrow.field(name).type
         return self._described(name, kind, self._file.metadata.num_rows)
 
+    def fields(self) -> dict[str, str]:  # noqa: D102
+        import pyarrow as pa
+
+        structs = [field for field in self._file.schema_arrow if pa.types.is_struct(field.type)]
+        return {
+            f"{struct.name}.{struct.type.field(i).name}": struct.name
+            for struct in structs
+            for i in range(struct.type.num_fields)
+        }
+
     def _table(self, names: Sequence[str]):
         return self._file.read(columns=list(names), use_threads=False)
 

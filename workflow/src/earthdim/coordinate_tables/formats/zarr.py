@@ -74,9 +74,7 @@ class Zarr(Arrays):
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
         array = self._group[name]
-        axis = self._row_axis(name)
-        shape = array.shape
-        return np.dtype(array.dtype), shape[axis : axis + 1] + shape[:axis] + shape[axis + 1 :]
+        return np.dtype(array.dtype), tuple(array.shape[axis] for axis in self._axes_read(name))
 
     def read(self, names: Sequence[str]) -> dict[str, NDArray]:  # noqa: D102
         with _read_whole(self.path):
@@ -87,12 +85,30 @@ class Zarr(Arrays):
             return self._read(names)
 
     def _read(self, names: Sequence[str]) -> dict[str, NDArray]:
-        dataset = self._dataset(names)
-        columns = {}
-        for name in names:
-            values = dataset[name].values if dataset is not None else self._plain(name)
-            columns[name] = np.moveaxis(values, self._row_axis(name), 0) if values.ndim else values
-        return columns
+        columns = self._named(names)
+        if columns is None:
+            columns = {name: self._plain(name) for name in names}
+        read = {name: self._axes_read(name) for name in names}
+        return {
+            name: columns[name]
+            .transpose(axes + _others(axes, columns[name].ndim))
+            .reshape([columns[name].shape[axis] for axis in axes])
+            for name, axes in read.items()
+        }
+
+    def _axes_read(self, name: str) -> tuple[int, ...]:
+        """The axes of an array in the order in which they are read: the places' first.
+
+        Of more than two axes with names those are left out that are one long, such as a time or a year.
+        """
+        array = self._group[name]
+        if not array.ndim:
+            return ()
+        first = self._row_axis(name)
+        others = [axis for axis in range(array.ndim) if axis != first]
+        if self._dimensions(name) is not None and array.ndim > 2:
+            others = [axis for axis in others if array.shape[axis] != 1] or others[:1]
+        return (first, *others)
 
     def _axis_of_places(self, name: str) -> str | None:
         """The name of the axis of an array of coordinates, (n,), (n, 2) or (2, n), that counts the places."""
@@ -161,20 +177,41 @@ class Zarr(Arrays):
                 self._members = frozenset(archive.namelist())
         return key in self._members
 
-    def _dataset(self, names: Sequence[str]):
+    def _named(self, names: Sequence[str]) -> dict[str, NDArray] | None:
         """The variables as xarray decodes them (fill values, packing), or None where axes have no names."""
-        import xarray as xr
-
         if self._is_ours:
             try:
-                return artefacts.open_store(self.path, "embeddings", names)
+                dataset = artefacts.open_store(self.path, "embeddings", names)
             except artefacts.ArtefactError as error:
                 raise TableError(str(error)) from error
+            return {name: dataset[name].values for name in names}
         if not all(self._dimensions(name) is not None for name in self.names):
             return None
-        group = self._group.path or None
-        with xr.open_zarr(self._group.store, group=group, consolidated=False, decode_times=False) as dataset:
-            return dataset[list(names)].load()
+        zeros = [name for name in names if self._has_default_fill(name)]
+        others = [name for name in names if name not in zeros]
+        return self._decoded(others, True) | self._decoded(zeros, False)
+
+    def _has_default_fill(self, name: str) -> bool:
+        """Whether a fill value is what Zarr's format 2 has where nobody says one; xarray would take 0 for missing."""
+        array = self._group[name]
+        is_default = array.metadata.zarr_format == 2 and array.dtype.kind == "f" and array.fill_value == 0
+        told = {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs)
+        return is_default and not told
+
+    def _decoded(self, names: Sequence[str], decoded: bool) -> dict[str, NDArray]:
+        import xarray as xr
+
+        if not names:
+            return {}
+        with xr.open_zarr(
+            self._group.store,
+            group=self._group.path or None,
+            consolidated=False,
+            decode_times=False,
+            mask_and_scale=decoded,
+        ) as dataset:
+            loaded = dataset[list(names)].load()
+            return {name: loaded[name].values for name in names}
 
     def _dimensions(self, name: str) -> tuple[str, ...] | None:
         """The names of an array's axes, if all have one."""
@@ -190,6 +227,11 @@ class Zarr(Arrays):
         if packed:
             raise TableError(f"{self.path}: {name!r} is packed ({packed[0]}) and its axes have no names")
         return np.asarray(array[...])
+
+
+def _others(axes: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """The axes that are not among these."""
+    return tuple(axis for axis in range(count) if axis not in axes)
 
 
 def _root_of_zip(path: Path) -> str:
