@@ -278,7 +278,12 @@ SAMPLES = {
         text("POLYGON ((0 0, 1000 0, 1000 1000, 0 0))"),
         "sample.path: p.wkt: geometry 0 is not in degrees",
     ),
-    "format": ("polygons.polygon", "p.shp", text("hello"), "sample.path: p.shp ends in none of .geojson"),
+    "format": (
+        "polygons.polygon",
+        "p.shp",
+        lambda path: path.write_bytes(b"\x00\x00\x27\x0a" + bytes(96)),
+        "sample.path: p.shp is a shapefile; GeoJSON, well-known text or binary (WKT, WKB) and GeoParquet are read",
+    ),
 }
 
 

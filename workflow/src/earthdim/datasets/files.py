@@ -33,7 +33,7 @@ _OTHERS = {
 READ = "a Zarr store or NetCDF is read"
 # Part of the range of values by which a repeated column may differ from what it repeats.
 _ALIKE = 1e-6
-# Part of a cell by which axes may drift off their spacing: float32 sums do by 0.06, Gaussian latitudes by 0.02.
+# Part of a cell by which axes may drift off their spacing, as Gaussian latitudes do by 0.02.
 _DRIFT = 0.1
 
 
@@ -222,12 +222,14 @@ def _spaced_evenly(centres: NDArray[np.float64], path: str, name: str) -> NDArra
     """Centres at one spacing, where sums in single precision have drifted off it by less than a tenth of a cell."""
     if centres.size < 2:
         return centres
-    step = (centres[-1] - centres[0]) / (centres.size - 1)
+    step, limit = (centres[-1] - centres[0]) / (centres.size - 1), _DRIFT
     if name == "lon" and _goes_round(centres):
+        # Once round the globe the spacing is known, and sums in single precision lose half a rounding a column.
         step = 360 / centres.size
+        limit = min(0.4, centres.size * ROUNDING / 2 / step)
     regular = centres[0] + step * np.arange(centres.size)
     off = np.abs(centres - regular).max() / step if step > 0 else np.inf
-    if not REGULARITY < off < _DRIFT:
+    if not REGULARITY < off < limit:
         return centres
     warnings.warn(
         f"{path}: {name} is evenly spaced only to {off:.2g} of a cell; it is read as evenly spaced",
