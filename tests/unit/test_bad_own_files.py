@@ -249,6 +249,18 @@ RASTERS = {
         raster(values=np.arange(0.0, 1000, 10)),
         "dataset.mine: r.nc: lat is not in degrees from -90 to 90",
     ),
+    "spacing": (
+        raster(values=np.r_[-89.5:0, 10:80]),
+        "dataset.mine: r.nc: raster 'v': the coordinate 'lat' must ascend at one spacing",
+    ),
+    "format": (
+        text("GRIB" + " " * 99),
+        "dataset.mine: r.nc is GRIB; a Zarr store or NetCDF is read: convert it",
+    ),
+    "damaged": (
+        lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(2000)),
+        "dataset.mine: r.nc is no NetCDF 4 (HDF5) file that can be read",
+    ),
 }
 
 
@@ -277,6 +289,12 @@ SAMPLES = {
         "p.wkt",
         text("POLYGON ((0 0, 1000 0, 1000 1000, 0 0))"),
         "sample.path: p.wkt: geometry 0 is not in degrees",
+    ),
+    "date line": (
+        "polygons.polygon",
+        "p.wkt",
+        text("POLYGON ((170 0, -170 0, -170 9, 170 9, 170 0))"),
+        "sample.path: p.wkt: geometry 0 has an edge that spans 340 degrees of longitude; cut it at the date line",
     ),
     "format": (
         "polygons.polygon",

@@ -132,7 +132,7 @@ def test_a_polar_continent_drawn_along_the_pole_is_right_as_it_is(tmp_path):
 
 
 WIDE = {
-    # A zone, the world, a cap drawn in steps, and a continent of 197 degrees: none of their edges leads the wrong way.
+    # A zone, the world, caps, and a continent of 197 degrees (Africa, Europe and Asia): no edge leads the wrong way.
     "zone": (ring([-180, -30], [180, -30], [180, 30], [-180, 30]), 360 * height(-30, 30)),
     "world": (ring([-180, -90], [180, -90], [180, 90], [-180, 90]), 360 * height(-90, 90)),
     "world from 0 to 360": (ring([0, -90], [360, -90], [360, 90], [0, 90]), 360 * height(-90, 90)),
@@ -141,6 +141,10 @@ WIDE = {
         360 * height(60, 90),
     ),
     "continent": (ring([-17, 0], [80, 0], [180, 0], [180, 40], [80, 40], [-17, 40]), 197 * height(0, 40)),
+    "sector to the pole": (
+        ring([-100, -90], [100, -90], [100, -70], [0, -70], [-100, -70]),
+        200 * height(-90, -70),
+    ),
     "cap from 0 to 360": (ring([0, -90], [360, -90], [360, -60], [0, -60]), 360 * height(-90, -60)),
 }
 

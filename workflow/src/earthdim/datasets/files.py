@@ -1,6 +1,7 @@
 """A user's own raster: a Zarr store, or NetCDF of the formats 3 (classic) and 4 (HDF5)."""
 
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ NAMES = {"lat": ("lat", "latitude", "y"), "lon": ("lon", "longitude", "x")}
 RANGES = {"lat": (-90, 90), "lon": (-180, 360)}
 UNITS = {"lat": "degrees_north", "lon": "degrees_east"}
 # What readers of files and codecs raise where a file is cut off, is none of theirs, or holds what they refuse.
-_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError)
+_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError, zlib.error)
 # Formats by their first bytes: what xarray calls the reader, or what they are.
 _ENGINES = {b"CDF\x01": "scipy", b"CDF\x02": "scipy", b"\x89HDF\r\n\x1a\n": "h5netcdf"}
 _OTHERS = {

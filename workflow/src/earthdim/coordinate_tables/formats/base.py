@@ -43,6 +43,8 @@ class File:
     """A file of columns of one length; `geometry` names the column of points, where there is one."""
 
     geometry: str | None = None
+    of_places: frozenset[str] = frozenset()
+    """Columns that describe places beside the coordinates, and are no features."""
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self.path = path
