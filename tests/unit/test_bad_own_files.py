@@ -253,6 +253,18 @@ RASTERS = {
         raster(values=np.arange(0.0, 1000, 10)),
         "dataset.mine: r.nc: lat is not in degrees from -90 to 90",
     ),
+    "spacing": (
+        raster(values=np.r_[-89.5:0, 10:80]),
+        "dataset.mine: r.nc: raster 'v': the coordinate 'lat' must ascend at one spacing",
+    ),
+    "format": (
+        text("GRIB" + " " * 99),
+        "dataset.mine: r.nc is GRIB; a Zarr store or NetCDF is read: convert it",
+    ),
+    "damaged": (
+        lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(2000)),
+        "dataset.mine: r.nc is no NetCDF 4 (HDF5) file that can be read",
+    ),
 }
 
 
@@ -282,7 +294,18 @@ SAMPLES = {
         text("POLYGON ((0 0, 1000 0, 1000 1000, 0 0))"),
         "sample.path: p.wkt: geometry 0 is not in degrees",
     ),
-    "format": ("polygons.polygon", "p.shp", text("hello"), "sample.path: p.shp ends in none of .geojson"),
+    "date line": (
+        "polygons.polygon",
+        "p.wkt",
+        text("POLYGON ((170 0, -170 0, -170 9, 170 9, 170 0))"),
+        "sample.path: p.wkt: geometry 0 has an edge that spans 340 degrees of longitude; cut it at the date line",
+    ),
+    "format": (
+        "polygons.polygon",
+        "p.shp",
+        lambda path: path.write_bytes(b"\x00\x00\x27\x0a" + bytes(96)),
+        "sample.path: p.shp is a shapefile; GeoJSON, well-known text or binary (WKT, WKB) and GeoParquet are read",
+    ),
 }
 
 

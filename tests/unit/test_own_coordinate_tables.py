@@ -190,17 +190,15 @@ def test_geometry_in_another_system_is_refused_by_name(crs, message, tmp_path):
 def test_geometry_that_is_no_point_is_refused(tmp_path):
     line = shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))
     point = shapely.to_wkb(shapely.Point(3, 4))
-    for wrong in (line, None):
+    for wrong, words in ((line, "something else than a point or a polygon"), (None, "no geometry")):
         write_geoparquet(tmp_path / "t.parquet", lonlat(3), vectors(3), geometry=[point, wrong, wrong])
-        with pytest.raises(
-            TableError, match="something else than a point in 2 of 3 rows, the first in row 2"
-        ):
+        with pytest.raises(TableError, match=f"{words}.* in 2 of 3 rows, the first in row 2"):
             read(tmp_path / "t.parquet")
     write_geoparquet(tmp_path / "t.parquet", lonlat(3), vectors(3), geometry=[point, b"nothing", point])
     with pytest.raises(TableError, match="holds no geometry"):
         read(tmp_path / "t.parquet")
     write_geoparquet(tmp_path / "t.parquet", lonlat(1), vectors(1), encoding="polygon")
-    with pytest.raises(TableError, match="the encoding polygon, not WKB"):
+    with pytest.raises(TableError, match=r"'geometry' holds no geometry .*not of the encoding polygon"):
         read(tmp_path / "t.parquet")
 
 

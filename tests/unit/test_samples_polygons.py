@@ -40,6 +40,17 @@ def wkt(path: Path, *geometries):
     return path
 
 
+def content(path: Path, content: bytes):
+    path.write_bytes(content)
+    return path
+
+
+def features(path: Path, *geometries):
+    """GeoJSON of geometries that are told as they stand in it."""
+    found = [{"type": "Feature", "properties": {}, "geometry": one} for one in geometries]
+    return content(path, json.dumps({"type": "FeatureCollection", "features": found}).encode())
+
+
 def draw(path, n=20_000, over="globe", seed=0, is_land=nowhere):
     return polygon(n, np.random.default_rng(seed), is_land, str(path), over)
 
@@ -125,28 +136,51 @@ def mercator(path):
     ("make", "words"),
     [
         (lambda folder: folder / "none.geojson", r"sample\.path: .*none\.geojson does not exist"),
-        (lambda folder: wkt(folder / "a.shp", RING), r"a\.shp ends in none of \.geojson"),
-        (lambda folder: wkt(folder / "a.json", RING), r"a\.json cannot be read as polygons"),
-        (lambda folder: geojson(folder / "a.wkt", RING), r"a\.wkt cannot be read as polygons"),
-        (lambda folder: wkt(folder / "a.parquet", RING), r"a\.parquet cannot be read as GeoParquet"),
+        (lambda folder: folder, "is a folder; GeoJSON, well-known text or binary .* are read"),
+        (
+            lambda folder: content(folder / "a.geojson", b"hello"),
+            r"a\.geojson cannot be read as polygons .*; GeoJSON, .* are read",
+        ),
+        (lambda folder: content(folder / "a.json", b"\xff\xfe\xff"), r"a\.json cannot be read as polygons"),
+        (lambda folder: content(folder / "a.json", b"{" * 9), r"a\.json cannot be read as polygons"),
+        (lambda folder: content(folder / "a.json", b"[" * 99_999), r"a\.json cannot be read as polygons"),
+        (lambda folder: content(folder / "a.json", b"[1, 2]"), "JSON without a type"),
+        (
+            lambda folder: content(
+                folder / "a.json", b'{"type": "Polygon", "coordinates": [[[0, 0], [9, 9]]]}'
+            ),
+            r"a\.json cannot be read as polygons",
+        ),
+        (
+            lambda folder: content(folder / "a.parquet", b"PAR1" * 9),
+            r"a\.parquet cannot be read as GeoParquet",
+        ),
         (lambda folder: geojson(folder / "a.geojson"), "holds no polygon"),
+        (
+            lambda folder: features(folder / "a.geojson", None),
+            "holds no polygon .of 1 geometries all are null",
+        ),
         (
             lambda folder: wkt(folder / "a.wkt", RING, shapely.Point(1, 2)),
             "geometry 1 is a Point, not a polygon",
         ),
-        (lambda folder: wkt(folder / "a.wkt", shapely.Polygon()), "geometry 0 is empty"),
+        (
+            lambda folder: wkt(folder / "a.wkt", shapely.Polygon()),
+            "holds no polygon .of 1 geometries all are null or",
+        ),
         (
             lambda folder: wkt(folder / "a.wkt", shapely.Polygon([(0, 0), (9, 9), (9, 0), (0, 9)])),
             "geometry 0 is not valid .Self-intersection",
         ),
-        (lambda folder: wkt(folder / "a.wkt", shapely.box(170, 0, 190, 9)), "geometry 0 is not in degrees"),
+        (lambda folder: wkt(folder / "a.wkt", shapely.box(-190, 0, 9, 9)), "geometry 0 is not in degrees"),
+        (lambda folder: wkt(folder / "a.wkt", shapely.box(0, 0, 9, 91)), "geometry 0 is not in degrees"),
         (
             lambda folder: wkt(folder / "a.wkt", shapely.box(-170, 0, 170, 9)),
             "spans 340 degrees of longitude; cut it at the date line",
         ),
         (
             lambda folder: mercator(folder / "a.parquet"),
-            "a.parquet is in WGS 84 / Pseudo-Mercator; only degrees",
+            r"a\.parquet: 'border' is in WGS 84 / Pseudo-Mercator; only degrees",
         ),
         (
             lambda folder: geojson(folder / "a.json", RING, crs={"properties": {"name": "EPSG:25832"}}),
@@ -155,11 +189,11 @@ def mercator(path):
         (lambda folder: geojson(folder / "a.json", RING, crs="?"), "unknown coordinate reference system"),
         (
             lambda folder: geoparquet(folder / "a.parquet", RING, crs=None),
-            "unknown coordinate reference system",
+            "'border' is in no coordinate reference system",
         ),
         (
             lambda folder: geoparquet(folder / "a.parquet", RING, edges="spherical"),
-            "not WKB with planar edges",
+            "'border' has spherical edges; only planar ones are read",
         ),
     ],
 )

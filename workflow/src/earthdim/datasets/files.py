@@ -1,6 +1,7 @@
 """A user's own raster: a Zarr store, or NetCDF of the formats 3 (classic) and 4 (HDF5)."""
 
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ NAMES = {"lat": ("lat", "latitude", "y"), "lon": ("lon", "longitude", "x")}
 RANGES = {"lat": (-90, 90), "lon": (-180, 360)}
 UNITS = {"lat": "degrees_north", "lon": "degrees_east"}
 # What readers of files and codecs raise where a file is cut off, is none of theirs, or holds what they refuse.
-_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError)
+_UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError, zlib.error)
 # Formats by their first bytes: what xarray calls the reader, or what they are.
 _ENGINES = {b"CDF\x01": "scipy", b"CDF\x02": "scipy", b"\x89HDF\r\n\x1a\n": "h5netcdf"}
 _OTHERS = {
@@ -33,7 +34,7 @@ _OTHERS = {
 READ = "a Zarr store or NetCDF is read"
 # Part of the range of values by which a repeated column may differ from what it repeats.
 _ALIKE = 1e-6
-# Part of a cell by which axes may drift off their spacing: float32 sums do by 0.06, Gaussian latitudes by 0.02.
+# Part of a cell by which axes may drift off their spacing, as Gaussian latitudes do by 0.02.
 _DRIFT = 0.1
 
 
@@ -222,12 +223,14 @@ def _spaced_evenly(centres: NDArray[np.float64], path: str, name: str) -> NDArra
     """Centres at one spacing, where sums in single precision have drifted off it by less than a tenth of a cell."""
     if centres.size < 2:
         return centres
-    step = (centres[-1] - centres[0]) / (centres.size - 1)
+    step, limit = (centres[-1] - centres[0]) / (centres.size - 1), _DRIFT
     if name == "lon" and _goes_round(centres):
+        # Once round the globe the spacing is known, and sums in single precision lose half a rounding a column.
         step = 360 / centres.size
+        limit = min(0.4, centres.size * ROUNDING / 2 / step)
     regular = centres[0] + step * np.arange(centres.size)
     off = np.abs(centres - regular).max() / step if step > 0 else np.inf
-    if not REGULARITY < off < _DRIFT:
+    if not REGULARITY < off < limit:
         return centres
     warnings.warn(
         f"{path}: {name} is evenly spaced only to {off:.2g} of a cell; it is read as evenly spaced",
