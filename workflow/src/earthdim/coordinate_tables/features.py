@@ -198,9 +198,7 @@ def _decided(file: File, others: Sequence[str]) -> list[str]:
     raise TableError(f"{file.path}: {_candidates(file, matrices, numbered, plain)}: {_SAY}")
 
 
-def _candidates(
-    file: File, matrices: Sequence[str], numbered: Sequence[Series], plain: Sequence[str]
-) -> str:
+def _candidates(file: File, matrices: Sequence[str], numbered: Sequence[Series], plain: Sequence[str]) -> str:
     """What may be features, in words."""
     if len(matrices) > 1 or (not matrices and not plain):
         what = "arrays of two axes" if isinstance(file, Arrays) else "columns of lists"
