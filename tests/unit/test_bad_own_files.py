@@ -156,7 +156,10 @@ def test_a_table_of_another_format(resolve, tmp_path, case):
 
 # Words of the leaf that say what is in a table.
 OF_VALUES = {
-    "undecided": ("features: null", "t.csv: its columns do not tell which are features; emb_0 to emb_1, station may"),
+    "undecided": (
+        "features: null",
+        "t.csv: its columns do not tell which are features; emb_0 to emb_1, station may",
+    ),
     "no number": ("no_data: nothing", "weights.mine.no_data: 'nothing' is neither a number nor nan"),
     "no list of numbers": ("no_data: [1, [2]]", "weights.mine.no_data: "),
     "rows left out": ("no_data: -9999", "t.csv: has 380 rows that hold data, fewer than n = 400"),
