@@ -93,6 +93,14 @@ TABLES = {
         "missing or not finite, the first in 'lon', row 1",
     ),
     "words": (csv(emb_0=["x"] * 400), "t.csv: 'emb_0' is not numeric but holds string"),
+    "a stranger": (
+        csv(**{f"emb_{i}": np.arange(400.0) for i in range(2, 9)}, emb_area=np.arange(400.0)),
+        "t.csv: 'emb_*' takes 'emb_area' beside the numbered emb_0 to emb_8; write features: 'emb_[0-9]'",
+    ),
+    "scales": (
+        csv(emb_0=np.arange(400), emb_1=np.arange(400), scale=np.full(400, 0.5)),
+        "t.csv: 'scale' looks like the scales of quantised features; say dequantise: tessera",
+    ),
 }
 
 
@@ -147,6 +155,31 @@ def test_a_table_of_another_format(resolve, tmp_path, case):
     name, make, message = OTHER_TABLES[case]
     make(tmp_path / name)
     leaf = TABLE.replace("t.csv", name)
+    refused_with(resolve, message, "weights/mine.yaml", leaf)
+
+
+# Words of the leaf that say what is in a table.
+OF_VALUES = {
+    "undecided": (
+        "features: null",
+        "t.csv: its columns do not tell which are features; emb_0 to emb_1, station may",
+    ),
+    "no number": ("no_data: nothing", "weights.mine.no_data: 'nothing' is neither a number nor nan"),
+    "no list of numbers": ("no_data: [1, [2]]", "weights.mine.no_data: "),
+    "rows left out": ("no_data: -9999", "t.csv: has 380 rows that hold data, fewer than n = 400"),
+    "no known word": ("dequantise: tesera", "weights.mine.dequantise: 'tesera' is none of"),
+    "no scales": ("dequantise: tessera", "t.csv: dequantise: tessera needs scales"),
+    "other scales": ("dequantise: tessera\nscales: s", "t.csv: has no column 's'"),
+    "scales alone": ("scales: station", "t.csv: scales: 'station' is read for dequantise: tessera alone"),
+}
+
+
+@pytest.mark.parametrize("case", OF_VALUES, ids=str)
+def test_a_table_and_what_its_leaf_says_of_values(resolve, tmp_path, case):
+    words, message = OF_VALUES[case]
+    emb_0 = np.where(np.arange(400) % 20 == 0, -9999.0, np.linspace(0, 1, 400))
+    csv(emb_0=emb_0, station=np.arange(400))(tmp_path / "t.csv")
+    leaf = TABLE.replace("features: emb_*", words) if words.startswith("features") else f"{TABLE}{words}\n"
     refused_with(resolve, message, "weights/mine.yaml", leaf)
 
 

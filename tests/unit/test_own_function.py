@@ -38,6 +38,18 @@ def one_array(x):
 def dtype_told(x):
     return np.full((len(x), 1), x.dtype.itemsize) + 0 * x[:, :1]
 
+def sea_of_fill(lonlat):
+    values = np.sin(lonlat @ np.ones((2, 5)) / 30 + np.arange(5))
+    values[lonlat[:, 0] < -160] = -9999
+    return values
+
+def masked_sea(lonlat):
+    return np.ma.masked_array(np.ones((len(lonlat), 4)), np.repeat(lonlat[:, :1] < 0, 4, axis=1))
+
+def series(lonlat):
+    import pandas as pd
+    return pd.Series(list(np.radians(lonlat)))
+
 def in_place(lonlat):
     lonlat *= np.pi / 180
     return lonlat
@@ -310,9 +322,10 @@ WRONG = [
     ("transposed", {}, r"gave the shape \(2, 15\)"),
     ("squeezed", {}, r"gave the shape \(2,\) for 1 places"),
     ("empty", {}, r"gave the shape \(15, 0\)"),
-    ("words", {}, r"weights\.callable: .*gave list of <U1, not numbers"),
-    ("nothing", {}, r"gave NoneType of object"),
-    ("complex_numbers", {}, r"complex128, not numbers"),
+    ("words", {}, r"weights\.callable: .*the list that it gave: must hold real numbers, holds text"),
+    ("nothing", {}, r"the NoneType that it gave: must hold real numbers, holds object"),
+    ("masked_sea", {}, r"that it gave: 7 of 15 rows hold values that are masked, which is no data"),
+    ("complex_numbers", {}, r"gave: must hold real numbers, holds complex128"),
     ("complex_tensor", {}, r"complex128, not numbers"),
     ("holes", {}, r"weights\.callable: .*not finite at 3 of 15 places, the first at longitude 112\.5"),
     ("europe", {}, r"not finite at \d+ of 15"),
@@ -391,3 +404,18 @@ def test_a_leaf_fits_the_target():
     check_target(leaf, "weights")
     with pytest.raises(ValueError, match="colour"):
         check_target({**leaf, "colour": 1}, "weights")
+
+
+def test_an_array_of_any_library_is_taken():
+    place = np.array([[30.0, -60.0], [10.0, 20.0]])
+    np.testing.assert_array_equal(own("series").embed(place), np.radians(place).astype(np.float32))
+
+
+def test_what_it_gives_where_it_has_nothing_is_refused():
+    encoder = own("sea_of_fill", places=[[0, 0], [10, 20]])
+    places = np.column_stack([np.linspace(-179, 179, 100), np.linspace(-80, 80, 100)])
+    with pytest.raises(
+        ValueError, match=r"weights\.callable: .*: -9999 in every feature of 6 of 100 rows looks like no"
+    ):
+        encoder.embed(places)
+    assert len(encoder.embed(places[10:])) == 90

@@ -50,6 +50,16 @@ def test_another_error_keeps_its_traceback(tmp_path):
     assert "surprise" in text
 
 
+def test_a_warning_is_one_line_of_the_log_and_of_standard_error(tmp_path):
+    code = "import warnings; warnings.warn('two\\n  lines'); warnings.warn('old', FutureWarning)"
+    done = run(tmp_path / "log", code)
+    _, *lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[0] == "[embed x] warning: two lines"
+    assert lines[1].startswith("[embed x] warning: old (FutureWarning, <string>:")
+    assert len(lines) == 2
+    assert done.stderr.splitlines() == lines
+
+
 MEMORY = {
     "numpy": lambda: np.empty(1 << 60, np.uint8),
     "torch": lambda: torch.empty(1 << 60, dtype=torch.uint8),

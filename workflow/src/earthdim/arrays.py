@@ -207,7 +207,7 @@ def _of_objects(values: NDArray, name: str) -> NDArray:
     given = list(values.flat)
     if any(isinstance(item, str | bytes) for item in given):
         raise ValueError(f"{name}: must hold real numbers, holds text")
-    if given and all(hasattr(item, "__len__") or hasattr(item, "detach") for item in given):
+    if given and all(isinstance(item, list | tuple) or _is_array(item) for item in given):
         if values.ndim != 1:
             raise ValueError(f"{name}: holds arrays on {values.ndim} axes; give one array a row")
         return _stacked(given, name)

@@ -48,13 +48,15 @@ class Fill(NamedTuple):
     rows: int
 
 
-def fills(values: NDArray) -> list[Fill]:
+def fills(values: NDArray, dtype: np.dtype | None = None) -> list[Fill]:
     """Find values that are no data: one that fills whole rows, or that stands far outside of a column and recurs.
 
     Parameters
     ----------
     values : ndarray (n, d)
         Finite, of any numeric type.
+    dtype : dtype, optional
+        In which they were stored, if that was another: the end of int8 is a number like others in float32.
 
     Returns
     -------
@@ -63,15 +65,21 @@ def fills(values: NDArray) -> list[Fill]:
     """
     if values.ndim != 2 or 0 in values.shape:
         return []
+    dtype = values.dtype if dtype is None else dtype
     whole = _whole_rows(values)
-    found = [fill for fill in whole if _is_fill(fill.value, values.dtype)]
+    found = [fill for fill in whole if _is_fill(fill.value, dtype)]
     known = [fill.value for fill in found]
     return found + [
-        fill for column in _suspects(values) for fill in _apart(values, column) if fill.value not in known
+        fill
+        for column in _suspects(values)
+        for fill in _apart(values, column, dtype)
+        if fill.value not in known
     ]
 
 
-def refuse_fills(values: NDArray, name: str, labels: Sequence[str] | None, advice: str) -> None:
+def refuse_fills(
+    values: NDArray, name: str, labels: Sequence[str] | None, advice: str, dtype: np.dtype | None = None
+) -> None:
     """Refuse values that are no data, and tell of rows that repeat one number in all columns.
 
     Parameters
@@ -83,24 +91,27 @@ def refuse_fills(values: NDArray, name: str, labels: Sequence[str] | None, advic
         Names of the columns; without them they are counted.
     advice : str
         What to do, a clause.
+    dtype : dtype, optional
+        As for `fills`.
 
     Raises
     ------
     ValueError
         Naming the value, where it stands and in how many rows.
     """
-    found = fills(values)
+    found = fills(values, dtype)
     if found:
-        fill, more = found[0], len({other.column for other in found}) - 1
+        fill, more = found[0], len({other.column for other in found} - {None}) - 1
         where = "every feature" if fill.column is None else label(fill.column, labels)
-        where += f" (and {more} more)" if more else ""
+        where += f" (and {more} more)" if more > 0 and fill.column is not None else ""
         raise ValueError(
-            f"{name}: {fill.value:.10g} in {where} of {fill.rows} of {len(values)} rows looks like no data; {advice}"
+            f"{name}: {number(fill.value)} in {where} of {fill.rows} of {len(values)} rows looks like no data; {advice}"
         )
     for fill in _whole_rows(values) if values.ndim == 2 else ():
         if fill.value == 0 or (fill.rows > 1 and values.shape[1] >= 2 * LEAST_COLUMNS):
             warnings.warn(
-                f"{name}: {fill.rows} of {len(values)} rows hold {fill.value:.10g} in every feature: is that no data?",
+                f"{name}: {fill.rows} of {len(values)} rows hold {number(fill.value)} in every feature: "
+                "is that no data?",
                 UserWarning,
                 stacklevel=3,
             )
@@ -153,6 +164,11 @@ def tell_odd_places(lonlat: NDArray[np.float64], name: str = "lonlat") -> None:
         warnings.warn(f"{name}: {said}", UserWarning, stacklevel=3)
 
 
+def number(value: float) -> str:
+    """A number so that, read again, it is the same."""
+    return str(int(value)) if abs(value) < 1e15 and value == round(value) else repr(value)
+
+
 def label(column: int, labels: Sequence[str] | None) -> str:
     """How a column is named."""
     return f"column {column + 1}" if labels is None else repr(labels[column])
@@ -192,7 +208,7 @@ def _suspects(values: NDArray) -> NDArray[np.int64]:
     return np.flatnonzero(~(lower & upper) & (high > low))
 
 
-def _apart(values: NDArray, column: int) -> list[Fill]:
+def _apart(values: NDArray, column: int, dtype: np.dtype) -> list[Fill]:
     """Values at either end of a column that recur, far from all the others."""
     distinct, counts = np.unique(values[:, column], return_counts=True)
     levels = distinct.astype(np.float64)
@@ -202,7 +218,7 @@ def _apart(values: NDArray, column: int) -> list[Fill]:
             rest = levels[:-taken] if at_end else levels[taken:]
             gap = levels[-taken] - rest[-1] if at_end else rest[0] - levels[taken - 1]
             outer, often = levels[ends], counts[ends]
-            if _stand_apart(outer, often, rest, gap, values.dtype):
+            if _stand_apart(outer, often, rest, gap, dtype):
                 return [Fill(float(v), int(column), int(c)) for v, c in zip(outer, often, strict=True)]
     return []
 
@@ -252,7 +268,8 @@ def _odd_places(lonlat: NDArray[np.float64]) -> str:
         return (
             f"{origin} of {len(lonlat)} places are longitude 0, latitude 0: were their coordinates missing?"
         )
-    if lon <= 90 and len(lonlat) >= 20:
+    # Cells tell nothing of an island.
+    if lon <= 90 and len(lonlat) >= 20 and spread.max() >= 4:
         here, exchanged = _on_land(lonlat).mean(), _on_land(lonlat[:, ::-1]).mean()
         # Africa exchanged lies on land for the most part, but no region of land lies there better than its own.
         if (exchanged > 0.9 and here < 0.8) or (exchanged > 0.7 and here < 0.35):

@@ -25,7 +25,12 @@ def no_data_values(no_data: NoData) -> list[float]:
     """
     listed = [] if no_data is None else list(no_data) if isinstance(no_data, list | tuple) else [no_data]
     for value in listed:
-        if isinstance(value, bool) or not (isinstance(value, int | float | np.number) or str(value) == "nan"):
+        try:
+            # YAML takes 1e+20 for a text.
+            wrong = isinstance(value, bool) or float(value) in (np.inf, -np.inf)
+        except (TypeError, ValueError):
+            wrong = True
+        if wrong:
             raise ValueError(f"no_data: {value!r} is neither a number nor nan")
     return [float(value) for value in listed]
 

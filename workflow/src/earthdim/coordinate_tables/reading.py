@@ -122,7 +122,7 @@ def read(
     values = np.column_stack([_floating(columns[name]) for name in names])
     check_finite(path, labels, values, kept)
     if no_data is None:
-        _refuse_fills(path, [columns[name] for name in names], labels)
+        _refuse_fills(path, values, labels, {columns[name].dtype for name in names})
     values = dequantised(path, values, dequantise, None if scales is None else columns[scales].reshape(-1))
     _check_one_vector_a_place(path, lonlat, values)
     _tell(file, lonlat, values, labels, features, others, names)
@@ -178,24 +178,19 @@ def _rows_with_data(
         raise TableError(f"{path}: {error}") from error
     without = rows_without(columns, values)
     if without.all():
-        raise TableError(
-            f"{path}: has no rows that hold data ({', '.join(f'{value:g}' for value in values)})"
-        )
+        raise TableError(f"{path}: has no rows that hold data ({', '.join(map(doubts.number, values))})")
     if without.any():
-        told = " or ".join(f"{value:.10g}" for value in values)
+        told = " or ".join(map(doubts.number, values))
         _warn(
             f"{path}: {np.count_nonzero(without)} of {len(without)} rows hold {told}, no data, and are left out"
         )
     return ~without
 
 
-def _refuse_fills(path: Path, columns: Sequence[NDArray], labels: Sequence[str]) -> None:
-    """In the types of the file, if they are of one: -128 is the end of int8, and a number like others in float64."""
-    one = len({column.dtype for column in columns}) == 1
-    values = np.column_stack(columns if one else [_floating(column) for column in columns])
+def _refuse_fills(path: Path, values: NDArray, labels: Sequence[str], dtypes: set[np.dtype]) -> None:
     advice = "say no_data: and the value, so that such rows are left out, or no_data: [] if it is a value like others"
     try:
-        doubts.refuse_fills(values, str(path), labels, advice)
+        doubts.refuse_fills(values, str(path), labels, advice, dtypes.pop() if len(dtypes) == 1 else None)
     except ValueError as error:
         raise TableError(str(error)) from error
 
