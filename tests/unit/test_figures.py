@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from docutils.core import publish_parts
 from figure_reading import marks_at, panel, words
 from figure_tables import TASKS, coastline, local_map, tables
@@ -34,20 +35,22 @@ from earthdim.published import published
 ROOT = Path(__file__).parents[2]
 CAPTIONS = ROOT / "workflow" / "report"
 LINEAR = ["ridge", "logistic"]
+CELL = yaml.safe_load((ROOT / "config/statistics/default.yaml").read_text())["cell"]
 MAPS = [local_map("satclip_l10", n=500), local_map("geoclip_released", n=500, level=9.0)]
 
 FIGURES = {
-    "resolution": lambda t: resolution.draw(t.variants, t.dimension),
+    "resolution": lambda t: resolution.draw(t.variants, t.dimension, cell=CELL),
     "modality": lambda t: modality.draw(t.variants, t.dimension),
-    "twins": lambda t: twins.draw(t.variants, t.dimension),
+    "twins": lambda t: twins.draw(t.variants, t.dimension, cell=CELL),
     "performance": lambda t: performance.draw(
-        t.variants, t.dimension, t.probe, t.correlation, estimator="fishers", split="blocks", heads=LINEAR
+        t.variants, t.dimension, t.probe, t.correlation, estimator="fishers", split="blocks", heads=LINEAR,
+        cell=CELL,
     ),
     "activation": lambda t: performance.draw(
         t.variants, t.dimension, t.probe, t.correlation, estimator="twonn", split="blocks", heads=["mlp"],
-        space="activation",
+        space="activation", cell=CELL,
     ),
-    "gap": lambda t: gap.draw(t.variants, t.probe, heads=LINEAR),
+    "gap": lambda t: gap.draw(t.variants, t.probe, heads=LINEAR, cell=CELL),
     "heads": lambda t: heads.draw(
         t.correlation, level="within", heads={"linear": LINEAR, "MLP": ["mlp"]}, splits=["random", "blocks"]
     ),
@@ -142,7 +145,7 @@ def test_tables_are_left_as_they_were(small):
 def test_seeds_are_averaged_and_their_range_kept(large):
     rows = cells.embedding_rows(large.dimension, large.variants, None)
     _, fishers = cells.one_measure(rows, "fishers", None)
-    averaged = cells.average(fishers)
+    averaged = cells.average(fishers, cells.drawn_apart(CELL))
     cell = averaged[(averaged["resolution"] == "l40") & (averaged["weights"] == "trained")].iloc[0]
     own = large.dimension[
         large.dimension["variant"].isin(["satclip_l40_rgb_short_s0", "satclip_l40_rgb_short_s1"])
@@ -162,7 +165,7 @@ def test_points_default_to_the_largest_sample(large):
 
 def test_a_sweep_keeps_the_modality_that_was_swept(large):
     rows = cells.embedding_rows(large.dimension, large.variants, None)
-    sweeps = {part["model"].iloc[0]: part for part in cells.sweep(cells.average(rows))}
+    sweeps = {part["model"].iloc[0]: part for part in cells.sweep(cells.average(rows, cells.drawn_apart(CELL)))}
     assert sweeps["satclip"]["resolution"].tolist() == ["l5", "l10", "l20", "l40"]
     assert set(sweeps["satclip"]["modality"]) == {"rgb"}
     assert set(sweeps["geoclip"]["weights"]) == {"trained"}
@@ -231,7 +234,7 @@ def test_two_released_encoders_of_one_model_are_told_apart(large):
     (_, star), (_, other) = looks["geoclip_released"], looks["geoclip_other"]
     assert star != other
 
-    figure = resolution.draw(variants, dimension)
+    figure = resolution.draw(variants, dimension, cell=CELL)
     axes = panel(figure, "FisherS")
     rows = dimension[(dimension["estimator"] == "fishers") & (dimension["space"] == "embedding")]
     values = rows.set_index("variant")["value"]
@@ -242,7 +245,7 @@ def test_two_released_encoders_of_one_model_are_told_apart(large):
     assert not (marks_at(axes, "D")[:, 0] == 80).any()
     assert {"GeoCLIP released", "GeoCLIP other"} <= set(words(figure))
 
-    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR}
+    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR, "cell": CELL}
     axes = panel(performance.draw(variants, dimension, probe, large.correlation, **options), "temperature")
     assert marks_at(axes, other)[0, 0] == marks_at(axes, star)[0, 0] + 2
     assert len(marks_at(axes, star)) == len(marks_at(axes, other)) == 1
@@ -253,7 +256,7 @@ def test_one_released_encoder_needs_no_name(large):
 
 
 def test_resolution_ignores_published_values_of_another_k(large):
-    figure = resolution.draw(large.variants, large.dimension, published().assign(k=100))
+    figure = resolution.draw(large.variants, large.dimension, published().assign(k=100), cell=CELL)
     assert len(marks_at(panel(figure, "MLE"), "D")) == 0
 
 
@@ -304,7 +307,7 @@ def test_performance_opens_leaking_cells(large):
 
 def test_performance_far_below_chance_is_an_arrow_at_the_floor(large):
     fallen = large.probe.assign(value=large.probe["value"].mask(large.probe["resolution"] == "l40", -30.0))
-    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR}
+    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR, "cell": CELL}
     figure = performance.draw(large.variants, large.dimension, fallen, large.correlation, **options)
     axes = panel(figure, "temperature")
     assert marks_at(axes, "v")[:, 1].tolist() == [-0.5, -0.5]
@@ -313,9 +316,9 @@ def test_performance_far_below_chance_is_an_arrow_at_the_floor(large):
 
 def test_two_heads_for_one_task_are_refused(large):
     with pytest.raises(ValueError, match="temperature has several"):
-        gap.draw(large.variants, large.probe, heads=["ridge", "mlp"])
+        gap.draw(large.variants, large.probe, heads=["ridge", "mlp"], cell=CELL)
     with pytest.raises(ValueError, match="checkerboard"):
-        gap.draw(large.variants, large.probe, heads=LINEAR, honest="checkerboard")
+        gap.draw(large.variants, large.probe, heads=LINEAR, cell=CELL, honest="checkerboard")
 
 
 def test_gap_has_random_across_and_blocks_up(large):

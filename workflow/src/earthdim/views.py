@@ -74,8 +74,8 @@ def one_a_resolution(experiment: Experiment) -> list[str]:
     first: dict[tuple, str] = {}
     for variant in experiment.variants.values():
         if variant.kind != "untrained":
-            cell = tuple(variant.axes[axis] for axis in ("model", "resolution"))
-            first.setdefault((variant.name if variant.kind in FROZEN else "", *cell), variant.name)
+            place = tuple(variant.axes[axis] for axis in ("model", "resolution"))
+            first.setdefault((variant.name if variant.kind in FROZEN else "", *place), variant.name)
     return list(first.values())
 
 
