@@ -165,7 +165,9 @@ def test_points_default_to_the_largest_sample(large):
 
 def test_a_sweep_keeps_the_modality_that_was_swept(large):
     rows = cells.embedding_rows(large.dimension, large.variants, None)
-    sweeps = {part["model"].iloc[0]: part for part in cells.sweep(cells.average(rows, cells.drawn_apart(CELL)))}
+    sweeps = {
+        part["model"].iloc[0]: part for part in cells.sweep(cells.average(rows, cells.drawn_apart(CELL)))
+    }
     assert sweeps["satclip"]["resolution"].tolist() == ["l5", "l10", "l20", "l40"]
     assert set(sweeps["satclip"]["modality"]) == {"rgb"}
     assert set(sweeps["geoclip"]["weights"]) == {"trained"}

@@ -14,7 +14,9 @@ prepared = prepare(embeddings["embedding"].values[: config["n"]])
 evidence = Evidence(prepared, knn(prepared.points, graph_depth(config["estimators"])))
 rows, _ = measure(evidence, config["estimators"])
 beside = {"n": config["n"], "replicate": config["replicate"], "space": "embedding"}
-rows = with_radius(rows, artefacts.lonlat(embeddings)[prepared.kept]).assign(**where, **beside, task="", split="", head="")
+rows = with_radius(rows, artefacts.lonlat(embeddings)[prepared.kept]).assign(
+    **where, **beside, task="", split="", head=""
+)
 artefacts.write_table(rows, snakemake.output.table)
 log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f}" for row in rows.itertuples()))
 records.write(snakemake, job)

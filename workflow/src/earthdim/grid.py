@@ -113,7 +113,7 @@ class _Resolver:
         }
         datasets = self._datasets(features, probing["tasks"], points)
         shown = {**root["shown"], **settings.get("shown", {})}
-        choices.check_figures(settings, variants, datasets, shown, self.key)
+        choices.check_figures(settings, variants, datasets, shown, len(sample_points), self.key)
         resolved = {
             "settings": settings,
             "variants": variants,

@@ -7,6 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from earthdim.figures import cells, marks, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="Random splits against spatial blocks",
+    category="Probes",
+    inputs=("variants", "probe"),
+    chosen={"honest": "split", "optimistic": "optimistic split", "heads": "heads", "cell": "cell"},
+    caption="gap.rst",
+)
 
 
 @style.styled()

@@ -7,6 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, marks, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="ID against performance",
+    category="Correlation",
+    inputs=("variants", "dimension", "probe", "correlation"),
+    chosen={"estimator": "estimator", "k": "k", "split": "split", "heads": "heads", "cell": "cell"},
+    caption="performance.rst",
+)
 
 
 @style.styled()

@@ -6,7 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, style
+from earthdim.figures.declaration import Figure
 from earthdim.published import published as published_values
+
+FIGURE = Figure(
+    title="ID against resolution",
+    category="Dimension",
+    inputs=("variants", "dimension"),
+    needs=("trained variants",),
+    chosen={"cell": "cell"},
+    caption="resolution.rst",
+)
 
 _STAR = 9.0
 """Size of the marks of released weights."""

@@ -6,6 +6,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="Trained against untrained twin",
+    category="Dimension",
+    inputs=("variants", "dimension"),
+    needs=("untrained twins",),
+    chosen={"cell": "cell"},
+    caption="twins.rst",
+)
 
 
 @style.styled()
