@@ -33,6 +33,7 @@ FRAME = {
     "checking",
     "choices",
     "composition",
+    "drawing",
     "experiment",
     "frozen",
     "grid",
