@@ -71,6 +71,8 @@ def _dimensions(variants, tasks, rng):
         values.get((twins[row.variant], row.estimator), np.nan) if row.space == "embedding" else np.nan
         for row in table.itertuples()
     ]
+    in_folds = table["space"] == "activation"
+    table["neighbour_radius_km"] = table["k"].map({20: 316.0, 2: 4.0}).where(~in_folds, 131.0)
     axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
     return table.merge(axes).assign(replicate=0).reindex(columns=COLUMNS["dimension"])
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from docutils.core import publish_parts
 from figure_reading import marks_at, panel, words
 from figure_tables import TASKS, coastline, local_map, tables
@@ -16,7 +17,9 @@ from matplotlib.text import Text
 
 from earthdim import artefacts
 from earthdim.figures import (
+    captions,
     cells,
+    declaration,
     gap,
     heads,
     local_maps,
@@ -34,20 +37,22 @@ from earthdim.published import published
 ROOT = Path(__file__).parents[2]
 CAPTIONS = ROOT / "workflow" / "report"
 LINEAR = ["ridge", "logistic"]
+CELL = yaml.safe_load((ROOT / "config/statistics/default.yaml").read_text())["cell"]
 MAPS = [local_map("satclip_l10", n=500), local_map("geoclip_released", n=500, level=9.0)]
 
 FIGURES = {
-    "resolution": lambda t: resolution.draw(t.variants, t.dimension),
+    "resolution": lambda t: resolution.draw(t.variants, t.dimension, cell=CELL),
     "modality": lambda t: modality.draw(t.variants, t.dimension),
-    "twins": lambda t: twins.draw(t.variants, t.dimension),
+    "twins": lambda t: twins.draw(t.variants, t.dimension, cell=CELL),
     "performance": lambda t: performance.draw(
-        t.variants, t.dimension, t.probe, t.correlation, estimator="fishers", split="blocks", heads=LINEAR
+        t.variants, t.dimension, t.probe, t.correlation, estimator="fishers", split="blocks", heads=LINEAR,
+        cell=CELL,
     ),
     "activation": lambda t: performance.draw(
         t.variants, t.dimension, t.probe, t.correlation, estimator="twonn", split="blocks", heads=["mlp"],
-        space="activation",
+        space="activation", cell=CELL,
     ),
-    "gap": lambda t: gap.draw(t.variants, t.probe, heads=LINEAR),
+    "gap": lambda t: gap.draw(t.variants, t.probe, heads=LINEAR, cell=CELL),
     "heads": lambda t: heads.draw(
         t.correlation, level="within", heads={"linear": LINEAR, "MLP": ["mlp"]}, splits=["random", "blocks"]
     ),
@@ -142,7 +147,7 @@ def test_tables_are_left_as_they_were(small):
 def test_seeds_are_averaged_and_their_range_kept(large):
     rows = cells.embedding_rows(large.dimension, large.variants, None)
     _, fishers = cells.one_measure(rows, "fishers", None)
-    averaged = cells.average(fishers)
+    averaged = cells.average(fishers, cells.drawn_apart(CELL))
     cell = averaged[(averaged["resolution"] == "l40") & (averaged["weights"] == "trained")].iloc[0]
     own = large.dimension[
         large.dimension["variant"].isin(["satclip_l40_rgb_short_s0", "satclip_l40_rgb_short_s1"])
@@ -162,7 +167,9 @@ def test_points_default_to_the_largest_sample(large):
 
 def test_a_sweep_keeps_the_modality_that_was_swept(large):
     rows = cells.embedding_rows(large.dimension, large.variants, None)
-    sweeps = {part["model"].iloc[0]: part for part in cells.sweep(cells.average(rows))}
+    sweeps = {
+        part["model"].iloc[0]: part for part in cells.sweep(cells.average(rows, cells.drawn_apart(CELL)))
+    }
     assert sweeps["satclip"]["resolution"].tolist() == ["l5", "l10", "l20", "l40"]
     assert set(sweeps["satclip"]["modality"]) == {"rgb"}
     assert set(sweeps["geoclip"]["weights"]) == {"trained"}
@@ -231,7 +238,7 @@ def test_two_released_encoders_of_one_model_are_told_apart(large):
     (_, star), (_, other) = looks["geoclip_released"], looks["geoclip_other"]
     assert star != other
 
-    figure = resolution.draw(variants, dimension)
+    figure = resolution.draw(variants, dimension, cell=CELL)
     axes = panel(figure, "FisherS")
     rows = dimension[(dimension["estimator"] == "fishers") & (dimension["space"] == "embedding")]
     values = rows.set_index("variant")["value"]
@@ -242,7 +249,7 @@ def test_two_released_encoders_of_one_model_are_told_apart(large):
     assert not (marks_at(axes, "D")[:, 0] == 80).any()
     assert {"GeoCLIP released", "GeoCLIP other"} <= set(words(figure))
 
-    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR}
+    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR, "cell": CELL}
     axes = panel(performance.draw(variants, dimension, probe, large.correlation, **options), "temperature")
     assert marks_at(axes, other)[0, 0] == marks_at(axes, star)[0, 0] + 2
     assert len(marks_at(axes, star)) == len(marks_at(axes, other)) == 1
@@ -253,7 +260,7 @@ def test_one_released_encoder_needs_no_name(large):
 
 
 def test_resolution_ignores_published_values_of_another_k(large):
-    figure = resolution.draw(large.variants, large.dimension, published().assign(k=100))
+    figure = resolution.draw(large.variants, large.dimension, published().assign(k=100), cell=CELL)
     assert len(marks_at(panel(figure, "MLE"), "D")) == 0
 
 
@@ -304,7 +311,7 @@ def test_performance_opens_leaking_cells(large):
 
 def test_performance_far_below_chance_is_an_arrow_at_the_floor(large):
     fallen = large.probe.assign(value=large.probe["value"].mask(large.probe["resolution"] == "l40", -30.0))
-    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR}
+    options = {"estimator": "fishers", "split": "blocks", "heads": LINEAR, "cell": CELL}
     figure = performance.draw(large.variants, large.dimension, fallen, large.correlation, **options)
     axes = panel(figure, "temperature")
     assert marks_at(axes, "v")[:, 1].tolist() == [-0.5, -0.5]
@@ -313,9 +320,9 @@ def test_performance_far_below_chance_is_an_arrow_at_the_floor(large):
 
 def test_two_heads_for_one_task_are_refused(large):
     with pytest.raises(ValueError, match="temperature has several"):
-        gap.draw(large.variants, large.probe, heads=["ridge", "mlp"])
+        gap.draw(large.variants, large.probe, heads=["ridge", "mlp"], cell=CELL)
     with pytest.raises(ValueError, match="checkerboard"):
-        gap.draw(large.variants, large.probe, heads=LINEAR, honest="checkerboard")
+        gap.draw(large.variants, large.probe, heads=LINEAR, cell=CELL, honest="checkerboard")
 
 
 def test_gap_has_random_across_and_blocks_up(large):
@@ -407,34 +414,70 @@ def test_more_than_a_reader_can_tell_apart_is_refused():
 # Captions
 
 FACTS = {
-    "n": 10000, "radii": "307 km (mle, k = 20)", "k_local": 100, "seeds": 2,
-    "sample": "uniform by area on land", "task_n": 5000,
-    "split": "spatial blocks", "head": "MLP", "draws": 9999, "batch": 512, "folds": 5, "block_degrees": 10,
-    "buffer_km": 100, "level": "within",
+    "n": 10000, "k_local": 100, "seeds": 2, "sample": "land-10000-r0", "task_n": 5000, "split": "blocks",
+    "head": "mlp", "draws": 9999, "folds": 5, "block_degrees": 10, "buffer_km": 100, "level": "within",
 }  # fmt: skip
 
 
+def valid(text):
+    """Whether docutils reads it without a word."""
+    body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["body"]
+    return "system-message" not in body
+
+
 @pytest.mark.parametrize("facts", [FACTS, {}], ids=["facts", "bare"])
-@pytest.mark.parametrize("path", sorted(CAPTIONS.glob("*.rst")), ids=lambda path: path.stem)
-def test_captions_are_valid_with_and_without_facts(path, facts):
+@pytest.mark.parametrize("name", declaration.figures())
+def test_captions_are_valid_with_and_without_facts(name, facts, large):
+    declared = declaration.declared(name)
+    read = {"dimension": large.dimension, "maps": MAPS}
+    inputs = {key: read[key] for key in (*declared.inputs, *declared.caption_inputs) if key in read and facts}
+    text = captions.render(declared.template(), "default", facts, inputs)
+    assert "{" not in text
+    assert "Not to be concluded" in text
+    assert "default" in text
+    assert valid(text)
+    if facts and "dimension" in inputs and name != "activation":
+        assert "lies 4 km (twonn, k = 2), 316 km (mle, mom, tle, k = 20) away" in text
+    if facts and name == "activation":
+        assert "second neighbour lies 131 km away" in text
+    if facts and name == "local_maps":
+        assert f"({MAPS[0]['neighbour_radius_km'].values[0]:,.0f} km)" in text
+
+
+@pytest.mark.parametrize("name", ["workflow", "table", "datasets"])
+def test_captions_of_tables_are_valid(name):
     given = SimpleNamespace(
-        params={"caption": facts} if facts else {},
+        params={},
         wildcards=SimpleNamespace(experiment="default", table="probe"),
         config={"experiment": "default"},
     )
-    text = (
-        Environment(trim_blocks=True, lstrip_blocks=True)
-        .from_string(path.read_text())
-        .render(snakemake=given)
-    )
+    jinja = Environment(trim_blocks=True, lstrip_blocks=True)
+    text = jinja.from_string((CAPTIONS / f"{name}.rst").read_text()).render(snakemake=given)
     assert "{" not in text
-    body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["body"]
-    assert "system-message" not in body
-    if path.stem not in ("workflow", "table", "datasets"):
-        assert "Not to be concluded" in text
-        assert "default" in text
-    if facts and path.stem in ("resolution", "twins", "modality", "performance", "heads"):
-        assert "about 307 km" in text
+    assert valid(text)
+
+
+def test_a_caption_takes_the_radius_from_the_table(large):
+    dimension = large.dimension.assign(neighbour_radius_km=large.dimension["k"].map({20: 0.2234, 2: 51.4}))
+    assert (
+        captions.radii(dimension, "land-10000-r0") == "51 km (twonn, k = 2), 0.22 km (mle, mom, tle, k = 20)"
+    )
+    assert captions.radii(dimension, "elsewhere") == ""
+    assert captions.radii(dimension.assign(neighbour_radius_km=np.nan), "land-10000-r0") == ""
+
+
+def test_what_is_no_axis_of_a_cell_is_averaged(large):
+    """Whoever takes seeds and modalities together gets one mark of them, with what they have in common."""
+    by = ["family", "resolution"]
+    rows = cells.embedding_rows(large.dimension, large.variants, None)
+    rows = rows[(rows["estimator"] == "fishers") & (rows["weights"] == "trained")]
+    averaged = cells.average(rows, cells.drawn_apart(by)).set_index(by)
+    expected = rows.groupby(by)["value"].mean()
+    assert averaged["value"].to_dict() == pytest.approx(expected.to_dict())
+    assert averaged.loc[("satclip", "l10"), "modality"] == ""
+    assert averaged.loc[("csp", "amin1"), "modality"] == "rgb"
+    assert resolution.draw(large.variants, large.dimension, cell=by).axes
+    assert twins.draw(large.variants, large.dimension, cell=by).axes
 
 
 def test_points_that_a_table_brought_do_not_replace_the_sample(large):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from earthdim import choices, grid, views
+from earthdim import grid, views
 from earthdim.experiment import twins
 from earthdim.leaves import ConfigError
 
@@ -246,13 +246,6 @@ def test_overrides_must_be_a_list(cache):
         grid.resolve(CONFIG, "default", 5, cache)
 
 
-def test_captions_know_how_far_neighbourhoods_reach(default):
-    words = views.radii(default)
-    # sqrt(20 * 1.48e8 / (pi * 10000)) km
-    assert "307 km (mle, mom, tle, k = 20)" in words
-    assert "fishers" not in words
-
-
 class TestDimensionAlone:
     """An experiment without tasks, such as table1."""
 
@@ -336,26 +329,3 @@ def test_what_figures_show_is_said_once_and_may_be_said_anew(default, tmp_path):
     leaf.write_text(leaf.read_text() + "shown: {estimator: mle}\n")
     shown = grid.resolve(folder, "tiny").shown
     assert shown == {**default.shown, "estimator": "mle"}
-
-
-def figure_rules():
-    text = (ROOT / "workflow" / "rules" / "report.smk").read_text()
-    blocks = re.split(r"^rule figure_(\w+):", text, flags=re.MULTILINE)[1:]
-    return dict(zip(blocks[::2], blocks[1::2], strict=True))
-
-
-def test_figures_that_are_known_are_those_that_rules_draw():
-    assert set(figure_rules()) == set(choices.FIGURES)
-
-
-@pytest.mark.parametrize(("name", "rule"), figure_rules().items(), ids=str)
-def test_a_figure_needs_what_its_rule_reads(name, rule):
-    needs = choices.FIGURES[name].needs
-    module = re.search(r'figure_job\(\s*"(\w+)"', rule).group(1)
-    assert (ROOT / "workflow" / "src" / "earthdim" / "figures" / f"{module}.py").is_file()
-    assert ("probe.csv" in rule or "correlation.csv" in rule) == ("tasks" in needs)
-    assert ("coastline.zarr" in rule) == ("the data set coastline" in needs)
-    assert ("scale_tables" in rule) == ("scale" in needs)
-    assert ("table1.csv" in rule) == ("compare: [table1]" in needs)
-    for part in choices.FIGURES[name].shows:
-        assert f'EXPERIMENT.shown["{part}"]' in rule

@@ -34,6 +34,7 @@ FRAME = {
     "choices",
     "composition",
     "disk",
+    "drawing",
     "experiment",
     "frozen",
     "grid",

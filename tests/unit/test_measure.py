@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from test_house import CONFIG
@@ -56,11 +57,40 @@ def test_a_local_map_knows_its_reach_on_the_ground(plane):
         measure.local_map(whole.prepared, local, lonlat, "twonn", 20)
 
 
+def reach_km(lonlat, k):
+    """The median distance to the k-th nearest other point, from all distances by the haversine formula."""
+    lon, lat = np.radians(lonlat).T
+    half = np.sin((lat[:, None] - lat) / 2) ** 2
+    half += np.cos(lat)[:, None] * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
+    return np.median(np.sort(2 * 6371.0088 * np.arcsin(np.sqrt(half.clip(max=1))), axis=1)[:, k])
+
+
+def test_the_neighbour_radius_is_that_of_distinct_points_in_maps_and_tables(plane):
+    lonlat = sphere(len(plane), np.random.default_rng(1))
+    twice = evidence(np.concatenate([plane, plane[:300]]))
+    everywhere = np.concatenate([lonlat, lonlat[:300]])
+    estimators = {name: leaf(name) for name in ("mle", "twonn", "fishers")}
+    rows, local = measure.measure(twice, estimators)
+    found = measure.local_map(twice.prepared, local, everywhere, "mle", 20)
+    assert len(found.value) == len(found.kept) == len(found.radius_km) == len(plane)
+    radius = measure.with_radius(rows, everywhere[twice.prepared.kept])["neighbour_radius_km"]
+    assert np.median(found.radius_km) == radius[0] == pytest.approx(reach_km(lonlat, 20), rel=1e-6)
+    assert radius[1] == pytest.approx(reach_km(lonlat, 2), rel=1e-6)
+    assert np.isnan(radius[2])
+
+
+def test_where_there_are_not_k_other_points_there_is_no_radius():
+    rows = pd.DataFrame({"k": pd.array([4, 5, None], dtype="Int64")})
+    radius = measure.with_radius(rows, sphere(5, np.random.default_rng(0)))["neighbour_radius_km"]
+    assert radius.notna().tolist() == [True, False, False]
+
+
 def test_activations_are_measured_fold_by_fold_and_averaged(plane):
     rng = np.random.default_rng(2)
     line = np.outer(rng.random(400), rng.normal(size=12)).astype(np.float32)
     folds = [plane[:400], line]
-    table = measure.measure_activations({("t", "s", "h"): folds}, "twonn", leaf("twonn"))
+    places = [sphere(400, rng), sphere(400, rng)]
+    table = measure.measure_activations({("t", "s", "h"): folds}, {"s": places}, "twonn", leaf("twonn"))
     (row,) = table.itertuples()
     assert row.low == pytest.approx(1.0, abs=0.25)
     assert row.high == pytest.approx(2.0, abs=0.25)
@@ -68,6 +98,7 @@ def test_activations_are_measured_fold_by_fold_and_averaged(plane):
     assert row.n == 400
     # Pooled, the two would have been one cloud of another dimension.
     assert row.interval == "range of 2 folds"
+    assert row.neighbour_radius_km == pytest.approx(np.mean([reach_km(place, 2) for place in places]))
 
 
 def test_a_collapsed_head_is_an_error_that_says_which():
@@ -75,11 +106,13 @@ def test_a_collapsed_head_is_an_error_that_says_which():
     with pytest.raises(
         ValueError, match="activations of elevation, blocks, mlp, fold 0: X: all points are the same"
     ):
-        measure.measure_activations({("elevation", "blocks", "mlp"): folds}, "twonn", leaf("twonn"))
+        measure.measure_activations(
+            {("elevation", "blocks", "mlp"): folds}, {"blocks": [np.zeros((100, 2))]}, "twonn", leaf("twonn")
+        )
 
 
 def test_no_heads_give_an_empty_table_with_columns():
-    table = measure.measure_activations({}, "twonn", leaf("twonn"))
+    table = measure.measure_activations({}, {}, "twonn", leaf("twonn"))
     assert not len(table)
     assert "value" in table.columns
 

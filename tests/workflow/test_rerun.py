@@ -61,7 +61,7 @@ def test_scale_costly_and_jacobian_retrain_and_embed_nothing(project):
     project.edit(leaf, "n: 400\n  estimators: [knn, ess]", "n: 300\n  estimators: [knn]")
     project.edit(leaf, "jacobian:\n  branches: [part]\n  n: 400", "jacobian:\n  branches: [satclip]\n  n: 20")
     jobs = project.planned(*TINY)
-    assert rules_of(jobs) == {"scale", "costly", "jacobian", "table", "figure_scale", "resolved", "all"}
+    assert rules_of(jobs) == {"scale", "costly", "jacobian", "table", "figure", "resolved", "all"}
     assert variants_of(jobs, "scale") == {"csp_amin10_rgb_tiny_s0"}
     assert len(variants_of(jobs, "jacobian")) == 2
 

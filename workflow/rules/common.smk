@@ -8,7 +8,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from earthdim import artefacts, frozen, grid, provenance, runs, views
+from earthdim import artefacts, drawing, frozen, grid, provenance, runs, views
+from earthdim.figures.declaration import declared
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
 from earthdim.records import tracing
@@ -396,45 +397,14 @@ def correlate_job(wildcards):
     return job("correlate.py", EXPERIMENT.statistics, ["tables"], ("numpy", "pandas", "scipy"))
 
 
-def figure_job(name, **options):
-    """The parameter of a figure's rule; a function, because the experiment's digest of code is only then needed."""
-    config = {"_target_": f"earthdim.figures.{name}.draw", "options": options, "published": PUBLISHED}
-    return lambda wildcards: job("figure.py", config, [], ("matplotlib", "pandas"))
+@once_for("figure")
+def figure_job(wildcards):
+    config = {**drawing.config(EXPERIMENT, wildcards.figure), "published": PUBLISHED}
+    return job("figure.py", config, [], ("matplotlib", "pandas"))
 
 
-def measure_of(name):
-    """What tables call an estimator."""
-    leaf = EXPERIMENT.estimators.get(name, {})
-    return {"estimator": leaf.get("name", name), "k": leaf.get("k")}
-
-
-def kinds_of_heads():
-    """Kinds of heads, with those of each that the experiment has."""
-    kinds = EXPERIMENT.shown["kinds"].items()
-    found = {kind: [head for head in heads if head in EXPERIMENT.heads] for kind, heads in kinds}
-    return {kind: heads for kind, heads in found.items() if heads}
-
-
-def caption(**more):
-    """Facts for a figure's caption; of tasks there are none where dimension alone is measured."""
-    local = EXPERIMENT.estimators[EXPERIMENT.settings["local_estimator"]]
-    blocks = EXPERIMENT.splits.get(EXPERIMENT.shown["split"], {})
-    facts = {
-        "n": EXPERIMENT.points[EXPERIMENT.sample_points[0]]["n"],
-        "task_n": EXPERIMENT.points.get(EXPERIMENT.task_points, {}).get("n"),
-        "sample": EXPERIMENT.sample_points[0],
-        "radii": views.radii(EXPERIMENT),
-        "k_local": local["k"],
-        "seeds": len(
-            {variant.axes["seed"] for variant in EXPERIMENT.variants.values() if variant.kind == "trained"}
-        ),
-        "draws": EXPERIMENT.statistics.get("draws"),
-        "draws_of_points": len(EXPERIMENT.sample_points),
-        "folds": blocks.get("folds"),
-        "block_degrees": blocks.get("degrees"),
-        "buffer_km": blocks.get("buffer_km"),
-    }
-    return {**facts, **more}
+def figure_inputs(wildcards):
+    return drawing.inputs(EXPERIMENT, wildcards.figure)
 
 
 def figures(wildcards):
@@ -443,26 +413,6 @@ def figures(wildcards):
         experiment=EXPERIMENT.name,
         figure=EXPERIMENT.settings["figures"],
     )
-
-
-def trained_curves(wildcards):
-    trained = [name for name, variant in EXPERIMENT.variants.items() if variant.kind == "trained"]
-    return expand("<results>/variants/{variant}/training.csv", variant=trained)
-
-
-def local_maps(wildcards):
-    """Maps of one trained variant of each model and resolution, and of all encoders that come as they are."""
-    return [
-        f"<results>/{EXPERIMENT.name}/variants/{variant}/{points}/local_dimension.zarr"
-        for variant in views.one_a_resolution(EXPERIMENT)
-        for points in views.dimension_points(EXPERIMENT, variant)[:1]
-    ]
-
-
-def scale_tables(wildcards):
-    """The tables behind the figure of scale; the Jacobian's where the experiment measures it."""
-    names = ["variants", "scale", *(["jacobian"] if EXPERIMENT.jacobian else [])]
-    return {name: f"<results>/{EXPERIMENT.name}/tables/{name}.csv" for name in names}
 
 
 def branch_tables(wildcards):

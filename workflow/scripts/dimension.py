@@ -2,7 +2,7 @@
 
 from earthdim import artefacts, records, runtime
 from earthdim.estimators import Evidence
-from earthdim.measure import local_map, measure
+from earthdim.measure import local_map, measure, with_radius
 from earthdim.neighbours import Graph, prepare
 
 job = snakemake.params.job
@@ -16,13 +16,14 @@ graph = Graph(neighbours["distance"].values, neighbours["index"].values)
 rows, pointwise = measure(Evidence(prepared, graph), config["estimators"], config["subsampling"])
 name = config["local_estimator"]
 k = config["estimators"][name]["k"]
-local = local_map(prepared, pointwise, artefacts.lonlat(embeddings), name, k)
+lonlat = artefacts.lonlat(embeddings)
+local = local_map(prepared, pointwise, lonlat, name, k)
 store = embeddings[["lon", "lat"]].isel(point=local.kept)
 store["local_dimension"] = ("point", local.value)
-store["neighbour_radius_km"] = ("point", local.radius_km[local.kept])
+store["neighbour_radius_km"] = ("point", local.radius_km)
 store.attrs = {"variant": snakemake.wildcards.variant, "estimator": name, "k": k}
 artefacts.save_store(store, snakemake.output.store, "local_dimension", runtime.provenance(job))
-rows = rows.assign(
+rows = with_radius(rows, lonlat[prepared.kept]).assign(
     variant=snakemake.wildcards.variant,
     points=snakemake.wildcards.points,
     n=len(embeddings["point"]),

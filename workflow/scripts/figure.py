@@ -1,9 +1,14 @@
-"""Draw one figure from tables and stores."""
+"""Draw one figure from tables and stores, and write its caption."""
+
+from pathlib import Path
 
 import pandas as pd
 
 from earthdim import artefacts, records, runtime
+from earthdim.atomic import publish
 from earthdim.build import target
+from earthdim.figures import captions
+from earthdim.figures.declaration import declared
 
 READERS = {
     "maps": lambda paths: [artefacts.open_store(path, "local_dimension") for path in paths],
@@ -12,10 +17,20 @@ READERS = {
 }
 
 job = snakemake.params.job
-log = runtime.begin(snakemake.rule, snakemake.wildcards.experiment, snakemake.log[0], job)
-inputs = {name: READERS.get(name, artefacts.read_table)(paths) for name, paths in snakemake.input.items()}
-figure = target(job["config"]["_target_"])(**inputs, **job["config"]["options"])
+name, experiment = snakemake.wildcards.figure, snakemake.wildcards.experiment
+log = runtime.begin(snakemake.rule, f"{experiment} {name}", snakemake.log[0], job)
+config = job["config"]
+inputs = {item: READERS.get(item, artefacts.read_table)(paths) for item, paths in snakemake.input.items()}
+declaration = declared(name)
+drawn = {
+    item: value for item, value in inputs.items() if item in (*declaration.inputs, *declaration.optional)
+}
+figure = target(config["_target_"])(**drawn, **config["options"])
 for path in snakemake.output:
-    artefacts.save_figure(figure, path)
+    if path != snakemake.output.caption:
+        artefacts.save_figure(figure, path)
+caption = captions.render(declaration.template(), experiment, config["facts"], inputs)
+with publish(Path(snakemake.output.caption)) as partial:
+    partial.write_text(caption)
 log.info("%s", ", ".join(snakemake.output))
 records.write(snakemake, job)

@@ -24,7 +24,7 @@ result = probe(
     build(config["intervals"]),
 )
 ((name, estimator),) = config["activation_estimator"].items()
-activation = measure_activations(result.activations, name, estimator)
+activation = measure_activations(result.activations, result.places, name, estimator)
 where = {"variant": snakemake.wildcards.variant, "points": embeddings.attrs["points"]}
 artefacts.write_table(result.rows.assign(**where), snakemake.output.probe)
 artefacts.write_table(

@@ -28,12 +28,12 @@ SCHEMA_VERSIONS = {
     "candidates": 1,
     "neighbours": 1,
     "local_dimension": 1,
-    "dimension": 2,
+    "dimension": 3,
     "scale": 1,
-    "costly": 1,
+    "costly": 2,
     "jacobian": 1,
-    "probe": 1,
-    "tables": 2,
+    "probe": 2,
+    "tables": 3,
 }
 
 AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
@@ -44,8 +44,8 @@ WEIGHTS_KEYS = frozenset({"kind", "model", "about", "counted", "resolution", "mo
 
 _DIMENSION = (
     "variant", *AXES, "points", "n", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation",
-    "value", "low", "high", "interval", "twin_value", "above_ambient", "duplicates_dropped", "library",
-    "library_version",
+    "value", "low", "high", "interval", "neighbour_radius_km", "twin_value", "above_ambient", "duplicates_dropped",
+    "library", "library_version",
 )  # fmt: skip
 
 COLUMNS = {

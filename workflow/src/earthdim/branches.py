@@ -124,7 +124,6 @@ class Branches:
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
         frozen.check_at_hand(self.needed, bool(made) or self.without, self.key)
-        frozen.check_cells(made, self.key)
         found = twins(made.values())
         return {name: replace(variant, twin=found.get(name, "")) for name, variant in made.items()}
 

@@ -392,7 +392,6 @@ def _blocks(degrees: float) -> int:
 
 def _check_statistics(experiment: Experiment) -> None:
     """The claims that are named beforehand are of what the experiment measures."""
-    check_schema(experiment.statistics, SCHEMAS / "statistics.schema.yaml", "statistics")
     spaces = {
         "embedding": experiment.settings["estimators"],
         "activation": [experiment.settings["activation_estimator"]],

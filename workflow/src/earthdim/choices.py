@@ -4,11 +4,11 @@ Everything here takes and returns plain values; the keys of config in messages b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from earthdim import regions
 from earthdim.experiment import Plain, Variant, in_branches
+from earthdim.figures.declaration import DeclarationError, Figure, declared, figures
 from earthdim.leaves import ConfigError, arguments, check_schema, check_target
 from earthdim.provenance import is_installed
 
@@ -18,38 +18,6 @@ PROBING = ("task_sample", "activation_estimator", "tasks", "splits", "heads", "s
 SAMPLER = {"n", "rng", "is_land"}
 # What an estimator reads that holds k neighbours of each point.
 FROM_GRAPH = ("neighbours", "distances", "graph")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What a figure asks of an experiment.
-
-    Attributes
-    ----------
-    needs : tuple of str
-        Of what `_made` tells.
-    shows : tuple of str
-        Keys of `shown` that it draws.
-    """
-
-    needs: tuple[str, ...] = ()
-    shows: tuple[str, ...] = ()
-
-
-# All figures: each has a rule figure_<name>, and a test holds rules and names together.
-FIGURES = {
-    "resolution": Figure(("trained variants",)),
-    "modality": Figure(("trained variants",)),
-    "twins": Figure(("untrained twins",)),
-    "performance": Figure(("tasks",), ("estimator", "split", "head")),
-    "activation": Figure(("tasks",), ("split", "head")),
-    "heads": Figure(("tasks",)),
-    "gap": Figure(("tasks",), ("split", "optimistic_split", "head")),
-    "loss": Figure(("trained variants",)),
-    "local_maps": Figure(("the data set coastline",)),
-    "scale": Figure(("scale",)),
-    "table1": Figure(("compare: [table1]",)),
-}
 
 
 def probing(settings: Plain, key: str) -> bool:
@@ -209,6 +177,7 @@ def check_figures(
     variants: Mapping[str, Variant],
     datasets: Mapping[str, Plain],
     shown: Plain,
+    replicates: int,
     key: str,
 ) -> None:
     """Refuse a figure that is not known or shows what the experiment does not make.
@@ -221,6 +190,8 @@ def check_figures(
         Name -> what was resolved.
     shown : dict
         The experiment's `shown`, with config.yaml's in place of what it does not say.
+    replicates : int
+        Draws of its sample.
     key : str
         The experiment's key.
 
@@ -229,16 +200,15 @@ def check_figures(
     ConfigError
         For the first such figure.
     """
-    made = _made(settings, variants, datasets)
+    made = _made(settings, variants, datasets, replicates)
     for name in settings["figures"]:
-        if name not in FIGURES:
-            raise ConfigError(f"{key}.figures: there is no figure {name!r}; there are {', '.join(FIGURES)}")
-        for need in FIGURES[name].needs:
+        figure = _figure(name, key)
+        for need in figure.all_needs:
             if not made[need]:
                 raise ConfigError(
                     f"{key}.figures: {name!r} needs {need}, which this experiment does not have"
                 )
-        for part in FIGURES[name].shows:
+        for part in figure.shows:
             among = _among(settings, part)
             if shown[part] not in among:
                 raise ConfigError(
@@ -247,13 +217,27 @@ def check_figures(
                 )
 
 
-def _made(settings: Plain, variants: Mapping[str, Variant], datasets: Mapping[str, Plain]) -> dict[str, bool]:
+def _figure(name: str, key: str) -> Figure:
+    """What a figure declares."""
+    try:
+        if name not in figures():
+            raise ConfigError(f"{key}.figures: there is no figure {name!r}; there are {', '.join(figures())}")
+        return declared(name)
+    except DeclarationError as error:
+        raise ConfigError(f"{key}.figures: {error}") from None
+
+
+def _made(
+    settings: Plain, variants: Mapping[str, Variant], datasets: Mapping[str, Plain], replicates: int
+) -> dict[str, bool]:
+    """Whether the experiment has what figures may need: `earthdim.figures.declaration.NEEDS`."""
     return {
         "trained variants": any(variant.kind == "trained" for variant in variants.values()),
         "untrained twins": any(variant.twin for variant in variants.values()),
         "tasks": "tasks" in settings,
         "the data set coastline": "coastline" in datasets,
-        "scale": "scale" in settings,
+        "replicates of its sample": replicates > 1,
+        **{part: part in settings for part in ("scale", "costly", "jacobian")},
         "compare: [table1]": "table1" in settings.get("compare", []),
     }
 

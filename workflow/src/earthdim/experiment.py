@@ -99,6 +99,8 @@ class Experiment:
         Empty, or variants and n.
     shown : dict
         What figures of one measure show: estimator, head, split, optimistic_split, and kinds of heads.
+    cell : tuple of str
+        Columns of variants.csv that make a cell, what is averaged in correlations and figures: those of the statistics.
     statistics, neighbours, subsampling, intervals : dict
         Settings of the correlation, of graphs, and of intervals; statistics is empty without tasks.
     math_threads : int
@@ -131,6 +133,7 @@ class Experiment:
     intervals: Plain
     math_threads: int
     pretraining: Plain
+    cell: tuple[str, ...]
 
     def branch(self, name: str | None) -> list[Variant]:
         """The variants of one branch.

@@ -147,8 +147,17 @@ def check_at_hand(missing: Sequence[str], any_left: bool, key: str) -> None:
         raise ConfigError(f"{key}.branches: nothing is at hand of what they name")
 
 
-def check_cells(variants: Mapping[str, Variant], key: str) -> None:
+def check_cells(variants: Mapping[str, Variant], cell: Sequence[str], key: str) -> None:
     """Refuse two encoders that come as they are and would be averaged like two seeds of one cell.
+
+    Parameters
+    ----------
+    variants : mapping
+        Name -> variant.
+    cell : sequence of str
+        What makes a cell, as config/statistics says it: family, and axes.
+    key : str
+        The experiment's key.
 
     Raises
     ------
@@ -158,8 +167,8 @@ def check_cells(variants: Mapping[str, Variant], key: str) -> None:
     seen: dict[tuple, str] = {}
     for variant in variants.values():
         if variant.kind in FROZEN and variant.counted:
-            cell = tuple(variant.axes[axis] for axis in ("model", "resolution", "modality"))
-            other = seen.setdefault(cell, variant.name)
+            known = {**variant.axes, "family": variant.config["model"]["family"]}
+            other = seen.setdefault(tuple(known.get(name, "") for name in cell), variant.name)
             if other != variant.name:
                 raise ConfigError(
                     f"{key}.branches: {other} and {variant.name} would be one cell of the correlation; give their "

@@ -7,7 +7,7 @@ what was merged; whatever they change gets a name of its own, so that they never
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from earthdim import checking, choices
+from earthdim import checking, choices, frozen
 from earthdim.branches import Branches, check_enough, claim, suffix
 from earthdim.composition import LeafStore, Override, parse_overrides
 from earthdim.experiment import Experiment, Plain, Variant
@@ -16,6 +16,8 @@ from earthdim.provenance import digest
 
 # What every draw of points needs.
 LAND_DATASET = "land-mask"
+# What a cell is, an experiment without tasks takes from these settings.
+STATISTICS = "default"
 # What leaves say beside the arguments of their target.
 ESTIMATOR_KEYS = frozenset({"name", "reads", "k", "aggregation"})
 SAMPLE_KEYS = frozenset({"kind", "n", "replicates", "seed", "dataset"})
@@ -98,6 +100,9 @@ class _Resolver:
         probing = self._probing(points)
         features: dict[str, Plain] = {}
         variants = self.branches.variants(threads, features, points)
+        statistics = probing["statistics"] or self._statistics(STATISTICS)
+        check_schema(statistics, SCHEMAS / "statistics.schema.yaml", "statistics")
+        frozen.check_cells(variants, statistics["cell"], self.key)
         for name in self.branches.own_points.values():
             choices.check_reach(settings["estimators"], estimators, points[name]["n"], f"{name}: n", halves)
         known = (points, sample_points[0], estimators, variants)
@@ -108,7 +113,7 @@ class _Resolver:
         }
         datasets = self._datasets(features, probing["tasks"], points)
         shown = {**root["shown"], **settings.get("shown", {})}
-        choices.check_figures(settings, variants, datasets, shown, self.key)
+        choices.check_figures(settings, variants, datasets, shown, len(sample_points), self.key)
         resolved = {
             "settings": settings,
             "variants": variants,
@@ -127,7 +132,8 @@ class _Resolver:
             "intervals": root["intervals"],
             "math_threads": threads,
         }
-        return Experiment(name=self._experiment_name(resolved), pretraining=root["pretraining"], **resolved)
+        beside = {"pretraining": root["pretraining"], "cell": tuple(statistics["cell"])}
+        return Experiment(name=self._experiment_name(resolved), **beside, **resolved)
 
     def _probing(self, points: dict[str, Plain]) -> Plain:
         """Tasks, splits, heads, the points of the tasks and the correlation; all empty where there are no tasks."""
@@ -136,14 +142,16 @@ class _Resolver:
             return {"task_points": "", "tasks": {}, "splits": {}, "heads": {}, "statistics": {}}
         (task_points, *_) = self._points("task_sample", settings["task_sample"], points)
         heads = sorted({head for heads in settings["heads"].values() for head in heads})
-        statistics = self.store.get("statistics", settings["statistics"], f"{self.key}.statistics")
         return {
             "task_points": task_points,
             "tasks": self._many("task", settings["tasks"], "tasks", TASK_KEYS),
             "splits": self._many("split", settings["splits"], "splits"),
             "heads": self._many("head", heads, "heads"),
-            "statistics": self._over(statistics, ())["statistics"],
+            "statistics": self._over(self._statistics(settings["statistics"]), ("statistics",)),
         }
+
+    def _statistics(self, name: str) -> Plain:
+        return self.store.get("statistics", name, f"{self.key}.statistics")["statistics"]
 
     def _datasets(
         self, features: Mapping[str, Plain], tasks: Mapping[str, Plain], points: Mapping[str, Plain]

@@ -33,8 +33,8 @@ class LocalDimension:
         Local intrinsic dimension.
     kept : int ndarray (m,)
         Rows of the embedding that remain after duplicates are dropped.
-    radius_km : ndarray (n,)
-        Great-circle distance from each point of the sample to its k-th nearest other point, kilometres.
+    radius_km : ndarray (m,)
+        Great-circle distance from each kept point to the k-th nearest other kept point, kilometres.
     k : int
         Neighbours of each point.
     """
@@ -141,6 +141,29 @@ def _subsampled(
     return {name: subsampling_interval(results[name].value, values, n) for name, values in halves.items()}
 
 
+def with_radius(rows: pd.DataFrame, lonlat: np.ndarray) -> pd.DataFrame:
+    """Say beside each estimate how far on the ground its neighbourhoods reach.
+
+    This is the one definition of the neighbour radius; captions, tables and the library read it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Estimates, with the column k.
+    lonlat : ndarray (m, 2)
+        Longitude and latitude, degrees, of the distinct points that were measured.
+
+    Returns
+    -------
+    DataFrame
+        The rows with the column neighbour_radius_km: the median over the points of the great-circle distance to the
+        k-th nearest other point, km; empty for an estimator without k, and where there are not so many points.
+    """
+    reaches = [int(k) for k in rows["k"].dropna().unique() if k < len(lonlat)]
+    radius = {k: float(np.median(neighbour_radius_km(lonlat, k))) for k in reaches}
+    return rows.assign(neighbour_radius_km=rows["k"].map(radius).astype("float64"))
+
+
 def local_map(
     prepared: Prepared, local: Mapping[str, np.ndarray], lonlat: np.ndarray, name: str, k: int
 ) -> LocalDimension:
@@ -156,11 +179,14 @@ def local_map(
     value = local[name]
     if not np.isfinite(value).all():
         raise ValueError(f"local_estimator: {name} is not finite at {np.sum(~np.isfinite(value))} points")
-    return LocalDimension(value, prepared.kept, neighbour_radius_km(lonlat, k), k)
+    return LocalDimension(value, prepared.kept, neighbour_radius_km(lonlat[prepared.kept], k), k)
 
 
 def measure_activations(
-    activations: Mapping[tuple[str, str, str], Sequence[np.ndarray]], name: str, leaf: Mapping[str, Any]
+    activations: Mapping[tuple[str, str, str], Sequence[np.ndarray]],
+    places: Mapping[str, Sequence[np.ndarray]],
+    name: str,
+    leaf: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Dimension of the penultimate activations of supervised heads on their test folds.
 
@@ -171,6 +197,8 @@ def measure_activations(
     ----------
     activations : mapping
         (task, split, head) -> one array (n_test, width) a fold.
+    places : mapping
+        Split -> longitude and latitude, degrees, of each fold's test points, (n_test, 2).
     name : str
         The estimator's name.
     leaf : mapping
@@ -179,7 +207,8 @@ def measure_activations(
     Returns
     -------
     DataFrame
-        One row a task, split and head: the mean over folds as value, the lowest and highest fold as low and high.
+        One row a task, split and head: the mean over folds as value, the lowest and highest fold as low and high;
+        neighbour_radius_km is the mean over folds of what `with_radius` says of one.
 
     Raises
     ------
@@ -188,7 +217,7 @@ def measure_activations(
     """
     rows = []
     for (task, split, head), folds in activations.items():
-        values, dropped, above = [], 0, False
+        values, reaches, dropped, above = [], [], 0, False
         for number, fold in enumerate(folds):
             try:
                 prepared = prepare(fold)
@@ -198,10 +227,14 @@ def measure_activations(
                     f"activations of {task}, {split}, {head}, fold {number}: {error}"
                 ) from error
             values.append(result.value)
+            reach = with_radius(pd.DataFrame({"k": [leaf["k"]]}), places[split][number][prepared.kept])
+            reaches.append(reach["neighbour_radius_km"][0])
             dropped += prepared.duplicates_dropped
             above |= result.above_ambient
         found = Interval(float(np.mean(values)), min(values), max(values), f"range of {len(values)} folds")
         # n: what one estimate saw; folds are measured apart.
         of = {"task": task, "split": split, "head": head, "n": round(np.mean([len(fold) for fold in folds]))}
-        rows.append({**of, **_row(name, leaf, found, above, dropped)})
-    return pd.DataFrame(rows, columns=["task", "split", "head", "n", *ROW_COLUMNS]).astype(ROW_TYPES)
+        row = _row(name, leaf, found, above, dropped)
+        rows.append({**of, **row, "neighbour_radius_km": float(np.mean(reaches))})
+    columns = ["task", "split", "head", "n", *ROW_COLUMNS, "neighbour_radius_km"]
+    return pd.DataFrame(rows, columns=columns).astype({**ROW_TYPES, "neighbour_radius_km": "float64"})

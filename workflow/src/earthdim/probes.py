@@ -29,10 +29,13 @@ class ProbeResult:
     activations : dict
         (task, split, head) to a list of arrays of float32, shape (n_test, width), one for each fold: the last hidden
         layer at the test points. Heads without a hidden layer have none.
+    places : dict
+        Split to a list of arrays, shape (n_test, 2), one for each fold: the test points' coordinates, degrees.
     """
 
     rows: pd.DataFrame
     activations: dict[tuple[str, str, str], list[NDArray[np.float32]]]
+    places: dict[str, list[NDArray[np.float64]]]
 
 
 def probe(
@@ -76,9 +79,10 @@ def probe(
     if not np.isfinite(X).all():
         raise ValueError("X: an embedding is not finite")
     block = intervals.blocks(lonlat)
-    rows, activations = [], {}
+    rows, activations, places = [], {}, {}
     for split_name, split in splits.items():
         folds = split.nested(lonlat)
+        places[split_name] = [lonlat[fold.test] for fold in folds]
         features = standardise(X, folds)
         targets = {
             task: make_target(task, kind, values, len(X), split.smallest_class)
@@ -93,7 +97,7 @@ def probe(
                     rows.append({**key, **vars(score), "folds": len(folds)})
                 if out.activations is not None:
                     activations[task, split_name, head_name] = out.activations
-    return ProbeResult(pd.DataFrame(rows, columns=list(COLUMNS)), activations)
+    return ProbeResult(pd.DataFrame(rows, columns=list(COLUMNS)), activations, places)
 
 
 def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class: int) -> Target:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from earthdim.estimators import Evidence
-from earthdim.geo import check_lonlat, neighbour_radius_km
-from earthdim.measure import ROW_COLUMNS, measure
+from earthdim.geo import check_lonlat
+from earthdim.measure import ROW_COLUMNS, measure, with_radius
 from earthdim.neighbours import knn, prepare
 
 COLUMNS = ("n", *ROW_COLUMNS[:7], "neighbour_radius_km", *ROW_COLUMNS[7:])
@@ -45,8 +45,8 @@ def measure_scale(
     Returns
     -------
     DataFrame
-        One row a size and estimator, with `COLUMNS`. `neighbour_radius_km` is the median distance on the ground from a
-        point to its k-th nearest other point, km; empty for an estimator without k.
+        One row a size and estimator, with `COLUMNS`. `neighbour_radius_km` is what
+        `earthdim.measure.with_radius` says of the size's distinct points.
 
     Raises
     ------
@@ -64,9 +64,7 @@ def measure_scale(
         prepared = prepare(embedding[:size])
         graph = knn(prepared.points, min(k, len(prepared.points) - 2))
         rows, _ = measure(Evidence(prepared, graph), estimators, subsampling)
-        at = lonlat[prepared.kept]
-        radius = {reach: np.median(neighbour_radius_km(at, reach)) for reach in rows["k"].dropna().unique()}
-        tables.append(rows.assign(n=size, neighbour_radius_km=rows["k"].map(radius).astype("float64")))
+        tables.append(with_radius(rows, lonlat[prepared.kept]).assign(n=size))
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 

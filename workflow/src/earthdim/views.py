@@ -1,18 +1,15 @@
 """What rules and tables ask of a resolved experiment."""
 
 import itertools
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from earthdim.artefacts import FROZEN
-from earthdim.choices import neighbours_of
 from earthdim.experiment import Experiment, Variant
 from earthdim.leaves import ConfigError
 
-LAND_AREA_KM2 = 1.48e8
 # Keys of --config, and the target that alone reads one.
 CONFIG_KEYS = {"experiment": None, "overrides": None, "branch": "branch", "row": "trace", "variant": "trace"}
 # Targets of which no table comes, and no report.
@@ -74,8 +71,8 @@ def one_a_resolution(experiment: Experiment) -> list[str]:
     first: dict[tuple, str] = {}
     for variant in experiment.variants.values():
         if variant.kind != "untrained":
-            cell = tuple(variant.axes[axis] for axis in ("model", "resolution"))
-            first.setdefault((variant.name if variant.kind in FROZEN else "", *cell), variant.name)
+            place = tuple(variant.axes[axis] for axis in ("model", "resolution"))
+            first.setdefault((variant.name if variant.kind in FROZEN else "", *place), variant.name)
     return list(first.values())
 
 
@@ -144,19 +141,3 @@ def all_names(experiment: Experiment) -> set[str]:
         map(str, range(experiment.neighbours["blocks"])),
     )
     return {experiment.name, *experiment.settings["figures"], *itertools.chain(*kinds)}
-
-
-def radii(experiment: Experiment) -> str:
-    """How far on the ground each estimator's neighbourhoods reach, in words for captions.
-
-    For n points spread evenly over land of area A the k-th neighbour lies about sqrt(k A / (pi n)) away; estimators
-    that read no neighbours are left out.
-    """
-    n = experiment.points[experiment.sample_points[0]]["n"]
-    words: dict[int, list[str]] = {}
-    for name in experiment.settings["estimators"]:
-        leaf = experiment.estimators[name]
-        if neighbours_of(leaf):
-            words.setdefault(leaf["k"], []).append(leaf.get("name", name))
-    reach = {k: math.sqrt(k * LAND_AREA_KM2 / (math.pi * n)) for k in sorted(words)}
-    return ", ".join(f"{reach[k]:,.0f} km ({', '.join(words[k])}, k = {k})" for k in reach)

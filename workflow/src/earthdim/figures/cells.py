@@ -5,10 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from earthdim.artefacts import FROZEN
-
-CELL = ["family", "model", "resolution", "modality", "schedule", "weights", "encoder"]
-"""A cell: everything that tells variants apart but the seed; see `describe` for the encoder."""
+from earthdim.artefacts import AXES, FROZEN
 
 _TEXT = ["model", "resolution", "modality", "schedule", "weights", "points", "task", "split", "head"]
 
@@ -120,9 +117,24 @@ def one_measure(rows: pd.DataFrame, estimator: str, k: float | None) -> tuple[fl
     return found[0][1:]
 
 
-def average(
-    rows: pd.DataFrame, by: Sequence[str] = CELL, columns: Sequence[str] = ("value",)
-) -> pd.DataFrame:
+def drawn_apart(cell: Sequence[str]) -> list[str]:
+    """What tells drawn cells apart.
+
+    Parameters
+    ----------
+    cell : sequence of str
+        The columns that make a cell of the correlation (config/statistics).
+
+    Returns
+    -------
+    list of str
+        These, and what keeps untrained twins, and encoders that came as they were, from the trained cells; see
+        `describe` for the encoder.
+    """
+    return [*cell, *(name for name in ("weights", "encoder") if name not in cell)]
+
+
+def average(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str] = ("value",)) -> pd.DataFrame:
     """Average seeds (and replicates of a sample) and keep their range.
 
     Parameters
@@ -137,17 +149,27 @@ def average(
     Returns
     -------
     DataFrame
-        One row a cell: the columns `by`, each averaged column, least, greatest and shortest_wavelength_km.
+        One row a cell: the columns `by`, each averaged column, least, greatest, shortest_wavelength_km, and those of
+        the family and the axes of `AXES` but the seed that are not in `by`: what all rows of the cell have, else "".
     """
     named = {name: (name, "mean") for name in columns} | {
         "least": (columns[0], "min"),
         "greatest": (columns[0], "max"),
         "shortest_wavelength_km": ("shortest_wavelength_km", "mean"),
     }
+    beside = [name for name in ("family", *AXES) if name in rows and name not in (*by, "seed")]
+    named |= {name: (name, _in_common) for name in beside}
     return rows.groupby(list(by), sort=False, dropna=False).agg(**named).reset_index()
 
 
-def scores(probe: pd.DataFrame, variants: pd.DataFrame, split: str, heads: Sequence[str]) -> pd.DataFrame:
+def _in_common(values: pd.Series) -> str:
+    """What all rows of a cell have, or nothing."""
+    return values.iloc[0] if values.nunique(dropna=False) == 1 else ""
+
+
+def scores(
+    probe: pd.DataFrame, variants: pd.DataFrame, split: str, heads: Sequence[str], cell: Sequence[str]
+) -> pd.DataFrame:
     """Performance of each cell at each task by its primary metric.
 
     Parameters
@@ -158,6 +180,8 @@ def scores(probe: pd.DataFrame, variants: pd.DataFrame, split: str, heads: Seque
         Split rule.
     heads : sequence of str
         Heads, of which each task has exactly one.
+    cell : sequence of str
+        What makes a cell.
 
     Returns
     -------
@@ -175,7 +199,13 @@ def scores(probe: pd.DataFrame, variants: pd.DataFrame, split: str, heads: Seque
     double = chosen.groupby("task")["head"].nunique()
     if (double > 1).any():
         raise ValueError(f"heads: {', '.join(double.index[double > 1])} has several of {', '.join(heads)}")
-    return average(describe(chosen, variants), [*CELL, "task", "metric", "leaked"], ("value", "low", "high"))
+    by = [*drawn_apart(cell), "task", "metric", "leaked"]
+    return average(describe(chosen, variants), by, ("value", "low", "high"))
+
+
+def only(averaged: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """The named columns alone, to be joined to others of the same cells."""
+    return averaged[[*by, *columns]]
 
 
 def order(cells: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from earthdim.figures import cells, marks, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="Random splits against spatial blocks",
+    category="Probes",
+    inputs=("variants", "probe"),
+    chosen={"honest": "split", "optimistic": "optimistic split", "heads": "heads", "cell": "cell"},
+    caption="gap.rst",
+)
 
 
 @style.styled()
@@ -15,6 +24,7 @@ def draw(
     probe: pd.DataFrame,
     *,
     heads: Sequence[str],
+    cell: Sequence[str],
     optimistic: str = "random",
     honest: str = "blocks",
 ) -> style.PrintedFigure:
@@ -26,6 +36,8 @@ def draw(
         The tables.
     heads : sequence of str
         Heads shown; each task must have exactly one of them.
+    cell : sequence of str
+        The columns of variants.csv that make a cell, as config/statistics names them.
     optimistic, honest : str
         Split rules on the horizontal and on the vertical axis.
 
@@ -34,9 +46,9 @@ def draw(
     ValueError
         If a split is missing, or a task has two of the heads.
     """
-    by = [*cells.CELL, "task", "metric", "leaked"]
-    both = [cells.scores(probe, variants, split, heads) for split in (optimistic, honest)]
-    joined = both[0].merge(both[1], on=by, suffixes=("_x", "_y"))
+    by = [*cells.drawn_apart(cell), "task", "metric", "leaked"]
+    both = [cells.scores(probe, variants, split, heads, cell) for split in (optimistic, honest)]
+    joined = both[0].merge(cells.only(both[1], by, ["value", "low", "high"]), on=by, suffixes=("_x", "_y"))
     tasks = list(dict.fromkeys(joined["task"]))
     looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.7, extra=0.8)

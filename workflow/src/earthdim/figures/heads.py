@@ -9,6 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from earthdim.figures import cells, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="What head and split decide",
+    category="Correlation",
+    inputs=("correlation",),
+    options={"level": "within"},
+    chosen={"heads": "kinds of heads", "splits": "splits"},
+    caption="heads.rst",
+    caption_inputs=("dimension",),
+)
 
 _NORM = mpl.colors.Normalize(-1, 1)
 _MAP = mpl.colormaps["RdBu"]

@@ -11,7 +11,16 @@ from matplotlib.ticker import MaxNLocator
 from pyproj import Proj
 
 from earthdim.figures import style
+from earthdim.figures.declaration import Figure
 from earthdim.geo import EARTH_RADIUS_KM
+
+FIGURE = Figure(
+    title="Local ID",
+    category="Maps",
+    inputs=("maps", "coastline"),
+    caption="local_maps.rst",
+    vector=False,
+)
 
 _QUANTILES = (0.02, 0.98)
 # The Equal Earth projection keeps areas, so that equal ink is equal land.

@@ -8,6 +8,15 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
 from earthdim.figures import cells, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="Loss curves",
+    category="Training",
+    inputs=("variants", "curves"),
+    chosen={"objectives": "objectives"},
+    caption="loss.rst",
+)
 
 
 @style.styled()

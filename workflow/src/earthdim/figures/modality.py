@@ -7,6 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="ID against modality",
+    category="Dimension",
+    inputs=("variants", "dimension"),
+    needs=("trained variants",),
+    caption="modality.rst",
+)
 
 _UNTRAINED = "untrained twin"
 

@@ -7,6 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, marks, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="ID against performance",
+    category="Correlation",
+    inputs=("variants", "dimension", "probe", "correlation"),
+    chosen={"estimator": "estimator", "k": "k", "split": "split", "heads": "heads", "cell": "cell"},
+    caption="performance.rst",
+)
 
 
 @style.styled()
@@ -19,6 +28,7 @@ def draw(
     estimator: str,
     split: str,
     heads: Sequence[str],
+    cell: Sequence[str],
     space: str = "embedding",
     k: float | None = None,
     points: str | None = None,
@@ -35,6 +45,8 @@ def draw(
         Split rule of the probes.
     heads : sequence of str
         Heads shown; each task must have exactly one of them (ridge for regression, logistic for classes).
+    cell : sequence of str
+        The columns of variants.csv that make a cell, as config/statistics names them.
     space : {"embedding", "activation"}
         ID of the frozen embedding, or of the penultimate activations of the very head, split and task.
     k : float or None
@@ -47,15 +59,16 @@ def draw(
     ValueError
         If the tables do not hold what is asked for, or a task has two of the heads.
     """
-    scores = cells.scores(probe, variants, split, heads)
+    scores = cells.scores(probe, variants, split, heads, cell)
+    by = cells.drawn_apart(cell)
     if space == "embedding":
-        rows, by = cells.embedding_rows(dimension, variants, points), cells.CELL
+        rows = cells.embedding_rows(dimension, variants, points)
     else:
         of_heads = (dimension["split"] == split) & dimension["head"].isin(heads)
         rows = cells.describe(dimension[of_heads & (dimension["space"] == space)], variants)
-        by = [*cells.CELL, "task"]
+        by = [*by, "task"]
     k, rows = cells.one_measure(rows, estimator, k)
-    dimensions = cells.average(rows, by).drop(columns="shortest_wavelength_km")
+    dimensions = cells.only(cells.average(rows, by), by, ["value", "least", "greatest"])
     dimensions = dimensions.rename(columns={"value": "id", "least": "id_least", "greatest": "id_greatest"})
     joined = scores.merge(dimensions, on=by)
     about = _coefficients(correlation[correlation["points"].isin(set(rows["points"]))], estimator, k, space)

@@ -6,7 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, style
+from earthdim.figures.declaration import Figure
 from earthdim.published import published as published_values
+
+FIGURE = Figure(
+    title="ID against resolution",
+    category="Dimension",
+    inputs=("variants", "dimension"),
+    needs=("trained variants",),
+    chosen={"cell": "cell"},
+    caption="resolution.rst",
+)
 
 _STAR = 9.0
 """Size of the marks of released weights."""
@@ -18,6 +28,8 @@ def draw(
     dimension: pd.DataFrame,
     published: pd.DataFrame | None = None,
     points: str | Sequence[str] | None = None,
+    *,
+    cell: Sequence[str],
 ) -> style.PrintedFigure:
     """Draw the intrinsic dimension (ID) of embeddings against the encoder's shortest wavelength.
 
@@ -33,6 +45,8 @@ def draw(
         without a counterpart among the variants are ignored.
     points : str, sequence of str or None
         The sample of points.
+    cell : sequence of str
+        The columns of variants.csv that make a cell, as config/statistics names them.
 
     Raises
     ------
@@ -41,16 +55,16 @@ def draw(
     """
     published = published_values() if published is None else published
     rows = cells.embedding_rows(dimension, variants, points)
-    found = cells.measures(rows)
+    found, by = cells.measures(rows), cells.drawn_apart(cell)
     looks = style.looks(variants)
-    sweeps = cells.sweep(cells.average(rows))
+    sweeps = cells.sweep(cells.average(rows, by))
     if not sweeps:
         raise ValueError("resolution: no trained variant has a shortest wavelength")
     columns = 3
     figure, axes, spare = style.panels(len(found), columns, height=2.0, extra=0.5 + 0.14 * len(sweeps))
     shown_published = False
     for panel, (estimator, k, measured) in zip(axes, found, strict=True):
-        averaged = cells.average(measured)
+        averaged = cells.average(measured, by)
         marks = _published_marks(published, averaged, estimator, k)
         shown_published |= not marks.empty
         _draw_panel(panel, averaged, marks, looks)

@@ -10,6 +10,15 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from earthdim.figures import cells, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="ID against scale",
+    category="Dimension",
+    inputs=("variants", "scale"),
+    optional=("jacobian",),
+    caption="scale.rst",
+)
 
 COARSE = "#ECECEC"
 """Ground of the part of a panel in which the sample is too coarse for the encoder."""

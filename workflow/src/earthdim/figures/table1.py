@@ -5,6 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import rows, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="Beside the paper's Table 1",
+    category="Dimension",
+    inputs=("table1",),
+    caption="table1.rst",
+)
 
 _IMAGE = "#6E6E6E"
 """Colour of the names of image encoders."""

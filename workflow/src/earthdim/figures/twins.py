@@ -6,11 +6,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
+from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="Trained against untrained twin",
+    category="Dimension",
+    inputs=("variants", "dimension"),
+    needs=("untrained twins",),
+    chosen={"cell": "cell"},
+    caption="twins.rst",
+)
 
 
 @style.styled()
 def draw(
-    variants: pd.DataFrame, dimension: pd.DataFrame, points: str | Sequence[str] | None = None
+    variants: pd.DataFrame,
+    dimension: pd.DataFrame,
+    points: str | Sequence[str] | None = None,
+    *,
+    cell: Sequence[str],
 ) -> style.PrintedFigure:
     """Draw what training does to the intrinsic dimension (ID): a row a cell, a panel an estimator.
 
@@ -23,6 +37,8 @@ def draw(
         The tables, the second with the column twin_value.
     points : str, sequence of str or None
         The sample of points.
+    cell : sequence of str
+        The columns of variants.csv that make a cell, as config/statistics names them.
 
     Raises
     ------
@@ -34,10 +50,11 @@ def draw(
     if measured.empty:
         raise ValueError("twin_value: no trained variant has an untrained twin")
     looks = style.looks(variants)
-    shown = cells.order(cells.average(measured))[cells.CELL].reset_index(drop=True)
+    by = cells.drawn_apart(cell)
+    shown = cells.order(cells.average(measured, by)).reset_index(drop=True)
 
     def draw_rows(panel: Axes, part: pd.DataFrame) -> pd.Series:
-        averaged = shown.merge(cells.average(part, columns=("value", "twin_value")), how="left")
+        averaged = shown[by].merge(cells.average(part, by, ("value", "twin_value")), how="left")
         for y, row in averaged.iterrows():
             colour, marker = looks[row["family"]]
             panel.plot([row["twin_value"], row["value"]], [y, y], color=colour, linewidth=0.8, alpha=0.6)
