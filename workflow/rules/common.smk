@@ -327,7 +327,14 @@ def probe_rows(table, variants):
 
 
 def left_out_rows(table, variants):
-    return probe_rows(table, [variant for variant in variants if variant in EXPERIMENT.own_points])
+    """The rows of all that may lack something, by the table that would have it; of claims, the tables themselves."""
+    names = ["dimension", *(name for name in ("scale", "costly", "jacobian") if getattr(EXPERIMENT, name))]
+    found = {name: TABLES[name][1](name, variants)["rows"] for name in names}
+    if EXPERIMENT.tasks:
+        found["probe"] = probe_rows("left_out", variants)["rows"]
+        names = ("variants", "dimension", "probe")
+        found["whole"] = [f"<results>/{EXPERIMENT.name}/tables/{name}.csv" for name in names]
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def scale_rows(table, variants):
@@ -357,7 +364,7 @@ TABLES = {
     "dimension": ("earthdim.tables.dimension_table", dimension_rows, ["facts"]),
     "probe": ("earthdim.tables.probe_table", probe_rows, ["facts", "tasks"]),
     "missing": ("earthdim.tables.missing_table", lambda table, variants: {}, ["missing"]),
-    "left_out": ("earthdim.tables.left_out_table", left_out_rows, []),
+    "left_out": ("earthdim.tables.left_out_table", left_out_rows, ["statistics"]),
     "scale": ("earthdim.tables.measured_table", scale_rows, ["facts"]),
     "costly": ("earthdim.tables.dimension_table", costly_rows, ["facts"]),
     "jacobian": ("earthdim.tables.measured_table", jacobian_rows, ["facts"]),
@@ -383,6 +390,7 @@ def table_job(wildcards):
         "facts": [views.facts(variant) for variant in variants_in(wildcards)],
         "tasks": {name: {key: task.get(key, []) for key in leaks} for name, task in EXPERIMENT.tasks.items()},
         "missing": {name: absent.message for name, absent in EXPERIMENT.missing.items()},
+        "statistics": EXPERIMENT.statistics,
     }
     config = {
         "_target_": target,

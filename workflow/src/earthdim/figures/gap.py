@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from earthdim.figures import cells, marks, style
+from earthdim.misfits import MisfitError
 
 
 @style.styled()
@@ -37,6 +38,8 @@ def draw(
     by = [*cells.CELL, "task", "metric", "leaked"]
     both = [cells.scores(probe, variants, split, heads) for split in (optimistic, honest)]
     joined = both[0].merge(both[1], on=by, suffixes=("_x", "_y"))
+    if joined.empty:
+        raise MisfitError(f"split: nothing was scored under both {optimistic} and {honest}")
     tasks = list(dict.fromkeys(joined["task"]))
     looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.7, extra=0.8)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from earthdim.figures import cells, style
+from earthdim.misfits import MisfitError
 
 _NORM = mpl.colors.Normalize(-1, 1)
 _MAP = mpl.colormaps["RdBu"]
@@ -80,7 +81,7 @@ def _chosen(correlation: pd.DataFrame, level: str, coefficient: str, points: str
         points = rows[of_embedding].sort_values(["n_cells", "n"], kind="stable")["points"].iloc[-1]
     rows = rows[~of_embedding | (rows["points"] == points)]
     if rows.empty:
-        raise ValueError(
+        raise MisfitError(
             f"level, coefficient, points: no {level} {coefficient} at {points or 'any point set'}"
         )
     parts = [

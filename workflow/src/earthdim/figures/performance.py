@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, marks, style
+from earthdim.misfits import MisfitError, measured
 
 
 @style.styled()
@@ -52,7 +53,7 @@ def draw(
         rows, by = cells.embedding_rows(dimension, variants, points), cells.CELL
     else:
         of_heads = (dimension["split"] == split) & dimension["head"].isin(heads)
-        rows = cells.describe(dimension[of_heads & (dimension["space"] == space)], variants)
+        rows = cells.describe(measured(dimension[of_heads & (dimension["space"] == space)]), variants)
         by = [*cells.CELL, "task"]
     k, rows = cells.one_measure(rows, estimator, k)
     dimensions = cells.average(rows, by).drop(columns="shortest_wavelength_km")
@@ -61,7 +62,7 @@ def draw(
     about = _coefficients(correlation[correlation["points"].isin(set(rows["points"]))], estimator, k, space)
     about = about[(about["split"] == split) & about["head"].isin(heads)]
     if joined.empty:
-        raise ValueError(f"space: no cell has both an ID of its {space} and a performance")
+        raise MisfitError(f"space: no cell has both an ID of its {space} and a performance")
     tasks = list(dict.fromkeys(joined["task"]))
     looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.35, extra=0.75, sharex=space == "embedding")

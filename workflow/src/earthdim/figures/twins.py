@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
+from earthdim.misfits import MisfitError
 
 
 @style.styled()
@@ -32,7 +33,7 @@ def draw(
     measured = cells.embedding_rows(dimension, variants, points)
     measured = measured[(measured["weights"] == "trained") & measured["twin_value"].notna()]
     if measured.empty:
-        raise ValueError("twin_value: no trained variant has an untrained twin")
+        raise MisfitError("twin_value: no trained variant has an untrained twin")
     looks = style.looks(variants)
     shown = cells.order(cells.average(measured))[cells.CELL].reset_index(drop=True)
 
