@@ -34,6 +34,7 @@ FRAME = {
     "choices",
     "composition",
     "experiment",
+    "foreseen",
     "frozen",
     "grid",
     "lease",

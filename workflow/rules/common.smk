@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from earthdim import artefacts, frozen, grid, provenance, runs, views
+from earthdim import artefacts, foreseen, frozen, grid, provenance, runs, views
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
 from earthdim.records import tracing
@@ -38,6 +39,10 @@ try:
     QUESTION = tracing.question(config, EXPERIMENT) if "trace" in ASKED else {}
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process and not ASKED & views.ASIDE:
+    for sentence in foreseen.once(EXPERIMENT):
+        logger.warning(sentence)
 
 # The paper's values stand in a table inside the package, which no digest of code covers.
 PUBLISHED = provenance.digest((provenance.PACKAGE / "published.csv").read_text())

@@ -98,8 +98,6 @@ class _Resolver:
         probing = self._probing(points)
         features: dict[str, Plain] = {}
         variants = self.branches.variants(threads, features, points)
-        for name in self.branches.own_points.values():
-            choices.check_reach(settings["estimators"], estimators, points[name]["n"], f"{name}: n", halves)
         known = (points, sample_points[0], estimators, variants)
         optional = {
             "scale": self._scale(*known, halves),

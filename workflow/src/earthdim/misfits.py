@@ -25,8 +25,10 @@ def left_out(rows: Iterable[dict]) -> pd.DataFrame:
 
 def notes(table: pd.DataFrame) -> pd.Series:
     """The column note of a table as text, whether or not it has one."""
-    empty = pd.Series("", index=table.index)
-    return table["note"].fillna("").astype(str) if "note" in table else empty
+    if "note" not in table:
+        return pd.Series("", index=table.index)
+    # Empty cells alone come back from a file as numbers.
+    return table["note"].astype(object).where(table["note"].notna(), "").astype(str)
 
 
 def measured(table: pd.DataFrame) -> pd.DataFrame:

@@ -159,9 +159,9 @@ class _Run:
             self.leave_out("head", at["head"], error, **at, n=len(self.X))
             return
         self.rows += [{**at, **vars(score), "folds": len(folds)} for score in scores]
-        for score in scores:
-            if score.note:
-                self.leave_out("interval", score.metric, score.note, **at, n=score.n)
+        for note in dict.fromkeys(score.note for score in scores if score.note):
+            metrics = ", ".join(score.metric for score in scores if score.note == note)
+            self.leave_out("interval", metrics, note, **at, n=len(self.X))
         if out.activations is not None:
             self.activations[at["task"], at["split"], at["head"]] = out.activations
 
