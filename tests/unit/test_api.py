@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import skdim.id
 import torch
 import zarr
 
 import earthdim
 from earthdim import api
 from earthdim.composition import LeafStore
-from earthdim.estimators import Evidence
+from earthdim.estimators import EstimateError, Evidence
 from earthdim.measure import ROW_COLUMNS, measure
 from earthdim.neighbours import knn, prepare
 from earthdim.samples.area import sphere
@@ -168,6 +169,40 @@ def test_a_value_that_is_not_finite_is_an_error(embedding):
         earthdim.dimension(broken)
 
 
+def test_an_estimator_that_fails_leaves_the_others_and_says_why():
+    """64 points of 64 independent columns: FisherS separates them all, whatever their dimension."""
+    x = np.random.default_rng(0).standard_normal((64, 64))
+    names = ["mle", "twonn", "fishers"]
+    with pytest.warns(UserWarning, match="fishers: .*all 64 points are separable"):
+        found = earthdim.dimension(x, estimators=names).set_index("estimator")
+    assert np.isnan(found.loc["fishers", "value"])
+    assert "cannot be told from so few" in found.loc["fishers", "note"]
+    # Levina and Bickel's, harmonic over points, and the ratio of the first two neighbours, from all distances.
+    reach = np.sort(np.linalg.norm(x[:, None] - x[None], axis=2), axis=1)[:, 1:21]
+    assert found.loc["mle", "value"] == pytest.approx(
+        19 / np.mean(np.log(reach[:, -1:] / reach[:, :-1]).sum(axis=1)), rel=0.06
+    )
+    reference = skdim.id.TwoNN().fit(x).dimension_
+    assert found.loc["twonn", "value"] == pytest.approx(reference, rel=1e-6)
+    with pytest.warns(UserWarning, match="fishers"):
+        reach = earthdim.dimension(x, sphere(64, np.random.default_rng(1)), estimators=names)
+    assert reach["value"].notna().tolist() == [True, True, False]
+
+
+def test_few_points_leave_out_the_estimators_that_need_more(embedding):
+    with pytest.warns(UserWarning, match="mle: 30 distinct points are too few for k = 40"):
+        found = earthdim.dimension(
+            embedding[1:31], estimators={"mle": {**leaves("mle")["mle"], "k": 40}, **leaves("twonn")}
+        )
+    assert found["value"].notna().tolist() == [False, True]
+
+
+def test_nothing_but_failures_is_an_error():
+    x = np.random.default_rng(0).standard_normal((64, 64))
+    with pytest.raises(EstimateError, match="all 64 points are separable"):
+        earthdim.dimension(x, estimators="fishers")
+
+
 def test_missing_leaves_are_one_clear_error(monkeypatch):
     monkeypatch.setattr(api, "CHECKOUT", Path("/nowhere"))
     with pytest.raises(FileNotFoundError, match="give leaves as a mapping"):
@@ -219,4 +254,4 @@ def test_an_installed_package_finds_its_estimators(tmp_path):
     )
     where, shape = python(code, installed).splitlines()
     assert where.startswith(str(installed))
-    assert shape == "(2, 12)"
+    assert shape == "(2, 13)"

@@ -17,7 +17,7 @@ CONFIG = ROOT / "config"
 
 # From the ground up; a module may import what stands on a lower floor, and its own room.
 FLOORS = [
-    {"geo", "arrays", "doubts", "build", "compiled", "digests", "published", "coordinate_tables"},
+    {"geo", "arrays", "doubts", "build", "compiled", "digests", "published", "coordinate_tables", "misfits"},
     {"samples", "encodings", "networks", "statistics", "metrics", "splits"},
     {"datasets"},
     {"encoders", "modalities", "objectives", "tasks", "heads", "regions"},
@@ -36,6 +36,7 @@ FRAME = {
     "disk",
     "drawing",
     "experiment",
+    "foreseen",
     "frozen",
     "grid",
     "interpreter",

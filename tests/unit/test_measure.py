@@ -73,15 +73,17 @@ def test_the_neighbour_radius_is_that_of_distinct_points_in_maps_and_tables(plan
     rows, local = measure.measure(twice, estimators)
     found = measure.local_map(twice.prepared, local, everywhere, "mle", 20)
     assert len(found.value) == len(found.kept) == len(found.radius_km) == len(plane)
-    radius = measure.with_radius(rows, everywhere[twice.prepared.kept])["neighbour_radius_km"]
+    radius = measure.with_radius(rows, everywhere, twice.prepared)["neighbour_radius_km"]
     assert np.median(found.radius_km) == radius[0] == pytest.approx(reach_km(lonlat, 20), rel=1e-6)
     assert radius[1] == pytest.approx(reach_km(lonlat, 2), rel=1e-6)
     assert np.isnan(radius[2])
 
 
 def test_where_there_are_not_k_other_points_there_is_no_radius():
-    rows = pd.DataFrame({"k": pd.array([4, 5, None], dtype="Int64")})
-    radius = measure.with_radius(rows, sphere(5, np.random.default_rng(0)))["neighbour_radius_km"]
+    rows = pd.DataFrame({"k": pd.array([24, 25, None], dtype="Int64")})
+    rng = np.random.default_rng(0)
+    prepared = prepare(rng.normal(size=(25, 3)))
+    radius = measure.with_radius(rows, sphere(25, rng), prepared)["neighbour_radius_km"]
     assert radius.notna().tolist() == [True, False, False]
 
 
@@ -101,13 +103,34 @@ def test_activations_are_measured_fold_by_fold_and_averaged(plane):
     assert row.neighbour_radius_km == pytest.approx(np.mean([reach_km(place, 2) for place in places]))
 
 
-def test_a_collapsed_head_is_an_error_that_says_which():
-    folds = [np.ones((100, 4), dtype=np.float32)]
-    with pytest.raises(
-        ValueError, match="activations of elevation, blocks, mlp, fold 0: X: all points are the same"
-    ):
+def test_a_collapsed_head_is_left_out_beside_the_others(plane):
+    heads = {
+        ("elevation", "blocks", "mlp"): [plane[:100], np.ones((100, 4), dtype=np.float32)],
+        ("country", "blocks", "mlp"): [plane[:100], plane[100:200]],
+        ("country", "random", "mlp"): [plane[:100], plane[:9]],
+    }
+    somewhere = [np.column_stack([np.arange(100.0), np.zeros(100)])] * 2
+    places = {"blocks": somewhere, "random": [somewhere[0], somewhere[0][:9]], "s": somewhere}
+    table = measure.measure_activations(heads, places, "twonn", leaf("twonn")).set_index(["task", "split"])
+    alone = measure.measure_activations(
+        {("t", "s", "h"): heads["country", "blocks", "mlp"]}, places, "twonn", leaf("twonn")
+    )
+    assert table.loc[("country", "blocks"), "value"] == alone["value"].item()
+    assert table["value"].isna().tolist() == [True, False, True]
+    assert table["neighbour_radius_km"].isna().tolist() == [True, False, True]
+    assert table["note"].tolist() == [
+        "activations of fold 1: X: all points are the same",
+        "",
+        "activations of fold 1: X: at least 22 points are needed, there are 9",
+    ]
+
+
+def test_activations_that_are_not_finite_are_an_error(plane):
+    broken = plane[:100].copy()
+    broken[3, 1] = np.inf
+    with pytest.raises(ValueError, match="not finite"):
         measure.measure_activations(
-            {("elevation", "blocks", "mlp"): folds}, {"blocks": [np.zeros((100, 2))]}, "twonn", leaf("twonn")
+            {("t", "s", "h"): [broken]}, {"s": [np.zeros((100, 2))]}, "twonn", leaf("twonn")
         )
 
 
@@ -117,10 +140,57 @@ def test_no_heads_give_an_empty_table_with_columns():
     assert "value" in table.columns
 
 
-def test_an_estimator_that_fails_is_an_error():
+def test_an_estimator_that_fails_leaves_the_rows_of_the_others():
     noise = np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32)
-    with pytest.raises(EstimateError, match="FisherS"):
-        measure.measure(evidence(noise), {"fishers": leaf("fishers")})
+    whole = evidence(noise)
+    rows, local = measure.measure(whole, {name: leaf(name) for name in ("fishers", "mle", "twonn")})
+    assert rows["estimator"].tolist() == ["fishers", "mle", "twonn"]
+    assert np.isnan(rows["value"][0])
+    assert "all 60 points are separable" in rows["note"][0]
+    assert rows["note"].tolist()[1:] == ["", ""]
+    for name, value in zip(("mle", "twonn"), rows["value"][1:], strict=True):
+        assert value == estimate(leaf(name), whole).value
+    assert set(local) == {"mle"}
+
+
+def test_neighbours_that_few_points_do_not_have_leave_their_estimator_out(plane):
+    estimators = {"mle": leaf("mle") | {"k": 60}, "twonn": leaf("twonn")}
+    prepared = prepare(plane[:50])
+    rows, _ = measure.measure(Evidence(prepared, knn(prepared.points, 48)), estimators)
+    assert rows["note"].tolist() == ["50 distinct points are too few for k = 60", ""]
+    # A graph that is not as deep as it could be is a mistake, no misfit.
+    with pytest.raises(ValueError, match=r"k: must lie in 2 \.\. 20"):
+        measure.measure(Evidence(prepared, knn(prepared.points, 20)), estimators)
+
+
+def test_a_wrong_argument_is_an_error_whatever_the_points(plane):
+    wrong = {"twonn": leaf("twonn"), "fishers": leaf("fishers") | {"alphas": [0.9, 0.8]}}
+    with pytest.raises(EstimateError, match="alphas: must ascend"):
+        measure.measure(evidence(plane), wrong)
+
+
+def test_points_that_cannot_be_prepared_leave_all_rows_empty():
+    estimators = {name: leaf(name) for name in ("mle", "fishers")}
+    alike = np.repeat(np.eye(6, dtype=np.float32), 30, axis=0)
+    rows, local, prepared = measure.measure_embedding(alike, None, estimators)
+    assert rows["value"].isna().all()
+    assert (rows["note"] == "X: at least 22 distinct points are needed, 6 of 180 remain").all()
+    assert (local, prepared) == ({}, None)
+    assert tuple(rows.columns) == measure.ROW_COLUMNS
+
+
+def test_a_map_leaves_out_the_points_without_a_finite_value(plane):
+    lonlat = sphere(len(plane), np.random.default_rng(1))
+    whole = evidence(plane)
+    rows, local = measure.measure(whole, {"mle": leaf("mle")})
+    values = local["mle"].copy()
+    values[[3, 700]] = np.inf
+    found = measure.local_map(whole.prepared, {"mle": values}, lonlat, "mle", 20)
+    np.testing.assert_array_equal(found.kept, np.delete(np.arange(len(plane)), [3, 700]))
+    np.testing.assert_array_equal(found.value, np.delete(local["mle"], [3, 700]))
+    assert found.told(rows, 0)["note"].tolist() == [
+        "the map lacks 2 of 800 points: the value there is not finite"
+    ]
 
 
 def test_half_samples_give_intervals_and_leave_values_and_local_maps_alone(plane):
@@ -165,11 +235,25 @@ def test_many_points_are_not_subsampled(plane, up_to, text):
     assert rows["interval"].tolist() == [text]
 
 
-def test_a_half_that_fails_says_so():
+def test_a_half_that_fails_costs_the_interval_alone():
     # On 60 points FisherS gives 13.3 of 10 dimensions, on some halves of them more than 1.5 times as many.
     noise = np.random.default_rng(0).normal(size=(60, 10)).astype(np.float32)
-    with pytest.raises(EstimateError, match=r"half sample \d: .*FisherS"):
-        measure.measure(evidence(noise), {"fishers": leaf("fishers")}, {"draws": 8, "seed": 0})
+    whole, half = evidence(noise), {"draws": 8, "seed": 0}
+    rows, _ = measure.measure(whole, {name: leaf(name) for name in ("fishers", "mle", "twonn")}, half)
+    assert rows["value"][0] == estimate(leaf("fishers"), whole).value
+    assert np.isnan(rows["low"][0])
+    assert rows["interval"].tolist() == ["", "8 half samples", "8 half samples"]
+    assert rows["note"][0].startswith("no interval: half sample ")
+    alone, _ = measure.measure(whole, {"mle": leaf("mle")}, half)
+    assert rows["low"][1] == alone["low"][0]
+
+
+def test_halves_too_small_for_a_k_cost_the_interval_alone(plane):
+    estimators = {name: leaf(name) for name in ("mle", "twonn")}
+    rows, _ = measure.measure(evidence(plane[:40]), estimators, {"draws": 4, "seed": 0})
+    assert rows["value"].notna().all()
+    assert rows["note"].tolist() == ["no interval: half of 40 points are too few for k = 20", ""]
+    assert rows["interval"].tolist() == ["", "4 half samples"]
 
 
 def test_the_graph_of_a_half_goes_as_deep_as_is_read():

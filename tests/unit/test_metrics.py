@@ -112,10 +112,14 @@ def test_a_wider_level_gives_a_wider_interval_and_a_seed_repeats_it():
     assert one.low < half.low < half.high < one.high
 
 
-def test_too_few_blocks_are_an_error():
+def test_too_few_blocks_cost_the_interval_alone():
     y, predicted = labels()
-    with pytest.raises(ValueError, match=r"^degrees: 1 blocks"):
-        regression_scores(y, predicted, np.zeros(800, dtype=int), BOOTSTRAP)
+    alone = regression_scores(y, predicted, np.zeros(800, dtype=int), BOOTSTRAP)
+    whole = regression_scores(y, predicted, BLOCK, BOOTSTRAP)
+    assert [score.value for score in alone] == pytest.approx([score.value for score in whole])
+    assert all(score.low is None and score.high is None for score in alone)
+    assert all(score.note.startswith("no interval: degrees: 1 blocks of 15 degrees") for score in alone)
+    assert all(score.note == "" for score in whole)
 
 
 @pytest.mark.parametrize(("changes", "name"), [({"draws": 0}, "draws"), ({"level": 1.0}, "level")])

@@ -145,17 +145,94 @@ def test_classes_are_numbered_without_gaps():
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
-        ("regression", np.ones(600), "labels: a is constant"),
         ("regression", np.where(np.arange(600) == 3, np.nan, FIELD), "labels: a has a value"),
         ("regression", FIELD[:-1], "labels: a must have one label"),
         ("classification", FIELD, "labels: a must have integer"),
-        ("classification", np.arange(600), "smallest_class: a has 0 classes"),
         ("ranking", FIELD, "kind: a must be"),
     ],
 )
 def test_labels_that_cannot_be_learnt_are_named(kind, values, words):
     with pytest.raises(ValueError, match=f"^{words}"):
         probe(X, POINTS, {"a": (kind, values)}, SPLITS, HEADS, seed=0, intervals=INTERVALS)
+
+
+def primaries(result):
+    return {
+        (row.task, row.split, row.head): row.value for row in result.rows[result.rows["primary"]].itertuples()
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "reason"),
+    [
+        ("regression", np.ones(600), "labels: a is constant"),
+        ("classification", np.arange(600), "smallest_class: a has 0 classes"),
+        ("classification", np.zeros(600, dtype=int), "smallest_class: a has 1 classes"),
+    ],
+)
+def test_a_task_that_cannot_be_learnt_is_left_out_beside_the_others(result, kind, values, reason):
+    found = probe(X, POINTS, {**LABELS, "a": (kind, values)}, SPLITS, HEADS, seed=0, intervals=INTERVALS)
+    assert primaries(found) == primaries(result)
+    left = found.left_out
+    assert set(left[["what", "name", "split"]].itertuples(index=False, name=None)) == {
+        ("task", "a", "random"),
+        ("task", "a", "blocks"),
+    }
+    assert left["reason"].str.startswith(reason).all()
+    assert not len(result.left_out)
+
+
+def test_a_region_has_random_scores_and_no_blocks():
+    """720 places within 0.1 degree: one block of any size, from which no interval can be drawn either."""
+    near = POINTS * [1 / 4000, 1 / 2000] + [-95.8, 41.9]
+    assert len(np.unique(equal_area_blocks(near, 15))) == 1
+    found = probe(X, near, LABELS, SPLITS, HEADS, seed=0, intervals=INTERVALS)
+    assert set(found.rows["split"]) == {"random"}
+    assert found.rows["value"].notna().all()
+    assert found.rows[["low", "high"]].isna().all(axis=None)
+    assert found.rows["note"].str.startswith("no interval: degrees: 1 blocks").all()
+    whole = probe(X, POINTS, LABELS, {"random": SPLITS["random"]}, HEADS, seed=0, intervals=INTERVALS)
+    assert primaries(found) == pytest.approx(primaries(whole))
+    (split,) = found.left_out.query("what == 'split'").itertuples()
+    assert (split.name, split.split) == ("blocks", "blocks")
+    assert "1 blocks of 30 degrees, too few for 5 folds" in split.reason
+    assert set(found.left_out["what"]) == {"split", "interval"}
+
+
+def test_a_buffer_wider_than_the_region_leaves_the_split_out():
+    wide = SpatialBlocks(folds=5, inner_folds=4, degrees=30, buffer_km=19_000, smallest_class=10, seed=0)
+    splits = {"wide": wide, "random": SPLITS["random"]}
+    found = probe(X, POINTS, LABELS, splits, {"ridge": HEADS["ridge"]}, seed=0, intervals=INTERVALS)
+    assert set(found.rows["split"]) == {"random"}
+    assert found.left_out["reason"].tolist() == ["buffer_km: 19000 km leaves a fold without training points"]
+
+
+def test_a_head_that_does_not_converge_is_left_out_of_its_task_alone(result):
+    hasty = Logistic(penalties=[1e-12], tolerance=1e-7, ranking_tolerance=1e-7, iterations=2)
+    tasks = {**LABELS, "easy": ("classification", ZONES)}
+    heads = {"hasty": hasty, "ridge": HEADS["ridge"], "logistic": HEADS["logistic"]}
+    found = probe(X, POINTS, tasks, {"random": SPLITS["random"]}, heads, seed=0, intervals=INTERVALS)
+    left = found.left_out
+    assert left[["what", "name", "task"]].to_numpy().tolist() == [
+        ["head", "hasty", "zones"],
+        ["head", "hasty", "easy"],
+    ]
+    assert left["reason"].str.startswith("tolerance: after 2 iterations").all()
+    for head, task in (("ridge", "field"), ("logistic", "zones")):
+        assert primary(found, task, "random", head)["value"] == primary(result, task, "random", head)["value"]
+
+
+def test_classes_that_no_fold_can_choose_by_are_left_out():
+    """Each class fills one block, so that a fold is fitted to classes that it is never asked for."""
+    centres = np.array([[lon, 0.0] for lon in range(-170, 170, 34)])
+    at = np.repeat(centres, 60, axis=0)
+    y = np.repeat(np.arange(10), 60)
+    tasks = {"blocky": ("classification", y), "field": ("regression", FIELD)}
+    heads = {name: HEADS[name] for name in ("ridge", "logistic", "mlp")}
+    found = probe(X, at, tasks, {"blocks": SPLITS["blocks"]}, heads, seed=0, intervals=INTERVALS)
+    assert found.left_out.query("what == 'task'")["name"].tolist() == ["blocky"]
+    assert "no point to choose by" in found.left_out.query("what == 'task'")["reason"].item()
+    assert set(found.rows["task"]) == {"field"}
 
 
 def test_embeddings_that_do_not_fit_are_an_error():

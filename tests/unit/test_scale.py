@@ -76,7 +76,6 @@ def test_decimation_tells_a_rough_encoder_from_a_smooth_one():
         ({"sizes": []}, "sizes"),
         ({"sizes": [N + 1]}, f"{N + 1} is more than the {N} points"),
         ({"k": 10}, "mle: k = 20 is above the 10 neighbours"),
-        ({"sizes": [100, 21]}, "mle: k = 20 is too large for sizes: 21 points"),
         ({"lonlat": np.zeros((5, 2))}, "5 coordinates"),
     ],
 )
@@ -90,6 +89,21 @@ def test_what_does_not_fit_is_refused(lonlat, change, words):
     }
     with pytest.raises(ValueError, match=words):
         measure_scale(**{**arguments, **change})
+
+
+def test_a_size_too_small_for_an_estimator_lacks_its_row_alone(lonlat):
+    embedding = wave(lonlat, 30)
+    estimators = {"mle": leaves("mle")["mle"] | {"k": 50}, **leaves("twonn")}
+    table = measure_scale(embedding, lonlat, [21, 22, N], estimators, k=50)
+    assert table["value"].isna().tolist() == [True, True, True, False, False, False]
+    assert table["note"].tolist() == [
+        *["X: at least 22 points are needed, there are 21"] * 2,
+        "22 distinct points are too few for k = 50",
+        *[""] * 3,
+    ]
+    assert table["neighbour_radius_km"].isna().tolist() == [True, True, True, False, False, False]
+    whole = measure_scale(embedding, lonlat, [N], estimators, k=50)
+    assert table["value"].tolist()[-2:] == whole["value"].tolist()
 
 
 def test_sizes_may_be_subsampled(lonlat):

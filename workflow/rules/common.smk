@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from earthdim import artefacts, drawing, frozen, grid, provenance, runs, views
+from earthdim import artefacts, drawing, foreseen, frozen, grid, provenance, runs, views
 from earthdim.figures.declaration import declared
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
@@ -39,6 +40,10 @@ try:
     QUESTION = tracing.question(config, EXPERIMENT) if "trace" in ASKED else {}
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process and not ASKED & views.ASIDE:
+    for sentence in foreseen.once(EXPERIMENT):
+        logger.warning(sentence)
 
 # The paper's values stand in a table inside the package, which no digest of code covers.
 PUBLISHED = provenance.digest((provenance.PACKAGE / "published.csv").read_text())
@@ -328,7 +333,14 @@ def probe_rows(table, variants):
 
 
 def left_out_rows(table, variants):
-    return probe_rows(table, [variant for variant in variants if variant in EXPERIMENT.own_points])
+    """The rows of all that may lack something, by the table that would have it; of claims, the tables themselves."""
+    names = ["dimension", *(name for name in ("scale", "costly", "jacobian") if getattr(EXPERIMENT, name))]
+    found = {name: TABLES[name][1](name, variants)["rows"] for name in names}
+    if EXPERIMENT.tasks:
+        found["probe"] = probe_rows("left_out", variants)["rows"]
+        names = ("variants", "dimension", "probe")
+        found["whole"] = [f"<results>/{EXPERIMENT.name}/tables/{name}.csv" for name in names]
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def scale_rows(table, variants):
@@ -358,7 +370,7 @@ TABLES = {
     "dimension": ("earthdim.tables.dimension_table", dimension_rows, ["facts"]),
     "probe": ("earthdim.tables.probe_table", probe_rows, ["facts", "tasks"]),
     "missing": ("earthdim.tables.missing_table", lambda table, variants: {}, ["missing"]),
-    "left_out": ("earthdim.tables.left_out_table", left_out_rows, []),
+    "left_out": ("earthdim.tables.left_out_table", left_out_rows, ["statistics"]),
     "scale": ("earthdim.tables.measured_table", scale_rows, ["facts"]),
     "costly": ("earthdim.tables.dimension_table", costly_rows, ["facts"]),
     "jacobian": ("earthdim.tables.measured_table", jacobian_rows, ["facts"]),
@@ -384,6 +396,7 @@ def table_job(wildcards):
         "facts": [views.facts(variant) for variant in variants_in(wildcards)],
         "tasks": {name: {key: task.get(key, []) for key in leaks} for name, task in EXPERIMENT.tasks.items()},
         "missing": {name: absent.message for name, absent in EXPERIMENT.missing.items()},
+        "statistics": EXPERIMENT.statistics,
     }
     config = {
         "_target_": target,

@@ -48,6 +48,7 @@ rule correlate:
         variants="<results>/{experiment}/tables/variants.csv",
         dimension="<results>/{experiment}/tables/dimension.csv",
         probe="<results>/{experiment}/tables/probe.csv",
+        left_out="<results>/{experiment}/tables/left_out.csv",
     output:
         correlation=report(
             "<results>/{experiment}/tables/correlation.csv",

@@ -1,9 +1,8 @@
 """Global and local intrinsic dimension of one embedding."""
 
-from earthdim import artefacts, records, runtime
-from earthdim.estimators import Evidence
-from earthdim.measure import local_map, measure, with_radius
-from earthdim.neighbours import Graph, prepare
+from earthdim import artefacts, misfits, records, runtime
+from earthdim.measure import local_map, measure_embedding, no_map, with_radius
+from earthdim.neighbours import Graph
 
 job = snakemake.params.job
 names = f"{snakemake.wildcards.variant} {snakemake.wildcards.points}"
@@ -11,19 +10,22 @@ log = runtime.begin(snakemake.rule, names, snakemake.log[0], job)
 config = job["config"]
 embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings")
 neighbours = artefacts.open_store(snakemake.input.neighbours, "neighbours")
-prepared = prepare(embeddings["embedding"].values)
 graph = Graph(neighbours["distance"].values, neighbours["index"].values)
-rows, pointwise = measure(Evidence(prepared, graph), config["estimators"], config["subsampling"])
+rows, pointwise, prepared = measure_embedding(
+    embeddings["embedding"].values, lambda _: graph, config["estimators"], config["subsampling"]
+)
 name = config["local_estimator"]
 k = config["estimators"][name]["k"]
+# Where the estimator has no value there is no map, which its row's note tells already.
+failed = rows["value"].isna()[list(config["estimators"]).index(name)]
 lonlat = artefacts.lonlat(embeddings)
-local = local_map(prepared, pointwise, lonlat, name, k)
+local = no_map(k) if failed else local_map(prepared, pointwise, lonlat, name, k)
 store = embeddings[["lon", "lat"]].isel(point=local.kept)
 store["local_dimension"] = ("point", local.value)
 store["neighbour_radius_km"] = ("point", local.radius_km)
 store.attrs = {"variant": snakemake.wildcards.variant, "estimator": name, "k": k}
 artefacts.save_store(store, snakemake.output.store, "local_dimension", runtime.provenance(job))
-rows = with_radius(rows, lonlat[prepared.kept]).assign(
+rows = local.told(with_radius(rows, lonlat, prepared), list(config["estimators"]).index(name)).assign(
     variant=snakemake.wildcards.variant,
     points=snakemake.wildcards.points,
     n=len(embeddings["point"]),
@@ -31,5 +33,6 @@ rows = with_radius(rows, lonlat[prepared.kept]).assign(
     space="embedding",
 )
 artefacts.write_table(rows.assign(task="", split="", head=""), snakemake.output.table)
-log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f}" for row in rows.itertuples()))
+misfits.warn(log, rows)
+log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f}" for row in misfits.measured(rows).itertuples()))
 records.write(snakemake, job)

@@ -9,6 +9,8 @@ from earthdim.atomic import publish
 from earthdim.build import target
 from earthdim.figures import captions
 from earthdim.figures.declaration import declared
+from earthdim.figures.style import nothing
+from earthdim.misfits import MisfitError
 
 READERS = {
     "maps": lambda paths: [artefacts.open_store(path, "local_dimension") for path in paths],
@@ -25,7 +27,11 @@ declaration = declared(name)
 drawn = {
     item: value for item, value in inputs.items() if item in (*declaration.inputs, *declaration.optional)
 }
-figure = target(config["_target_"])(**drawn, **config["options"])
+try:
+    figure = target(config["_target_"])(**drawn, **config["options"])
+except MisfitError as error:
+    figure = nothing(str(error))
+    log.warning("there is nothing to show: %s", error)
 for path in snakemake.output:
     if path != snakemake.output.caption:
         artefacts.save_figure(figure, path)

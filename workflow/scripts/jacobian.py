@@ -1,7 +1,7 @@
 """The exact local rank of one variant's encoder at the first points of a sample."""
 
-from earthdim import artefacts, records, runtime
-from earthdim.jacobian import local_jacobian, summarise
+from earthdim import artefacts, misfits, records, runtime
+from earthdim.jacobian import local_jacobian, summarise, without
 from earthdim.variants import restore
 
 job = snakemake.params.job
@@ -10,7 +10,11 @@ log = runtime.begin(snakemake.rule, " ".join(where.values()), snakemake.log[0], 
 config = job["config"]
 points = artefacts.open_store(snakemake.input.points, "points")
 encoder = restore(config["encoder"], artefacts.open_checkpoint(snakemake.input.checkpoint))
-rows = summarise(local_jacobian(encoder, artefacts.lonlat(points)[: config["n"]]))
+try:
+    rows = summarise(local_jacobian(encoder, artefacts.lonlat(points)[: config["n"]]))
+except misfits.MisfitError as error:
+    rows = without(error)
 artefacts.write_table(rows.assign(**where, n=config["n"]), snakemake.output.table)
-log.info("%s", ", ".join(f"{row.estimator} {row.value:.3f}" for row in rows.itertuples()))
+misfits.warn(log, rows)
+log.info("%s", ", ".join(f"{row.estimator} {row.value:.3f}" for row in misfits.measured(rows).itertuples()))
 records.write(snakemake, job)

@@ -1,9 +1,11 @@
 """The exact kNN graph of one embedding."""
 
+import numpy as np
 import xarray as xr
 
 from earthdim import artefacts, records, runtime
-from earthdim.neighbours import knn, prepare
+from earthdim.misfits import MisfitError
+from earthdim.neighbours import Graph, knn, prepare
 
 job = snakemake.params.job
 config = job["config"]
@@ -11,12 +13,17 @@ log = runtime.begin(
     snakemake.rule, f"{snakemake.wildcards.variant} {snakemake.wildcards.points}", snakemake.log[0], job
 )
 embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
-prepared = prepare(embeddings["embedding"].values)
-graph = knn(prepared.points, config["k"], config["memory_mb"] * 2**20, config["device"])
+try:
+    prepared = prepare(embeddings["embedding"].values)
+    k = min(config["k"], len(prepared.points) - 2)
+    graph, kept = knn(prepared.points, k, config["memory_mb"] * 2**20, config["device"]), prepared.kept
+    log.info("%d points, %d duplicates dropped", len(kept), prepared.duplicates_dropped)
+except MisfitError as error:
+    graph, kept = Graph.empty(), []
+    log.warning("there is no graph: %s", error)
 store = xr.Dataset(
     {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
-    coords={"point": ("point", prepared.kept)},
+    coords={"point": ("point", np.asarray(kept, dtype=np.int64))},
 )
 artefacts.save_store(store, snakemake.output.store, "neighbours", runtime.provenance(job))
-log.info("%d points, %d duplicates dropped", len(prepared.kept), prepared.duplicates_dropped)
 records.write(snakemake, job)

@@ -3,7 +3,8 @@
 import xarray as xr
 
 from earthdim import artefacts, records, runtime
-from earthdim.neighbours import candidates, prepare
+from earthdim.misfits import MisfitError
+from earthdim.neighbours import Candidates, candidates, prepare
 
 job = snakemake.params.job
 config = job["config"]
@@ -11,9 +12,14 @@ block = int(snakemake.wildcards.block)
 names = f"{snakemake.wildcards.variant} {snakemake.wildcards.points} {block}"
 log = runtime.begin(snakemake.rule, names, snakemake.log[0], job)
 embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
-points = prepare(embeddings["embedding"].values).points
 memory = config["memory_mb"] * 2**20
-found = candidates(points, config["k"], block, config["blocks"], memory, config["device"])
+try:
+    points = prepare(embeddings["embedding"].values).points
+    k = min(config["k"], len(points) - 2)
+    found = candidates(points, k, block, config["blocks"], memory, config["device"])
+except MisfitError as error:
+    found = Candidates.empty()
+    log.warning("there is no graph: %s", error)
 store = xr.Dataset(
     {
         "index": (("point", "candidate"), found.index),

@@ -1,9 +1,11 @@
 """The exact kNN graph of one embedding, from the parts that several jobs searched."""
 
+import numpy as np
 import xarray as xr
 
 from earthdim import artefacts, records, runtime
-from earthdim.neighbours import Candidates, merge, prepare
+from earthdim.misfits import MisfitError
+from earthdim.neighbours import Candidates, Graph, merge, prepare
 
 job = snakemake.params.job
 log = runtime.begin(
@@ -11,14 +13,19 @@ log = runtime.begin(
 )
 
 embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
-prepared = prepare(embeddings["embedding"].values)
 stores = [artefacts.open_store(path, "candidates") for path in snakemake.input.candidates]
 parts = [Candidates(*(store[name].values for name in ("index", "rank", "beyond"))) for store in stores]
-graph = merge(prepared.points, job["config"]["k"], parts)
+try:
+    prepared = prepare(embeddings["embedding"].values)
+    graph = merge(prepared.points, min(job["config"]["k"], len(prepared.points) - 2), parts)
+    kept = prepared.kept
+    log.info("%d points, %d duplicates dropped", len(kept), prepared.duplicates_dropped)
+except MisfitError as error:
+    graph, kept = Graph.empty(), []
+    log.warning("there is no graph: %s", error)
 store = xr.Dataset(
     {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
-    coords={"point": ("point", prepared.kept)},
+    coords={"point": ("point", np.asarray(kept, dtype=np.int64))},
 )
 artefacts.save_store(store, snakemake.output.store, "neighbours", runtime.provenance(job))
-log.info("%d points, %d duplicates dropped", len(prepared.kept), prepared.duplicates_dropped)
 records.write(snakemake, job)

@@ -1,6 +1,8 @@
 """Probe one variant: all tasks, splits and heads, and the dimension of the heads' activations."""
 
-from earthdim import artefacts, records, runtime
+import pandas as pd
+
+from earthdim import artefacts, misfits, records, runtime
 from earthdim.build import build
 from earthdim.measure import measure_activations
 from earthdim.probes import probe
@@ -12,7 +14,7 @@ config = job["config"]
 embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings")
 stores = [artefacts.open_store(path, "labels") for path in snakemake.input.labels]
 # At points that a variant brings along, a task takes part if it has a label at all of them.
-used, left_out = partition(stores, config["everywhere"])
+used, lacking = partition(stores, config["everywhere"])
 labels = {store.attrs["task"]: (store.attrs["kind"], store["label"].values) for store in used}
 result = probe(
     embeddings["embedding"].values,
@@ -30,7 +32,14 @@ artefacts.write_table(result.rows.assign(**where), snakemake.output.probe)
 artefacts.write_table(
     activation.assign(**where, space="activation", replicate=config["replicate"]), snakemake.output.activation
 )
+left_out = pd.concat([part for part in (lacking, result.left_out) if len(part)] or [lacking])
 artefacts.write_table(left_out.assign(**where), snakemake.output.left_out)
+for row in left_out.itertuples():
+    at = ", ".join(
+        part for part in (row.task, row.split, row.head) if isinstance(part, str) and part != row.name
+    )
+    log.warning("the %s %s is left out%s: %s", row.what, row.name, f" of {at}" if at else "", row.reason)
+misfits.warn(log, activation)
 for row in result.rows[result.rows["primary"]].itertuples():
     log.info("%s, %s, %s: %s %.3f", row.task, row.split, row.head, row.metric, row.value)
 records.write(snakemake, job)

@@ -1,6 +1,6 @@
 """Dimension of one variant at several numbers of points, or on another support."""
 
-from earthdim import artefacts, records, runtime
+from earthdim import artefacts, misfits, records, runtime
 from earthdim.scale import measure_scale
 
 job = snakemake.params.job
@@ -17,5 +17,7 @@ rows = measure_scale(
     config["subsampling"],
 )
 artefacts.write_table(rows.assign(**where, support=config["support"]), snakemake.output.table)
-log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f} (n = {row.n})" for row in rows.itertuples()))
+misfits.warn(log, rows)
+found = misfits.measured(rows).itertuples()
+log.info("%s", ", ".join(f"{row.estimator} {row.value:.2f} (n = {row.n})" for row in found))
 records.write(snakemake, job)

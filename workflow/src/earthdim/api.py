@@ -1,5 +1,6 @@
 """The library's door: the dimension of any array, without Snakemake and without files."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -58,17 +59,24 @@ def dimension(
     DataFrame
         One row an estimator, with n (rows of the array), estimator, k, aggregation, value, low, high and interval
         (empty where there is none), neighbour_radius_km (only with `lonlat`: the median distance on the ground to
-        the k-th nearest other point, km; empty for an estimator without k), above_ambient, duplicates_dropped, library
-        and library_version.
+        the k-th nearest other point, km; empty for an estimator without k), above_ambient, duplicates_dropped, library,
+        library_version and note. An estimator that fails on these points, or gives what no dimension can be, has an
+        empty value and the reason as its note, which is warned of too; so has an interval that half samples do not
+        give.
+
+    Warns
+    -----
+    UserWarning
+        For every row with a note.
 
     Raises
     ------
     ValueError
         If the array is not a finite matrix of enough distinct rows, has masked rows or values that look like no data
         (see `earthdim.doubts`), or columns that are no features beside numbered ones, `lonlat` does not fit it, an
-        estimator is not known, or a k does not fit the number of points.
+        estimator is not known, or `k` does not fit the number of points.
     earthdim.estimators.EstimateError
-        If an estimator fails, or gives what no dimension can be. It is a ValueError.
+        If no estimator gives a value, or an argument of one is wrong whatever the points. It is a ValueError.
     FileNotFoundError
         If estimators are named and their leaves are not at hand.
 
@@ -89,10 +97,25 @@ def dimension(
     leaves = _leaves(estimators, k)
     values = _values(array)
     if lonlat is not None:
-        return measure_scale(values, _places(lonlat), [len(values)], leaves, graph_depth(leaves), subsampling)
+        if k is not None and k >= len(values) - 1:
+            raise ValueError(f"k: must lie in 2 .. {len(values) - 2} for {len(values)} points, is {k}")
+        depth = graph_depth(leaves)
+        return _told(measure_scale(values, _places(lonlat), [len(values)], leaves, depth, subsampling))
     prepared = prepare(values)
-    rows, _ = measure(Evidence(prepared, _graph(prepared.points, leaves)), leaves, subsampling)
-    return rows.assign(n=len(values))[["n", *ROW_COLUMNS]]
+    graph = _graph(prepared.points, leaves, whole=k is not None)
+    rows, _ = measure(Evidence(prepared, graph), leaves, subsampling)
+    return _told(rows.assign(n=len(values))[["n", *ROW_COLUMNS]])
+
+
+def _told(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows, once it is said which lack something; EstimateError where all lack their value."""
+    from earthdim.estimators import EstimateError
+
+    if rows["value"].isna().all():
+        raise EstimateError("; ".join(dict.fromkeys(rows["note"])))
+    for row in rows[rows["note"] != ""].itertuples():
+        warnings.warn(f"{row.estimator}: {row.note}", UserWarning, stacklevel=3)
+    return rows
 
 
 def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
@@ -171,12 +194,13 @@ def _places(lonlat: ArrayLike) -> np.ndarray:
     return places
 
 
-def _graph(points: np.ndarray, leaves: Mapping[str, Leaf]) -> "Graph":
-    """Search the neighbours that the estimators read; none where none of them reads any."""
+def _graph(points: np.ndarray, leaves: Mapping[str, Leaf], whole: bool) -> "Graph":
+    """Search the neighbours that the estimators read, where not `whole` as many as there are; none if none is read."""
     from earthdim.estimators.estimate import READS
     from earthdim.measure import graph_depth
     from earthdim.neighbours import Graph, knn
 
     if not any(READS[leaf["reads"]].of_graph for leaf in leaves.values() if leaf["reads"] in READS):
         return Graph(np.empty((len(points), 0)), np.empty((len(points), 0), dtype=np.int64))
-    return knn(points, graph_depth(leaves))
+    depth = graph_depth(leaves)
+    return knn(points, depth if whole else min(depth, len(points) - 2))

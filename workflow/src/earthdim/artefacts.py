@@ -29,9 +29,9 @@ SCHEMA_VERSIONS = {
     "neighbours": 1,
     "local_dimension": 1,
     "dimension": 3,
-    "scale": 1,
-    "costly": 2,
-    "jacobian": 1,
+    "scale": 2,
+    "costly": 3,
+    "jacobian": 2,
     "probe": 2,
     "tables": 3,
 }
@@ -45,7 +45,7 @@ WEIGHTS_KEYS = frozenset({"kind", "model", "about", "counted", "resolution", "mo
 _DIMENSION = (
     "variant", *AXES, "points", "n", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation",
     "value", "low", "high", "interval", "neighbour_radius_km", "twin_value", "above_ambient", "duplicates_dropped",
-    "library", "library_version",
+    "library", "library_version", "note",
 )  # fmt: skip
 
 COLUMNS = {
@@ -57,25 +57,27 @@ COLUMNS = {
     "costly": _DIMENSION,
     "draws": (
         "variant", *AXES, "n", "estimator", "k", "aggregation", "draws", "value", "low", "high", "interval",
-        "above_ambient",
+        "above_ambient", "note",
     ),
     "scale": (
         "variant", *AXES, "points", "support", "n", "estimator", "k", "aggregation", "value", "low", "high",
-        "interval", "neighbour_radius_km", "above_ambient", "duplicates_dropped", "library", "library_version",
+        "interval", "neighbour_radius_km", "above_ambient", "duplicates_dropped", "library", "library_version", "note",
     ),
     "jacobian": (
         "variant", *AXES, "points", "n", "estimator", "k", "aggregation", "value", "low", "high", "interval",
-        "above_ambient", "duplicates_dropped", "library", "library_version",
+        "above_ambient", "duplicates_dropped", "library", "library_version", "note",
     ),
     "table1": (
         "name", "kind", "ambient_dim", "estimator", "k", "aggregation", "published", "variant", "value", "low", "high",
         "interval", "n", "draws", "note",
     ),
     "missing": ("variant", "message"),
-    "left_out": ("variant", "points", "task", "without_label", "n"),
+    "left_out": (
+        "variant", "points", "table", "what", "name", "k", "task", "split", "head", "n", "without_label", "reason",
+    ),
     "probe": (
         "variant", *AXES, "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",
-        "folds", "leaked",
+        "folds", "leaked", "note",
     ),
     "correlation": (
         "estimator", "k", "aggregation", "points", "n", "space", "task", "split", "head", "metric", "level",
@@ -88,6 +90,7 @@ COLUMNS = {
 # Written as integers although an empty cell makes them floating point in memory.
 INTEGER_COLUMNS = (
     "seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step", "draws", "ambient_dim",
+    "without_label",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ inside them, is descriptive, and carries no test. *within* is the mean of the fa
 Fisher's z scale; it carries the permutation test.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,11 @@ SUMMARY_COLUMNS = [*SUMMARY_KEYS, *SUMMARY_RESULT]
 
 
 def correlate(
-    variants: pd.DataFrame, dimension: pd.DataFrame, probe: pd.DataFrame, settings: Mapping[str, Any]
+    variants: pd.DataFrame,
+    dimension: pd.DataFrame,
+    probe: pd.DataFrame,
+    settings: Mapping[str, Any],
+    passed_over: Collection[int] = (),
 ) -> pd.DataFrame:
     """Correlate intrinsic dimension with performance over cells.
 
@@ -47,6 +51,8 @@ def correlate(
         The tables of these names; their columns stand in `earthdim.artefacts`.
     settings : mapping
         See `Settings`.
+    passed_over : collection of int
+        Numbers of primary claims that may name no row, since what they are about was left out; see `unmet`.
 
     Returns
     -------
@@ -61,7 +67,7 @@ def correlate(
     Raises
     ------
     ValueError
-        If a table or the settings are not as described.
+        If a table or the settings are not as described, or a primary claim that is not passed over names no row.
 
     Notes
     -----
@@ -84,7 +90,32 @@ def correlate(
     table = pd.DataFrame(rows, columns=COLUMNS)
     for column in ("value", "low", "high", "p", "p_adjusted"):
         table[column] = table[column].astype(float)
-    return _adjust(table, chosen)
+    return _adjust(table, chosen, passed_over)
+
+
+def unmet(
+    variants: pd.DataFrame, dimension: pd.DataFrame, probe: pd.DataFrame, settings: Mapping[str, Any]
+) -> dict[int, Mapping[str, Any]]:
+    """The primary claims by their number of which these tables hold nothing.
+
+    Parameters
+    ----------
+    variants, dimension, probe : DataFrame
+    settings : mapping
+        As in `correlate`.
+    """
+    chosen = Settings.of(settings)
+    keys = cells(variants, dimension, probe, chosen.cell)
+    return {number: claim for number, claim in enumerate(chosen.primary) if not _named(keys, claim).any()}
+
+
+def _named(table: pd.DataFrame, claim: Mapping[str, Any]) -> np.ndarray:
+    """Which rows of a table a claim names, by the columns that the table has."""
+    named = np.ones(len(table), dtype=bool)
+    for column, wanted in claim.items():
+        if column in table:
+            named &= table[column].isin(wanted if isinstance(wanted, list | tuple) else [wanted]).to_numpy()
+    return named
 
 
 def _row(panel: Panel, level: str, coefficient: str) -> dict[str, Any]:
@@ -168,13 +199,11 @@ def _permutation(within: list[tuple[Panel, list[str]]], settings: Settings) -> d
     return p
 
 
-def _adjust(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _adjust(table: pd.DataFrame, settings: Settings, passed_over: Collection[int]) -> pd.DataFrame:
     primary = np.zeros(len(table), dtype=bool)
     for number, claim in enumerate(settings.primary):
-        named = np.ones(len(table), dtype=bool)
-        for column, wanted in claim.items():
-            named &= table[column].isin(wanted if isinstance(wanted, list | tuple) else [wanted]).to_numpy()
-        if len(table) and not named.any():
+        named = _named(table, claim)
+        if len(table) and not named.any() and number not in passed_over:
             raise ValueError(f"statistics.primary.{number}: no row of the correlations is {claim}")
         primary |= named
     tested = table["p"].notna().to_numpy()

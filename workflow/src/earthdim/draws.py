@@ -1,10 +1,13 @@
 """Means over independent draws of points, and beside them what the paper published."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from earthdim.artefacts import AXES
+from earthdim.misfits import measured as with_value
+from earthdim.misfits import notes
 from earthdim.published import TABLE
 from earthdim.published import published as published_values
 from earthdim.uncertainty import draws_interval
@@ -25,19 +28,30 @@ def draws_table(dimension: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a variant, n, estimator, k and aggregation of embeddings. A single draw keeps its own interval.
+        One row a variant, n, estimator, k and aggregation of embeddings. A single draw keeps its own interval. Draws
+        without a value do not count, which `note` tells; where none has one, the value is empty.
     """
     rows = dimension[dimension["space"] == "embedding"]
     key = ["variant", *AXES, "n", "estimator", "k", "aggregation"]
     found = []
     for values, draws in rows.groupby(key, sort=False, dropna=False):
-        several = len(draws) > 1
-        interval = draws_interval(draws["value"])._asdict() if several else draws[INTERVAL].iloc[0].to_dict()
-        above = bool(draws["above_ambient"].any())
-        found.append(
-            {**dict(zip(key, values, strict=True)), "draws": len(draws), **interval, "above_ambient": above}
-        )
+        found.append({**dict(zip(key, values, strict=True)), **_mean(draws)})
     return pd.DataFrame(found)
+
+
+def _mean(draws: pd.DataFrame) -> dict[str, Any]:
+    """What the table says of the draws of one measure."""
+    usable = with_value(draws)
+    if len(usable) > 1:
+        interval = draws_interval(usable["value"])._asdict()
+    else:
+        interval = (usable if len(usable) else draws)[INTERVAL].iloc[0].to_dict()
+    said = list(dict.fromkeys(note for note in notes(draws) if note))
+    lacking = len(draws) - len(usable)
+    if lacking and len(draws) > 1:
+        said.insert(0, f"{lacking} of {len(draws)} draws have no value")
+    above = bool(usable["above_ambient"].astype(bool).any())
+    return {"draws": len(usable), **interval, "above_ambient": above, "note": "; ".join(said)}
 
 
 def table1(
@@ -72,7 +86,7 @@ def table1(
     # An estimator without k has an empty cell there, and empty cells do not find each other.
     wanted = published[published["table"] == TABLE].rename(columns={"value": "published"}).fillna({"k": 0})
     measured = draws_table(dimension).fillna({"k": 0}).astype({"k": wanted["k"].dtype})
-    measured = measured[[*MEASURE, "aggregation", "n", "draws", *INTERVAL]]
+    measured = measured[[*MEASURE, "aggregation", "n", "draws", *INTERVAL, "note"]]
     try:
         beside = wanted[[*ENCODER, "estimator", "k", "published"]].merge(
             measured, on=MEASURE, how="left", validate="many_to_one"
@@ -80,14 +94,16 @@ def table1(
     except pd.errors.MergeError as error:
         raise ValueError(f"table 1: a variant has several values of one estimator and k ({error})") from error
     known = set(measured["variant"])
+    lacking = beside["value"].isna() & (notes(beside) == "")
     beside["note"] = [
-        _note(row.variant, row.estimator, row.k, known, missing or {}) if pd.isna(row.value) else ""
-        for row in beside.itertuples()
+        _note(row.variant, row.estimator, row.k, known, missing or {}) if lacks else said
+        for row, lacks, said in zip(beside.itertuples(), lacking, notes(beside), strict=True)
     ]
     found, taken = (pd.MultiIndex.from_frame(part[MEASURE]) for part in (measured, beside))
     encoders = wanted.loc[wanted["variant"] != "", ENCODER].drop_duplicates()
     others = measured[~found.isin(taken)].merge(encoders, on="variant", validate="many_to_one")
-    table = pd.concat([beside, others.assign(note="not published")], ignore_index=True)
+    said = "not published" + ("; " + others["note"]).where(others["note"] != "", "")
+    table = pd.concat([beside, others.assign(note=said)], ignore_index=True)
     words = {column: table[column].astype(object).fillna("") for column in ("aggregation", "interval")}
     return table.assign(k=table["k"].where(table["k"] > 0), **words)
 

@@ -103,8 +103,6 @@ class _Resolver:
         statistics = probing["statistics"] or self._statistics(STATISTICS)
         check_schema(statistics, SCHEMAS / "statistics.schema.yaml", "statistics")
         frozen.check_cells(variants, statistics["cell"], self.key)
-        for name in self.branches.own_points.values():
-            choices.check_reach(settings["estimators"], estimators, points[name]["n"], f"{name}: n", halves)
         known = (points, sample_points[0], estimators, variants)
         optional = {
             "scale": self._scale(*known, halves),

@@ -18,7 +18,8 @@ from torch.overrides import TorchFunctionMode
 from earthdim.encoders import LocationEncoder
 from earthdim.geo import EARTH_RADIUS_KM, check_lonlat
 from earthdim.measure import ROW_COLUMNS, ROW_TYPES
-from earthdim.uncertainty import draws_interval
+from earthdim.misfits import MisfitError
+from earthdim.uncertainty import Interval, draws_interval
 
 RANK_TOLERANCE = 1e-6
 """Singular values below this part of the larger one count as zero. It is ten times the rounding of float32, in which
@@ -26,6 +27,10 @@ embeddings are stored: a step of any length in such a direction moves them by no
 
 DEGREES_PER_KM = 180 / np.pi / EARTH_RADIUS_KM
 """Degrees of a meridian, or of the equator, to a kilometre."""
+
+
+class NoDerivativeError(MisfitError, FloatingPointError):
+    """An encoder has no finite derivative at a point."""
 
 
 class _Float64(TorchFunctionMode):
@@ -61,19 +66,20 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
     Raises
     ------
     ValueError
-        If the coordinates are not longitudes and latitudes, one is a pole, `batch` is not positive, or the encoder
-        computes outside of torch, which leaves no derivative.
-    FloatingPointError
+        If the coordinates are not longitudes and latitudes, or `batch` is not positive.
+    MisfitError
+        If one is a pole, or the encoder computes outside of torch, which leaves no derivative.
+    NoDerivativeError
         If a derivative is not finite.
     """
     lonlat = check_lonlat(lonlat)
     if batch < 1:
         raise ValueError(f"batch must be positive, got {batch!r}")
     if not encoder.differentiable:
-        raise ValueError("jacobian.branches: an encoder that computes outside of torch has no derivative")
+        raise MisfitError("jacobian.branches: an encoder that computes outside of torch has no derivative")
     poles = np.flatnonzero(np.abs(lonlat[:, 1]) == 90)
     if len(poles):
-        raise ValueError(
+        raise MisfitError(
             f"lonlat: {len(poles)} points are poles, where no direction is east; the first is {poles[0]}"
         )
     function = _in_float64(encoder)
@@ -81,7 +87,7 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
     for start in range(0, len(lonlat), batch):
         tangents = _tangents(function, torch.from_numpy(lonlat[start : start + batch]))
         if not torch.isfinite(tangents).all():
-            raise FloatingPointError(
+            raise NoDerivativeError(
                 f"the encoder has no finite derivative among points {start} and following"
             )
         values[start : start + batch] = torch.linalg.svdvals(tangents.detach()).numpy()
@@ -108,23 +114,33 @@ def summarise(singular_values: np.ndarray) -> pd.DataFrame:
 
     Raises
     ------
+    MisfitError
+        If the encoder does not vary at all at a point.
     ValueError
-        If the encoder does not vary at all at a point, or there are fewer than two points.
+        If there are fewer than two points.
     """
     values = np.asarray(singular_values, dtype=np.float64)
     flat = np.flatnonzero(values[:, 0] == 0)
     if len(flat):
-        raise ValueError(
+        raise MisfitError(
             f"the encoder does not vary at {len(flat)} of {len(values)} points; the first is {flat[0]}"
         )
     relative = values / values[:, :1]
     rank = np.count_nonzero(relative > RANK_TOLERANCE, axis=1)
     squared = relative**2
     ratio = draws_interval(squared.sum(axis=1) ** 2 / (squared**2).sum(axis=1), "points")
-    rows = [
-        _row("jacobian-rank", value=float(rank.mean()), low=None, high=None, interval=""),
-        _row("jacobian-participation-ratio", **ratio._asdict()),
-    ]
+    return _table(Interval(float(rank.mean()), None, None, ""), ratio)
+
+
+def without(reason: MisfitError) -> pd.DataFrame:
+    """The rows of `summarise` for an encoder that has no Jacobian: empty values, and the reason as their note."""
+    nothing = Interval(None, None, None, "")
+    return _table(nothing, nothing, str(reason))
+
+
+def _table(rank: Interval, ratio: Interval, note: str = "") -> pd.DataFrame:
+    found = {"jacobian-rank": rank, "jacobian-participation-ratio": ratio}
+    rows = [_row(name, **values._asdict(), note=note) for name, values in found.items()]
     return pd.DataFrame(rows, columns=list(ROW_COLUMNS)).astype(ROW_TYPES)
 
 

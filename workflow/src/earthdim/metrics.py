@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.geo import equal_area_blocks
+from earthdim.misfits import MisfitError
 
 Statistic = Callable[[NDArray], NDArray]
 """Maps sums over points, shape (draws, k), to scores, shape (draws,)."""
@@ -25,18 +26,23 @@ class Score:
     metric : str
     primary : bool
         Whether this is the metric that performance is judged by.
-    value, low, high : float
-        The score and its interval.
+    value : float
+        The score.
+    low, high : float or None
+        Its interval; None where there is none.
     n : int
         Number of points scored.
+    note : str
+        Why there is no interval, or nothing.
     """
 
     metric: str
     primary: bool
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
+    note: str = ""
 
 
 class BlockBootstrap:
@@ -92,7 +98,7 @@ class BlockBootstrap:
 
         Raises
         ------
-        ValueError
+        MisfitError
             If there are so few blocks that a draw of them has no score.
         """
         number = len(sums)
@@ -105,13 +111,25 @@ class BlockBootstrap:
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = statistic(drawn)
             if number < 2 or not np.isfinite(values).all():
-                raise ValueError(
+                raise MisfitError(
                     f"degrees: {number} blocks of {self.degrees} degrees are too few to draw intervals from"
                 )
             value = float(statistic(whole)[0])
             low, high = value + np.quantile(values, [tail, 1 - tail]) - values.mean()
             found[name] = value, float(low), float(high)
         return found
+
+    def scores(
+        self, statistics: Mapping[str, Statistic], sums: NDArray
+    ) -> dict[str, tuple[float, float | None, float | None, str]]:
+        """Return scores as `intervals`, each with a note: where no interval can be drawn, the value stands alone."""
+        try:
+            found = self.intervals(statistics, sums)
+        except MisfitError as error:
+            whole = sums.sum(axis=0, keepdims=True)
+            note = f"no interval: {error}"
+            return {name: (float(score(whole)[0]), None, None, note) for name, score in statistics.items()}
+        return {name: (*values, "") for name, values in found.items()}
 
 
 def regression_scores(
@@ -136,8 +154,10 @@ def regression_scores(
         "rmse": lambda s: np.sqrt(s[:, 3] / s[:, 0]),
         "mae": lambda s: s[:, 4] / s[:, 0],
     }
-    found = bootstrap.intervals(statistics, sums)
-    return [Score(name, name == "r2", *values, n=len(y)) for name, values in found.items()]
+    found = bootstrap.scores(statistics, sums)
+    return [
+        Score(name, name == "r2", *bounds, n=len(y), note=note) for name, (*bounds, note) in found.items()
+    ]
 
 
 def classification_scores(
@@ -153,11 +173,18 @@ def classification_scores(
     y, predicted : ndarray of int64, shape (n,)
         Class codes from 0.
     known : ndarray of bool, shape (n,)
-        Whether the point's class was in the training fold; somewhere true.
+        Whether the point's class was in the training fold.
     block : ndarray of int64, shape (n,)
         As `BlockBootstrap.blocks`.
     bootstrap : BlockBootstrap
+
+    Raises
+    ------
+    MisfitError
+        If no point is `known`.
     """
+    if not known.any():
+        raise MisfitError("no point is of a class that its training fold holds")
     hit = y == predicted
     scores = []
     for name, rows in (("balanced_accuracy", known), ("accuracy", np.ones_like(known))):
@@ -170,8 +197,8 @@ def classification_scores(
         place = np.ravel_multi_index((cell, of), table)
         sums = [np.bincount(place, values, np.prod(table)).reshape(table) for values in (None, hit[rows])]
         statistic = {name: lambda s: _mean_recall(*np.hsplit(s, 2))}
-        value, low, high = bootstrap.intervals(statistic, np.hstack(sums).astype(np.float64))[name]
-        scores.append(Score(name, name == "balanced_accuracy", value, low, high, n=int(rows.sum())))
+        *bounds, note = bootstrap.scores(statistic, np.hstack(sums).astype(np.float64))[name]
+        scores.append(Score(name, name == "balanced_accuracy", *bounds, n=int(rows.sum()), note=note))
     return scores
 
 
@@ -185,11 +212,11 @@ def balanced_accuracy(y: NDArray, predicted: NDArray) -> float:
 
     Raises
     ------
-    ValueError
+    MisfitError
         If there is no point.
     """
     if len(y) == 0:
-        raise ValueError("balanced accuracy: no point has a class that was trained on")
+        raise MisfitError("balanced accuracy: no point has a class that was trained on")
     of_class = np.bincount(y)
     hit = np.bincount(y[y == predicted], minlength=len(of_class))
     return float(_mean_recall(of_class[None], hit[None])[0])

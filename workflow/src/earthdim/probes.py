@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from earthdim.geo import check_lonlat
 from earthdim.heads.base import Head, OutOfFold, Target, standardise
 from earthdim.metrics import BlockBootstrap, Score, classification_scores, regression_scores
+from earthdim.misfits import MisfitError, left_out
 from earthdim.splits import Fold, Split
 
-COLUMNS = ("task", "split", "head", "metric", "primary", "value", "low", "high", "n", "folds")
+COLUMNS = ("task", "split", "head", "metric", "primary", "value", "low", "high", "n", "folds", "note")
 """Columns of the table of scores."""
 
 
@@ -24,18 +25,22 @@ class ProbeResult:
     ----------
     rows : DataFrame
         One row for each task, split, head and metric, with `COLUMNS`. Each task has one primary metric. `value` is
-        taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval, `n` is the number
-        of points that the metric counts.
+        taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval (empty where
+        `note` says that there is none), `n` is the number of points that the metric counts.
     activations : dict
         (task, split, head) to a list of arrays of float32, shape (n_test, width), one for each fold: the last hidden
         layer at the test points. Heads without a hidden layer have none.
     places : dict
         Split to a list of arrays, shape (n_test, 2), one for each fold: the test points' coordinates, degrees.
+    left_out : DataFrame
+        One row for each split that these points cannot be cut by, task that cannot be learnt in a split, head that
+        cannot be fitted to a task, and interval that cannot be drawn; see `earthdim.misfits.left_out`.
     """
 
     rows: pd.DataFrame
     activations: dict[tuple[str, str, str], list[NDArray[np.float32]]]
     places: dict[str, list[NDArray[np.float64]]]
+    left_out: pd.DataFrame
 
 
 def probe(
@@ -48,6 +53,8 @@ def probe(
     intervals: BlockBootstrap,
 ) -> ProbeResult:
     """Score embeddings by heads that are trained on some points and read at others.
+
+    A split, task or head that does not fit the points is left out and told; all others are scored.
 
     Parameters
     ----------
@@ -69,8 +76,7 @@ def probe(
     Raises
     ------
     ValueError
-        If the arguments do not fit each other, a value is not finite, or a task cannot be learnt: a constant label,
-        or fewer than two classes that are large enough.
+        If the arguments do not fit each other, or a value is not finite.
     """
     lonlat = check_lonlat(lonlat)
     X = np.asarray(X, dtype=np.float32)
@@ -78,26 +84,108 @@ def probe(
         raise ValueError(f"X must have the shape ({len(lonlat)}, d), one row for each point, not {X.shape}")
     if not np.isfinite(X).all():
         raise ValueError("X: an embedding is not finite")
-    block = intervals.blocks(lonlat)
-    rows, activations, places = [], {}, {}
-    for split_name, split in splits.items():
-        folds = split.nested(lonlat)
-        places[split_name] = [lonlat[fold.test] for fold in folds]
-        features = standardise(X, folds)
-        targets = {
-            task: make_target(task, kind, values, len(X), split.smallest_class)
-            for task, (kind, values) in labels.items()
-        }
-        for head_name, head in heads.items():
+    places = {}
+    run = _Run(X, labels, heads, seed, intervals, intervals.blocks(lonlat))
+    for name, split in splits.items():
+        try:
+            folds = split.nested(lonlat)
+        except MisfitError as error:
+            run.leave_out("split", name, error, split=name, n=len(X))
+            continue
+        places[name] = [lonlat[fold.test] for fold in folds]
+        run.split(name, split.smallest_class, folds)
+    rows = pd.DataFrame(run.rows, columns=list(COLUMNS))
+    return ProbeResult(rows, run.activations, places, left_out(run.without))
+
+
+class _Run:
+    """What is scored and what is left out, split by split; the arguments are those of `probe`."""
+
+    def __init__(
+        self,
+        X: NDArray[np.float32],
+        labels: Mapping[str, tuple[str, ArrayLike]],
+        heads: Mapping[str, Head],
+        seed: int,
+        intervals: BlockBootstrap,
+        block: NDArray[np.int64],
+    ):
+        self.X, self.labels, self.heads, self.seed = X, labels, heads, seed
+        self.intervals, self.block = intervals, block
+        self.rows, self.without = [], []
+        self.activations = {}
+
+    def leave_out(self, what: str, name: str, reason: MisfitError | str, **at: object) -> None:
+        self.without.append({"table": "probe", "what": what, "name": name, **at, "reason": str(reason)})
+
+    def split(self, name: str, smallest_class: int, folds: list[Fold]) -> None:
+        """Score all heads on the tasks that can be learnt on some folds."""
+        features = standardise(self.X, folds)
+        targets = {}
+        for task, (kind, values) in self.labels.items():
+            try:
+                target = make_target(task, kind, values, len(self.X), smallest_class)
+                check_folds(target, folds)
+                targets[task] = target
+            except MisfitError as error:
+                self.leave_out("task", task, error, task=task, split=name, n=len(self.X))
+        for head_name, head in self.heads.items():
             fitting = {task: target for task, target in targets.items() if target.kind in head.kinds}
-            found = head.out_of_fold(features, folds, fitting, seed) if fitting else {}
-            for task, out in found.items():
-                key = {"task": task, "split": split_name, "head": head_name}
-                for score in score_task(fitting[task], out, folds, block, intervals):
-                    rows.append({**key, **vars(score), "folds": len(folds)})
-                if out.activations is not None:
-                    activations[task, split_name, head_name] = out.activations
-    return ProbeResult(pd.DataFrame(rows, columns=list(COLUMNS)), activations, places)
+            for task, out in self._fitted(head_name, head, features, folds, fitting, name).items():
+                self._score({"task": task, "split": name, "head": head_name}, fitting[task], out, folds)
+
+    def _fitted(
+        self,
+        head_name: str,
+        head: Head,
+        features: NDArray[np.float32],
+        folds: list[Fold],
+        targets: Mapping[str, Target],
+        split: str,
+    ) -> dict[str, OutOfFold]:
+        """The predictions for all tasks at once, or where a task stops the others, for each by itself."""
+        if not targets:
+            return {}
+        try:
+            return head.out_of_fold(features, folds, targets, self.seed)
+        except MisfitError as error:
+            if len(targets) == 1:
+                (task,) = targets
+                at = {"task": task, "split": split, "head": head_name}
+                self.leave_out("head", head_name, error, **at, n=len(self.X))
+                return {}
+        alone = ({task: target} for task, target in targets.items())
+        found = (self._fitted(head_name, head, features, folds, one, split) for one in alone)
+        return {task: out for one in found for task, out in one.items()}
+
+    def _score(self, at: dict[str, str], target: Target, out: OutOfFold, folds: list[Fold]) -> None:
+        try:
+            scores = score_task(target, out, folds, self.block, self.intervals)
+        except MisfitError as error:
+            self.leave_out("head", at["head"], error, **at, n=len(self.X))
+            return
+        self.rows += [{**at, **vars(score), "folds": len(folds)} for score in scores]
+        for note in dict.fromkeys(score.note for score in scores if score.note):
+            metrics = ", ".join(score.metric for score in scores if score.note == note)
+            self.leave_out("interval", metrics, note, **at, n=len(self.X))
+        if out.activations is not None:
+            self.activations[at["task"], at["split"], at["head"]] = out.activations
+
+
+def check_folds(target: Target, folds: list[Fold]) -> None:
+    """Refuse classes of which a fold holds too few to fit a head and to choose by.
+
+    Raises
+    ------
+    MisfitError
+        If no point that a head is fitted to has a label, or none that it chooses by is of a class that it saw.
+    """
+    for number, fold in enumerate(folds if target.kind == "classification" else ()):
+        fit, check = (target.values[target.labelled(rows)] for rows in fold.inner[0])
+        if not np.isin(check, fit).any():
+            raise MisfitError(
+                f"labels: fold {number} has no point to choose by whose class is among those that a head is fitted to"
+            )
 
 
 def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class: int) -> Target:
@@ -106,7 +194,9 @@ def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class:
     Raises
     ------
     ValueError
-        If the labels cannot be learnt.
+        If the labels are not such as `kind` says, or not finite.
+    MisfitError
+        If they cannot be learnt: they are constant, or fewer than two classes are large enough.
     """
     values = np.asarray(values)
     if values.shape != (n,):
@@ -116,7 +206,7 @@ def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class:
         if not np.isfinite(values).all():
             raise ValueError(f"labels: {task} has a value that is not finite")
         if np.ptp(values) == 0:
-            raise ValueError(f"labels: {task} is constant, which leaves R2 without a meaning")
+            raise MisfitError(f"labels: {task} is constant, which leaves R2 without a meaning")
         return Target(kind, values)
     if kind != "classification":
         raise ValueError(f"kind: {task} must be regression or classification, not {kind!r}")
@@ -125,7 +215,7 @@ def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class:
     classes, size = np.unique(values[values >= 0], return_counts=True)
     classes = classes[size >= smallest_class]
     if len(classes) < 2:
-        raise ValueError(
+        raise MisfitError(
             f"smallest_class: {task} has {len(classes)} classes of {smallest_class} or more members"
         )
     place = np.searchsorted(classes, values).clip(max=len(classes) - 1)

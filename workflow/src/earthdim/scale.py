@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from earthdim.estimators import Evidence
 from earthdim.geo import check_lonlat
-from earthdim.measure import ROW_COLUMNS, measure, with_radius
-from earthdim.neighbours import knn, prepare
+from earthdim.measure import ROW_COLUMNS, measure_embedding, with_radius
+from earthdim.neighbours import knn
 
 COLUMNS = ("n", *ROW_COLUMNS[:7], "neighbour_radius_km", *ROW_COLUMNS[7:])
 
@@ -46,14 +45,13 @@ def measure_scale(
     -------
     DataFrame
         One row a size and estimator, with `COLUMNS`. `neighbour_radius_km` is what
-        `earthdim.measure.with_radius` says of the size's distinct points.
+        `earthdim.measure.with_radius` says of the size's distinct points. What cannot be measured is an empty value
+        with a `note`; see `earthdim.measure.measure`.
 
     Raises
     ------
-    EstimateError
-        If an estimator fails or gives what no dimension can be.
     ValueError
-        If embedding and coordinates do not match, a size is out of range, or an estimator's k does not fit one.
+        If embedding and coordinates do not match, a size is out of range, or an estimator's k is above `k`.
     """
     lonlat = check_lonlat(lonlat)
     if len(embedding) != len(lonlat):
@@ -61,15 +59,18 @@ def measure_scale(
     _check(sizes, len(lonlat), estimators, k)
     tables = []
     for size in sizes:
-        prepared = prepare(embedding[:size])
-        graph = knn(prepared.points, min(k, len(prepared.points) - 2))
-        rows, _ = measure(Evidence(prepared, graph), estimators, subsampling)
-        tables.append(with_radius(rows, lonlat[prepared.kept]).assign(n=size))
+        rows, _, prepared = measure_embedding(
+            embedding[:size],
+            lambda found: knn(found.points, min(k, len(found.points) - 2)),
+            estimators,
+            subsampling,
+        )
+        tables.append(with_radius(rows, lonlat[:size], prepared).assign(n=size))
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
 def _check(sizes: Sequence[int], n: int, estimators: Mapping[str, Mapping[str, Any]], k: int) -> None:
-    """Raise ValueError unless every size exists and every estimator fits the smallest one."""
+    """Raise ValueError unless every size exists and every estimator fits the graph."""
     if not len(sizes):
         raise ValueError("sizes: there are none")
     if max(sizes) > n:
@@ -78,5 +79,3 @@ def _check(sizes: Sequence[int], n: int, estimators: Mapping[str, Mapping[str, A
         reach = leaf["k"]
         if reach is not None and reach > k:
             raise ValueError(f"{name}: k = {reach} is above the {k} neighbours of the graph")
-        if reach is not None and reach >= min(sizes) - 1:
-            raise ValueError(f"{name}: k = {reach} is too large for sizes: {min(sizes)} points")

@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from earthdim.artefacts import AXES
+from earthdim.artefacts import AXES, COLUMNS
+from earthdim.correlate import unmet
+from earthdim.misfits import notes
 
 
 def leaked(sources: Sequence[str], task: Mapping[str, Sequence[str]]) -> str:
@@ -63,15 +65,55 @@ def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFr
     return table.assign(twin_value=values.reindex(wanted).to_numpy(), k=table["k"].where(table["k"] > 0))
 
 
-def left_out_table(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Tasks that a variant with points of its own does not take, since they have no label at some of them.
+def left_out_table(
+    probe: Sequence[pd.DataFrame] = (),
+    whole: Sequence[pd.DataFrame] = (),
+    statistics: Mapping[str, Any] | None = None,
+    **rows: Sequence[pd.DataFrame],
+) -> pd.DataFrame:
+    """All that an experiment left out because it does not fit the data, by name and reason.
 
     Parameters
     ----------
-    rows : sequence of DataFrame
-        Of each such variant: variant, points, task, without_label and n, the last two numbers of points.
+    probe : sequence of DataFrame
+        Of each variant that is probed: what `earthdim.misfits.left_out` has, with variant and points.
+    whole : sequence of DataFrame
+        The tables variants, dimension and probe, where there are claims.
+    statistics : mapping, optional
+        The settings of the correlation, whose claims on what was left out are left out too.
+    **rows : sequence of DataFrame
+        Of each other table by its name: the rows that were measured; those with a note are meant.
+
+    Returns
+    -------
+    DataFrame
+        With the columns of left_out.csv: `table` would have held it, `what` (split, task, head, estimator, interval,
+        map, claim) and `name` tell what it is, task, split, head, k and n where. Of an estimator the value is missing,
+        of an interval nothing but the interval, of a map some points.
     """
-    return pd.concat(rows, ignore_index=True)
+    columns = list(COLUMNS["left_out"])
+    parts = [part.reindex(columns=columns) for part in probe]
+    parts += [_noted(name, part).reindex(columns=columns) for name, found in rows.items() for part in found]
+    found = [part for part in parts if len(part)]
+    if not found:
+        return pd.DataFrame(columns=columns)
+    claims = unmet(*whole, statistics) if whole and statistics else {}
+    about = {"table": "correlation", "what": "claim"}
+    claimed = [
+        {**about, "name": f"statistics.primary.{number}", "reason": f"nothing is left of {dict(claim)}"}
+        for number, claim in claims.items()
+    ]
+    found += [pd.DataFrame(claimed).reindex(columns=columns)] if claimed else []
+    return pd.concat(found, ignore_index=True)
+
+
+def _noted(table: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """What lacks in rows that were measured."""
+    noted = rows.assign(reason=notes(rows))
+    noted = noted[noted["reason"] != ""]
+    what = ["map" if reason.startswith("the map") else "interval" for reason in noted["reason"]]
+    what = ["estimator" if empty else kind for empty, kind in zip(noted["value"].isna(), what, strict=True)]
+    return noted.assign(table=table, what=what, name=noted["estimator"])
 
 
 def missing_table(missing: Mapping[str, str]) -> pd.DataFrame:
@@ -105,7 +147,7 @@ def measured_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFra
     axes = pd.DataFrame(facts)[["variant", *AXES]]
     # Empty tables have no types; where nothing else is left they keep their columns.
     table = pd.concat([part for part in rows if len(part)] or list(rows), ignore_index=True)
-    for column in ("task", "split", "head", "interval"):
+    for column in ("task", "split", "head", "interval", "note"):
         if column in table:
             table[column] = table[column].fillna("")
     return table.merge(axes, on="variant", how="left", validate="many_to_one")

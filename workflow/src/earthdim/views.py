@@ -101,7 +101,6 @@ def gathered(experiment: Experiment) -> list[str]:
     """Names of the tables of an experiment that are made from its variants' rows."""
     optional = {
         "probe": experiment.tasks,
-        "left_out": experiment.tasks and experiment.own_points,
         "missing": experiment.missing,
         "draws": len(experiment.sample_points) > 1,
         "scale": experiment.scale,
@@ -109,7 +108,7 @@ def gathered(experiment: Experiment) -> list[str]:
         "jacobian": experiment.jacobian,
         "table1": "table1" in experiment.settings.get("compare", []),
     }
-    return ["variants", "dimension", *(name for name, wanted in optional.items() if wanted)]
+    return ["variants", "dimension", "left_out", *(name for name, wanted in optional.items() if wanted)]
 
 
 def tables(experiment: Experiment) -> list[str]:

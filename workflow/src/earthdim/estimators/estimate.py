@@ -42,6 +42,7 @@ import numpy as np
 
 from earthdim.build import build
 from earthdim.estimators.evidence import Evidence
+from earthdim.misfits import MisfitError
 
 OWN_KEYS = ("reads", "k", "aggregation")
 NAME = "name"
@@ -63,8 +64,12 @@ REFUSED_ABOVE = 1.5
 DISTRIBUTIONS = {"skdim": "scikit-dimension", "earthdim": "earthdim"}
 
 
-class EstimateError(ValueError):
+class EstimateError(MisfitError):
     """An estimator failed, or gave a value that no dimension can have."""
+
+
+class ArgumentError(EstimateError):
+    """An argument of an estimator is wrong, whatever the points."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,8 @@ def estimate(leaf: Mapping[str, Any], evidence: Evidence) -> Estimate:
     ------
     ValueError
         If the leaf is not an estimator's, or the graph does not fit it.
+    MisfitError
+        If there are too few points for the leaf's `k`.
     EstimateError
         If the estimator fails, or its value is not finite, not positive, or above 1.5 times the number of
         columns along which the points vary.
@@ -173,7 +180,8 @@ def estimate(leaf: Mapping[str, Any], evidence: Evidence) -> Estimate:
         try:
             READS[leaf["reads"]].fit(estimator, leaf["k"], evidence)
         except ValueError as error:
-            raise EstimateError(f"{title}: {error}") from error
+            kind = ArgumentError if isinstance(error, ArgumentError) else EstimateError
+            raise kind(f"{title}: {error}") from error
         if leaf["aggregation"] == GLOBAL:
             local = None
             value = float(_result(estimator, "dimension_", title))
@@ -204,8 +212,11 @@ def _check(leaf: Mapping[str, Any], evidence: Evidence) -> None:
         raise ValueError(
             f"aggregation: must be {' or '.join(choices)} where {reads} are read, is {aggregation!r}"
         )
-    neighbours = evidence.graph.k
+    neighbours, points = evidence.graph.k, len(evidence.prepared.points)
     if READS[reads].of_graph and not (isinstance(k, int) and 2 <= k <= neighbours):
+        # A graph that is as deep as its points allow is no mistake of whoever made it.
+        if isinstance(k, int) and k > points - 2 == neighbours:
+            raise MisfitError(f"{points} distinct points are too few for k = {k}")
         raise ValueError(f"k: must lie in 2 .. {neighbours}, the neighbours in the graph, is {k!r}")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import skdim.id
 
 from earthdim.compiled import njit
+from earthdim.estimators.estimate import ArgumentError
 
 BLOCK_BYTES = 2**25
 """Memory for one block of rows."""
@@ -72,7 +73,7 @@ class FisherS:
             or alphas[-1] >= 1
             or (np.diff(alphas) <= 0).any()
         ):
-            raise ValueError(f"alphas: must ascend inside (0, 1), are {self.alphas!r}")
+            raise ArgumentError(f"alphas: must ascend inside (0, 1), are {self.alphas!r}")
         whitened = whiten(points, self.conditional_number, self.project_on_sphere)
         self.components_ = whitened.shape[1]
         self.inseparable_ = count_inseparable(whitened, alphas)

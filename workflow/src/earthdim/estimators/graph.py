@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import skdim.id
 
+from earthdim.estimators.estimate import ArgumentError
 from earthdim.neighbours import Graph, count_within
 
 
@@ -44,7 +45,7 @@ class CorrInt:
             If `k1` does not lie below `k`.
         """
         if not 1 <= self.k1 < self.k:
-            raise ValueError(f"k1: must lie in 1 .. {self.k - 1}, below k, is {self.k1}")
+            raise ArgumentError(f"k1: must lie in 1 .. {self.k - 1}, below k, is {self.k1}")
         radii = np.median(graph.distance[:, [self.k1 - 1, self.k - 1]], axis=0)
         # The share of all ordered pairs that are closer than each radius.
         share = count_within(points, graph, radii) / len(points) ** 2
@@ -116,7 +117,7 @@ class MiNDML:
             `D` is the best.
         """
         if self.ver not in ("MLk", "MLi"):
-            raise ValueError(f"ver: must be MLk or MLi, is {self.ver!r}")
+            raise ArgumentError(f"ver: must be MLk or MLi, is {self.ver!r}")
         ratio = graph.distance[:, 0] / graph.distance[:, self.k - 1]
         level = int((ratio == 1).sum())
         if level:

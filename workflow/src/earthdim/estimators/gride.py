@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from skdim.id._GRIDE import _gride
 
+from earthdim.estimators.estimate import ArgumentError
 from earthdim.neighbours import Graph
 
 NORMAL_95 = 1.959964
@@ -51,7 +52,7 @@ class Gride:
             If `k` is odd, or fewer than two points have two different distances.
         """
         if self.k % 2:
-            raise ValueError(f"k: must be even, since the nearer neighbour is the k/2-th, is {self.k}")
+            raise ArgumentError(f"k: must be even, since the nearer neighbour is the k/2-th, is {self.k}")
         self.dimension_, error = (float(part) for part in _gride(graph.distance, self.k // 2, self.k))
         reach = NORMAL_95 * error
         self.interval_ = (self.dimension_ - reach, self.dimension_ + reach, "analytic 95 %")

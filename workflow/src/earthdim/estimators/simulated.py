@@ -8,6 +8,8 @@ import skdim.id
 from scipy.spatial.distance import pdist, squareform
 from skdim.datasets import hyperBall
 
+from earthdim.estimators.estimate import ArgumentError
+
 
 @dataclass
 class KNN:
@@ -124,7 +126,7 @@ class DANCo(skdim.id.DANCo):
             is the most alike.
         """
         if self.ver not in ("DANCo", "DANCoFit"):
-            raise ValueError(f"ver: must be DANCo or DANCoFit, is {self.ver!r}")
+            raise ArgumentError(f"ver: must be DANCo or DANCoFit, is {self.ver!r}")
         if len(X) > self.limit:
             raise ValueError(
                 f"{len(X):,} points are more than its limit of {self.limit:,}: it is too slow for them"

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from earthdim.artefacts import AXES, FROZEN
+from earthdim.misfits import MisfitError
+from earthdim.misfits import measured as with_value
 
 _TEXT = ["model", "resolution", "modality", "schedule", "weights", "points", "task", "split", "head"]
 
@@ -64,7 +66,7 @@ def embedding_rows(
     ValueError
         If no row is left.
     """
-    rows = dimension[dimension["space"] == "embedding"]
+    rows = with_value(dimension[dimension["space"] == "embedding"])
     if points is None and len(rows):
         shared = rows["points"].map(rows.groupby("points")["variant"].nunique())
         most = rows[shared == shared.max()]
@@ -72,7 +74,7 @@ def embedding_rows(
     names = [points] if isinstance(points, str) else list(points or [])
     rows = rows[rows["points"].isin(names)]
     if rows.empty:
-        raise ValueError(f"points: no dimension of an embedding at {', '.join(names) or 'any point set'}")
+        raise MisfitError(f"points: no dimension of an embedding at {', '.join(names) or 'any point set'}")
     return describe(rows, variants)
 
 
@@ -113,7 +115,9 @@ def one_measure(rows: pd.DataFrame, estimator: str, k: float | None) -> tuple[fl
     found = [item for item in measures(rows[rows["estimator"] == estimator]) if k is None or item[1] == k]
     if len(found) != 1:
         held = ", ".join(f"{name} k = {number:g}" for name, number, _ in measures(rows))
-        raise ValueError(f"estimator, k: {estimator}, {k} must name one of: {held}")
+        # Which estimators there are was held against the experiment: one that has no row here has no value here.
+        kind = ValueError if found else MisfitError
+        raise kind(f"estimator, k: {estimator}, {k} must name one of: {held}")
     return found[0][1:]
 
 
@@ -195,7 +199,7 @@ def scores(
     """
     chosen = probe[is_yes(probe["primary"]) & (probe["split"] == split) & probe["head"].isin(heads)]
     if chosen.empty:
-        raise ValueError(f"split, heads: no primary performance at {split} of {', '.join(heads)}")
+        raise MisfitError(f"split, heads: no primary performance at {split} of {', '.join(heads)}")
     double = chosen.groupby("task")["head"].nunique()
     if (double > 1).any():
         raise ValueError(f"heads: {', '.join(double.index[double > 1])} has several of {', '.join(heads)}")

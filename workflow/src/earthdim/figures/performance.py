@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from earthdim.figures import cells, marks, style
 from earthdim.figures.declaration import Figure
+from earthdim.misfits import MisfitError, measured
 
 FIGURE = Figure(
     title="ID against performance",
@@ -65,7 +66,7 @@ def draw(
         rows = cells.embedding_rows(dimension, variants, points)
     else:
         of_heads = (dimension["split"] == split) & dimension["head"].isin(heads)
-        rows = cells.describe(dimension[of_heads & (dimension["space"] == space)], variants)
+        rows = cells.describe(measured(dimension[of_heads & (dimension["space"] == space)]), variants)
         by = [*by, "task"]
     k, rows = cells.one_measure(rows, estimator, k)
     dimensions = cells.only(cells.average(rows, by), by, ["value", "least", "greatest"])
@@ -74,7 +75,7 @@ def draw(
     about = _coefficients(correlation[correlation["points"].isin(set(rows["points"]))], estimator, k, space)
     about = about[(about["split"] == split) & about["head"].isin(heads)]
     if joined.empty:
-        raise ValueError(f"space: no cell has both an ID of its {space} and a performance")
+        raise MisfitError(f"space: no cell has both an ID of its {space} and a performance")
     tasks = list(dict.fromkeys(joined["task"]))
     looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.35, extra=0.75, sharex=space == "embedding")

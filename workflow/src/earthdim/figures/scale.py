@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
+from earthdim.misfits import MisfitError, measured
 
 FIGURE = Figure(
     title="ID against scale",
@@ -86,13 +87,13 @@ def draw(
     ValueError
         If nothing was measured at several N, k or supports.
     """
-    rows = cells.describe(scale, variants).reset_index(drop=True)
+    rows = cells.describe(measured(scale), variants).reset_index(drop=True)
     rows["k"] = pd.to_numeric(rows["k"]).astype("float64")
     names = list(dict.fromkeys(rows["variant"]))
     panels_of = [_axes_of(rows[rows["variant"] == name], sweep) for name in names]
-    columns = max(map(len, panels_of))
+    columns = max(map(len, panels_of), default=0)
     if columns == 0:
-        raise ValueError("scale: nothing was measured at several N, k or supports")
+        raise MisfitError("scale: nothing was measured at several N, k or supports")
     looks = _looks(rows, sweep)
     figure, places, _ = style.panels(len(names) * columns, columns, height=2.35, extra=0.75)
     lines = _exact(jacobian)
@@ -189,7 +190,7 @@ def _exact(jacobian: pd.DataFrame | None) -> dict[str, dict[str, float]]:
     """Return variant -> estimator -> value, of the exact local dimensions that are drawn."""
     if jacobian is None:
         return {}
-    rows = jacobian[jacobian["estimator"].isin(_JACOBIAN)]
+    rows = measured(jacobian[jacobian["estimator"].isin(_JACOBIAN)])
     return {
         variant: part.set_index("estimator")["value"].to_dict() for variant, part in rows.groupby("variant")
     }

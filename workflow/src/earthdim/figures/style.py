@@ -1,6 +1,7 @@
 """What every figure shares: size on paper, type, colours, markers and the words for tokens."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -218,6 +219,15 @@ def panels(
     return figure, [place for place in places if place not in spare], spare
 
 
+@styled()
+def nothing(reason: str) -> PrintedFigure:
+    """A figure that has nothing to show, and says why."""
+    figure = PrintedFigure(figsize=(WIDTH, 1.0))
+    text = "\n".join(textwrap.wrap(f"Nothing to show: {reason}", 90))
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=INK)
+    return figure
+
+
 def headline(panel: Axes, heading: str, lines: Sequence[str]) -> None:
     """Write a bold title over a panel with lines of text under it; these may be wider than the panel."""
     panel.set_title(heading, loc="left", fontsize=SMALL, fontweight="bold", pad=5 + 11 * len(lines))
@@ -257,7 +267,7 @@ def dimension_axis(axes: Axes, which: str, values: Sequence[float]) -> bool:
     bool
         Whether it is logarithmic: to be said in words.
     """
-    low, high = float(np.min(values)), float(np.max(values))
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     axis = axes.xaxis if which == "x" else axes.yaxis
     set_limits = axes.set_xlim if which == "x" else axes.set_ylim
     if high > 4 * low:

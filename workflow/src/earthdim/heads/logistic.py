@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from earthdim.heads.base import Head, OutOfFold, Target, check_penalties, check_positive
 from earthdim.metrics import balanced_accuracy
+from earthdim.misfits import MisfitError
 from earthdim.splits import Fold
 
 _MEMORY = 10  # pairs kept by L-BFGS; more gain nothing here
@@ -172,7 +173,7 @@ class Problem:
 
         Raises
         ------
-        ValueError
+        MisfitError
             If the gradient is not within `tolerance` after `iterations`.
         """
         value, gradient = self.value(weights, penalty)
@@ -197,7 +198,7 @@ class Problem:
             weights, value, gradient = moved, moved_value, moved_gradient
             if np.abs(gradient).max() <= tolerance:
                 return weights
-        raise ValueError(
+        raise MisfitError(
             f"tolerance: after {iterations} iterations a logistic fit with penalty {penalty} still had a gradient "
             f"of {np.abs(gradient).max():.1e}"
         )

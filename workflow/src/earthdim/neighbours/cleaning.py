@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from earthdim.misfits import MisfitError
 from earthdim.neighbours.exact import nearest
 from earthdim.neighbours.kernels import row_hashes
 
@@ -56,27 +57,29 @@ def prepare(X: np.ndarray) -> Prepared:
     Raises
     ------
     ValueError
-        If `X` is not a finite matrix of at least two columns, is constant, or has fewer than 22 distinct
-        rows, which is what the 20th neighbour needs.
+        If `X` is not a finite matrix of at least two columns.
+    MisfitError
+        If it is constant, or has fewer than 22 distinct rows, which is what the 20th neighbour needs. It is a
+        ValueError.
     """
     points = finite_matrix(X, "X", copy=True)
     if points.shape[1] < 2:
         raise ValueError(f"X: at least 2 columns are needed, there are {points.shape[1]}")
     given, least = len(points), UNIT_NEIGHBOUR + 2
     if given < least:
-        raise ValueError(f"X: at least {least} points are needed, there are {given}")
+        raise MisfitError(f"X: at least {least} points are needed, there are {given}")
     # A power of two rescales without rounding, so that neither sums nor squares overflow or vanish below.
     exponent = int(np.frexp(max(points.max(), -points.min()))[1])
     np.ldexp(points, -exponent, out=points)
     constant = np.ptp(points, axis=0) == 0
     if constant.all():
-        raise ValueError("X: all points are the same")
+        raise MisfitError("X: all points are the same")
     centre = points.mean(axis=0)
     points -= centre
     points[:, constant] = 0.0
     kept = _distinct_rows(points)
     if len(kept) < least:
-        raise ValueError(f"X: at least {least} distinct points are needed, {len(kept)} of {given} remain")
+        raise MisfitError(f"X: at least {least} distinct points are needed, {len(kept)} of {given} remain")
     if len(kept) < given:
         points = points[kept]
     unit = _spacing(points)

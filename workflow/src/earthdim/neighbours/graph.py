@@ -25,6 +25,11 @@ class Graph:
     distance: np.ndarray
     index: np.ndarray
 
+    @classmethod
+    def empty(cls) -> "Graph":
+        """The graph of no points, for what has none."""
+        return cls(np.empty((0, 1)), np.empty((0, 1), dtype=np.int64))
+
     @property
     def k(self) -> int:
         """The number of neighbours of each point."""

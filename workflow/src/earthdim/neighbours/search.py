@@ -38,6 +38,11 @@ class Candidates:
     rank: np.ndarray
     beyond: np.ndarray
 
+    @classmethod
+    def empty(cls) -> "Candidates":
+        """Those of no points, for what has no graph."""
+        return cls(np.empty((0, 1), np.int32), np.empty((0, 1), np.float32), np.empty(0, np.float32))
+
 
 def knn(points: np.ndarray, k: int, block_bytes: int = BLOCK_BYTES, device: str = "cpu") -> Graph:
     """Find the `k` nearest other points of every point, exactly.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from earthdim.misfits import measured
 from earthdim.statistics.coefficients import is_constant
 from earthdim.statistics.families import members
 
@@ -64,9 +65,9 @@ def cells(
 ) -> pd.DataFrame:
     """Pair dimension and performance variant by variant, then average the seeds of each cell.
 
-    Performance is the task's primary metric. ID in the space "embedding" meets every task, split and head
-    of its variant, averaged over the draws of task points if there are several; "activation" meets the head
-    it was measured in.
+    What has no value and says why in its note is passed over. Performance is the task's primary metric. ID in the space
+    "embedding" meets every task, split and head of its variant, averaged over the draws of task points if there are
+    several; "activation" meets the head it was measured in.
 
     Parameters
     ----------
@@ -94,6 +95,8 @@ def cells(
         dimension, ["variant", "aggregation", "estimator", "points", "space", *TARGET], "dimension"
     )
     probe = _text(probe, ["variant", "points", *TARGET, "metric", "leaked"], "probe")
+    if "value" in dimension:
+        dimension = measured(dimension)
     _check(variants, dimension, [*MEASURE, *TARGET], "dimension")
     _check(variants, probe, ["points", *TARGET, "metric"], "probe")
     if probe["primary"].dtype != bool and len(probe):
@@ -141,7 +144,7 @@ def _check(variants: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], nam
 def _pair(dimension: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
     """One row a variant and panel, with `dimension`, `performance` and `leaked`."""
     target = [*TARGET, "metric"]
-    measured = dimension[["variant", *MEASURE, *TARGET, "value"]].rename(columns={"value": "dimension"})
+    found = dimension[["variant", *MEASURE, *TARGET, "value"]].rename(columns={"value": "dimension"})
     scored = probe[["variant", "points", *target, "value"]].rename(columns={"value": "performance"})
     scored = scored.assign(leaked=probe["leaked"] == "yes")
     averaged = (
@@ -149,9 +152,9 @@ def _pair(dimension: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
         .agg(performance=("performance", "mean"), leaked=("leaked", "any"))
         .reset_index()
     )
-    in_activations = measured["space"] == "activation"
-    embedding = measured[~in_activations].drop(columns=TARGET).merge(averaged, on="variant")
-    activation = measured[in_activations].merge(scored, on=["variant", "points", *TARGET])
+    in_activations = found["space"] == "activation"
+    embedding = found[~in_activations].drop(columns=TARGET).merge(averaged, on="variant")
+    activation = found[in_activations].merge(scored, on=["variant", "points", *TARGET])
     return pd.concat([embedding, activation[embedding.columns]], ignore_index=True)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from earthdim.datasets.raster import NoValueError
+from earthdim.misfits import left_out
 
 
 def labels_at(
@@ -60,12 +61,16 @@ def partition(stores: Sequence[xr.Dataset], everywhere: bool) -> tuple[list[xr.D
     -------
     used : list of Dataset
     left_out : DataFrame
-        One row a task: task, without_label and n, both numbers of points.
+        One row a task, as `earthdim.misfits.left_out` has them.
     """
     used = [store for store in stores if not (everywhere and store.attrs["without_label"])]
-    rows = [
-        (store.attrs["task"], int(store.attrs["without_label"]), store.sizes["point"])
-        for store in stores
-        if everywhere and store.attrs["without_label"]
-    ]
-    return used, pd.DataFrame(rows, columns=["task", "without_label", "n"])
+    lacking = [store for store in stores if everywhere and store.attrs["without_label"]]
+    return used, left_out(map(_without, lacking))
+
+
+def _without(store: xr.Dataset) -> dict:
+    """The row of a task that has no label at some points."""
+    task, without, n = store.attrs["task"], int(store.attrs["without_label"]), store.sizes["point"]
+    reason = f"no label at {without} of {n} points"
+    about = {"table": "probe", "what": "task", "name": task, "task": task}
+    return {**about, "n": n, "without_label": without, "reason": reason}

@@ -1,0 +1,95 @@
+"""A table of one region beside one that FisherS cannot measure: each lacks what does not fit it, and nothing else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from earthdim import artefacts
+
+pytestmark = pytest.mark.workflow
+
+TABLE = """
+kind: table
+model: {name}
+n: {n}
+_target_: earthdim.own.table.embeddings
+file: {name}.parquet
+features: emb_*
+"""
+EXPERIMENT = """
+title: What does not fit
+branches:
+  tables: {weights: [regional, high]}
+sample: land-500
+task_sample: task-land-600
+estimators: [mle, twonn, fishers]
+local_estimator: mle
+activation_estimator: twonn
+tasks: [elevation]
+splits: [random, blocks]
+heads: {trained: [ridge], untrained: [ridge], released: [ridge]}
+datasets: [coastline]
+statistics: default
+figures: [performance, gap, local_maps]
+shown: {head: ridge}
+"""
+
+
+@pytest.fixture(scope="module")
+def told(finished, tmp_path_factory):
+    project = finished.copy(tmp_path_factory.mktemp("misfits") / "project")
+    rng = np.random.default_rng(0)
+    region = np.column_stack([-95.83 + rng.uniform(0, 0.1, 300), 41.87 + rng.uniform(0, 0.1, 300)])
+    world = np.column_stack(
+        [rng.uniform(-170, 170, 600), np.degrees(np.arcsin(rng.uniform(-0.95, 0.95, 600)))]
+    )
+    waves = np.sin(rng.uniform(-1, 1, (300, 3)) @ rng.standard_normal((3, 24)))
+    for name, at, values in (("regional", region, waves), ("high", world, rng.standard_normal((600, 64)))):
+        columns = {f"emb_{i}": column for i, column in enumerate(values.T)}
+        table = pd.DataFrame({"lon": at[:, 0], "lat": at[:, 1], **columns})
+        table.to_parquet(project.folder / f"{name}.parquet")
+        project.write(f"config/weights/{name}.yaml", TABLE.format(name=name, n=len(at)))
+    project.write("config/experiment/misfits.yaml", EXPERIMENT)
+    planned = project.run("--dry-run", "--config", "experiment=misfits").stdout
+    project.run("--config", "experiment=misfits")
+    folder = project.folder / "results" / "misfits"
+    tables = {path.stem: artefacts.read_table(path) for path in folder.glob("tables/*.csv")}
+    return project, planned, tables
+
+
+def test_what_coordinates_tell_is_told_while_planning(told):
+    _, planned, _ = told
+    said = (
+        "own-regional-300-r0: the split blocks is left out: degrees: the points lie in 1 blocks of 15 degrees"
+    )
+    assert planned.count(said) == 1
+
+
+def test_all_that_fits_is_there(told):
+    _, _, tables = told
+    values = tables["dimension"].set_index(["variant", "estimator"])["value"]
+    assert np.isnan(values["high", "fishers"])
+    assert values.drop(("high", "fishers")).notna().all()
+    assert values["regional", "twonn"] == pytest.approx(3, abs=0.5)
+    probe = tables["probe"]
+    assert set(probe.query("variant == 'regional'")["split"]) == {"random"}
+    assert set(probe.query("variant == 'high'")["split"]) == {"random", "blocks"}
+    assert probe["value"].notna().all()
+
+
+def test_what_does_not_is_named_with_its_reason(told):
+    project, _, tables = told
+    left = tables["left_out"].set_index(["variant", "what", "name"])["reason"]
+    assert "too few for 5 folds" in left["regional", "split", "blocks"]
+    assert "all 600 points are separable" in left["high", "estimator", "fishers"]
+    notes = tables["dimension"].set_index(["variant", "estimator"])["note"]
+    assert notes["high", "fishers"] == left["high", "estimator", "fishers"]
+    log = (project.folder / "results/logs/probe/misfits/regional.log").read_text()
+    assert "the split blocks is left out" in log
+
+
+def test_figures_and_records_are_whole(told):
+    project, _, _ = told
+    for name in ("performance", "gap", "local_maps"):
+        assert (project.folder / f"results/misfits/figures/{name}.png").is_file()
+    assert not project.planned("--config", "experiment=misfits")
