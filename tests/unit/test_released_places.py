@@ -258,7 +258,10 @@ class Trap:
 def test_nothing_of_a_checkpoint_is_run(how, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = saved(tmp_path, tensors(), {**HYPER, "more": Trap(how)})
-    if how == "rebuild":
+    if how == "numpy":
+        # An object in a number of numpy stays the bytes that it is.
+        is_right(path)
+    elif how == "rebuild":
         with pytest.raises(CheckpointError, match="nothing of it was run"):
             read(path)
     else:
