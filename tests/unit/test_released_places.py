@@ -158,6 +158,10 @@ def test_another_architecture_below_another_prefix_is_refused(prefix, tmp_path):
             {f"{prefix}layers.1.weight": torch.zeros(WIDTH, 3)},
             r"layers.1.weight has the shape \(8, 3\), not \(8, 8\)",
         ),
+        (
+            {f"{prefix}skip.weight" if prefix else "layers.2.bias": torch.zeros(3)},
+            "is not known among the weights",
+        ),
         ({f"{prefix}layers.1.weight": "text"}, "layers.1.weight is a str, not a tensor"),
         (
             {f"{prefix}layers.1.weight": Path("x")},
