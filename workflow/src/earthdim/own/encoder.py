@@ -15,8 +15,9 @@ from earthdim.encodings.base import Encoding
 REPEAT_TOLERANCE = 1e-6
 """How far two calls on the same places may lie apart, as a part of the largest component: rounding, no noise."""
 
-BATCH_TOLERANCE = 1e-5
-"""The same for a place alone and in a batch, where matrix products may be summed in another order."""
+BATCH_TOLERANCE = 1e-4
+"""The same for a place alone and in a batch, where matrix products may be summed in another order: on some processors
+that moves phases of hundreds of radians in single precision by more than 1e-5."""
 
 PLACES = tuple((-157.5 + 22.5 * i, -84.375 + 11.25 * (7 * i % 16)) for i in range(15))
 """Where an encoder is tried unless its leaf says otherwise: no pole, no date line, no two on one parallel."""

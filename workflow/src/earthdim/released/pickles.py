@@ -99,6 +99,21 @@ def _number(kind: Any, raw: Any = None) -> Any:
     return np.frombuffer(raw, dtype)[0].item()
 
 
+class _Call:
+    """A function that a pickle may call and can neither read nor change."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a function is given attributes")
+
+
 _NUMBERS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 
 
@@ -136,9 +151,6 @@ _KNOWN: dict[str, Callable[..., Any]] = {
     "builtins.set": set,
     "builtins.frozenset": frozenset,
     "builtins.complex": complex,
-    "__builtin__.set": set,
-    "__builtin__.frozenset": frozenset,
-    "__builtin__.complex": complex,
     "_codecs.encode": _bytes,
     "torch.Size": torch.Size,
     "torch.device": torch.device,
@@ -185,9 +197,10 @@ class _Reader(pickle.Unpickler):
         self.storages: dict[str, Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        dotted = f"{module}.{name}"
+        # As Python 2 called it, and as old protocols still do.
+        dotted = f"{'builtins' if module == '__builtin__' else module}.{name}"
         if dotted in _KNOWN:
-            return _KNOWN[dotted]
+            return _Call(_KNOWN[dotted])
         if module in ("torch", "torch.storage") and name in _STORAGES:
             return _STORAGES[name]
         if module == "torch" and isinstance(kind := vars(torch).get(name), torch.dtype):
