@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from environments import ROOT, checkout, run
 
+from earthdim.records.verification import Finding, Verified, told
+
 NAMES = ["plain", "with a blank", 'it\'s (ä) & "$x" `y` \\z', "x" * 200]
 SAY = "import json, os, sys; print(json.dumps([os.getcwd(), sys.argv, os.environ['SNAKEMAKE_PROFILE']]))"
 
@@ -130,3 +132,19 @@ def test_of_other_locks_another_version_or_another_folder_an_environment_is_made
     assert done.returncode == 9
     assert "making the environment in .venv" in done.stdout
     assert not stamp.exists()
+
+
+def test_what_verify_says_to_type_in_the_root_is_of_the_folder_that_it_looked_at():
+    findings = [
+        Finding("results/a.csv", "has 1 bytes, not 2", again="results/a.csv"),
+        Finding("results/b.csv", "has no record", command="rm -r -- results/b.csv"),
+    ]
+    verified = Verified(findings, jobs=1, files=2)
+    run_again = "    envs/run snakemake --cores 1 --config experiment=tiny"
+    here = told(verified, ["experiment=tiny"]).splitlines()
+    assert f"{run_again} --forcerun results/a.csv" in here
+    assert "    rm -r -- results/b.csv" in here
+    there = told(verified, ["experiment=tiny", "--directory", "/my place"]).splitlines()
+    assert f"{run_again} --directory '/my place' --forcerun results/a.csv" in there
+    # Typed in the root it must not remove the root's own.
+    assert "    (cd '/my place' && rm -r -- results/b.csv)" in there
