@@ -39,6 +39,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if not known.directory.is_dir():
         return 0
+    # The record names this script, which may have been called by a path from here.
+    sys.argv[0] = str(Path(__file__).absolute())
     os.chdir(known.directory)
     config = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in known.config)}
     experiment = grid.resolve(
