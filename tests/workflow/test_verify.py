@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -388,7 +389,7 @@ def test_verify_and_trace_leave_the_report_alone(project):
         "licence ",
         "blue-marble",
         "no git",
-        "Python 3.11",
+        f"Python {sys.version_info.major}.{sys.version_info.minor}",
     ):
         assert word in told
     assert "All are what their records say." in told

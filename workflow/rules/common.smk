@@ -465,6 +465,8 @@ def records_job(script, **more):
         for key, value in asked.items()
         if value
     ]
+    if not Path.cwd().samefile(workflow.basedir):
+        words += ["--directory", str(Path.cwd())]
     known = {
         "experiment": EXPERIMENT.name,
         "targets": [path.replace("<results>", "results") for path in targets],

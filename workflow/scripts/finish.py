@@ -5,6 +5,7 @@ Snakemake's own arguments and reads `--config` and a few flags from them.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from earthdim.experiment import Experiment
 from earthdim.records import reading, verification, writing
 from earthdim.records.contents import RESULTS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).absolute().parents[2]
 # With one of these, Snakemake ran no job.
 IDLE = {
     "-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--report", "-h", "--help", "-v", "--version", "--dag",
@@ -31,10 +32,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", "-C", nargs="*", action="extend", default=[])
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--directory", "-d", type=Path, default=Path())
     known, rest = parser.parse_known_args(arguments)
     short = {f"-{letter}" for item in rest if item[:1] == "-" != item[1:2] for letter in item[1:]}
     if (IDLE & {*rest, *short}) or views.ASIDE & {*rest, *known.config}:
         return 0
+    if not known.directory.is_dir():
+        return 0
+    # The record names this script, which may have been called by a path from here.
+    sys.argv[0] = str(Path(__file__).absolute())
+    os.chdir(known.directory)
     config = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in known.config)}
     experiment = grid.resolve(
         ROOT / "config",
@@ -58,12 +65,17 @@ def main(arguments: list[str]) -> int:
         print(
             f"the report of {experiment.name} was not finished: {runtime.lack(error) or error}\n"
             "Tables and figures are. When it is mended, this alone is to be done:\n"
-            f"    {verification.report_command(known.config)}",
+            f"    {verification.report_command([*known.config, *elsewhere()])}",
             file=sys.stderr,
         )
         return 1
     print(f"Report: {report}")
     return 0
+
+
+def elsewhere() -> list[str]:
+    """Where the results are if not in the project's root, as a command there names it."""
+    return [] if Path.cwd().samefile(ROOT) else ["--directory", str(Path.cwd())]
 
 
 def is_current(experiment: str, parts: list[Path]) -> bool:

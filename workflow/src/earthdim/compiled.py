@@ -1,8 +1,9 @@
 """Functions that numba compiles, in surroundings of all kinds.
 
 Machine code is kept on disk, beside the source or in the user's folder of caches, so that one process compiles it and
-the others load it. Where neither can be written (a package of the system's and no home, as in a container with a foreign
-user), where the disk is full, and where what was kept is damaged, it is compiled anew: slower, and otherwise the same.
+the others load it. Where neither can be written (a package of the system's and no home, as in a container with a
+foreign user), where the disk is full, and where what was kept is damaged, it is compiled anew: slower, otherwise the
+same.
 """
 
 import atexit

@@ -1,7 +1,7 @@
 """A path of Python that stands in a command of a shell as it is.
 
-Snakemake writes `sys.executable` into the commands of jobs without quotes, so in a checkout below "My Drive" no job would
-begin. There Python is reached through a link in a folder whose name is plain.
+Snakemake writes `sys.executable` into the commands of jobs without quotes, so in a checkout below "My Drive" no job
+would begin. There Python is reached through a link in a folder whose name is plain.
 """
 
 import hashlib

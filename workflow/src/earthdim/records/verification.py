@@ -233,13 +233,13 @@ def told(verified: Verified, asked: Sequence[str]) -> str:
     verified : Verified
         What `verify` found.
     asked : sequence of str
-        The experiment as it was asked for, `key=value`.
+        The experiment as it was asked for, `key=value`, and after them `--directory` and its value if that was given.
     """
     if not verified.findings:
         return f"sound: {verified.files} files of {verified.jobs} jobs are what their records say"
     groups: dict[str, dict[str, None]] = {}
     for finding in verified.findings:
-        command = finding.command or run_command(asked, "--forcerun", finding.again)
+        command = _in_the_root(finding.command, asked) or run_command(asked, "--forcerun", finding.again)
         groups.setdefault(command, {})[f"{finding.path}: {finding.what}"] = None
     lines = [line for command, found in groups.items() for line in (*found, f"    {command}")]
     again = list(dict.fromkeys(finding.again for finding in verified.findings if finding.again))
@@ -247,3 +247,11 @@ def told(verified: Verified, asked: Sequence[str]) -> str:
         lines += ["all jobs at once:", f"    {run_command(asked, '--forcerun', *again)}"]
     number = len({finding.path for finding in verified.findings})
     return "\n".join([f"not sound: {number} files. What is wrong, and the command that mends it:", *lines])
+
+
+def _in_the_root(command: str, asked: Sequence[str]) -> str:
+    """Return a command that names files as one for the project's root, where people type it."""
+    if not command.startswith("rm ") or "--directory" not in asked:
+        return command
+    folder = asked[list(asked).index("--directory") + 1]
+    return f"(cd {shlex.quote(folder)} && {command})"
