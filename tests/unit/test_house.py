@@ -42,6 +42,7 @@ FRAME = {
     "provenance",
     "records",
     "runs",
+    "sums",
     "runtime",
     "user_files",
     "views",

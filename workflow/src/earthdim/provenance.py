@@ -26,6 +26,7 @@ LEFT_OUT = (
     "earthdim.records",
     "earthdim.runs",
     "earthdim.runtime",
+    "earthdim.sums",
 )
 
 
