@@ -86,6 +86,7 @@ class Sums:
         except (OSError, ValueError, RecursionError):
             return {}
         items = kept.items() if isinstance(kept, dict) else ()
+        # An entry that is not whole is as none.
         return {name: entry for name, entry in items if _is_entry(entry)}
 
     def _save(self) -> None:
