@@ -132,7 +132,9 @@ def dataset_file(wildcards):
 
 def points_job(wildcards):
     libraries = ("astropy-healpix", "numpy", "scipy", "shapely")
-    return job("points.py", EXPERIMENT.points[wildcards.points], ["points"], libraries, points_files(wildcards))
+    return job(
+        "points.py", EXPERIMENT.points[wildcards.points], ["points"], libraries, points_files(wildcards)
+    )
 
 
 @once_for("points")

@@ -86,11 +86,10 @@ class Sums:
         except (OSError, ValueError, RecursionError):
             return {}
         items = kept.items() if isinstance(kept, dict) else ()
-        # An entry that is not whole is as none.
         return {name: entry for name, entry in items if _is_entry(entry)}
 
     def _save(self) -> None:
-        """Add what is new to what is kept; what another process wrote at the same time may be lost, and is only time."""
+        """Add what is new to what is kept; of two processes that write at once one may lose its part, which costs time."""
         now = time.monotonic()
         if self._cache is None or not self._new or now - self._written < WRITE_S:
             return
