@@ -193,3 +193,21 @@ def test_defaults_that_lead_back(resolve):
 )
 def test_an_override(resolve, override, message):
     refused(resolve, message, [], overrides=[override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("split.blocks.folds=7.5", "split.blocks.folds is 5 in its leaf, and 7.5 is not a whole number"),
+        ("split.blocks.folds=true", "split.blocks.folds is 5 in its leaf, and True is not a whole number"),
+        ("split.blocks.folds=null", "split.blocks.folds is 5 in its leaf, and None is not a whole number"),
+        ("split.blocks.degrees=false", "split.blocks.degrees is 15 in its leaf, and False is not a number"),
+        ("split.blocks.degrees=wide", "split.blocks.degrees is 15 in its leaf, and 'wide' is not a number"),
+        ("split.blocks.degrees=-7.5", "split.blocks.degrees: -7.5 is less than or equal"),
+        ("head.mlp.hidden=[64.5]", "head.mlp.hidden is "),
+        ("schedule.steps=2.5", "schedule.steps: 2.5 is not of type 'integer'"),
+        ("sample.n=null", "sample.n is 500 in its leaf, and None is not a whole number"),
+    ],
+)
+def test_an_override_of_another_type(resolve, override, message):
+    refused(resolve, message, [], overrides=[override])

@@ -136,6 +136,40 @@ class TestOverrides:
     def test_a_value_that_is_the_leafs_own_renames_nothing(self, default, cache):
         assert resolve(cache, "sample.n=10000") == default
 
+    @pytest.mark.parametrize(
+        ("override", "find", "value"),
+        [
+            ("split.blocks.degrees=7.5", lambda found: found.splits["blocks"]["degrees"], 7.5),
+            ("split.blocks.buffer_km=12.5", lambda found: found.splits["blocks"]["buffer_km"], 12.5),
+            ("split.blocks.folds=4e0", lambda found: found.splits["blocks"]["folds"], 4),
+            ("sample.n=1e3", lambda found: found.points[found.sample_points[0]]["n"], 1000),
+            ("head.mlp.hidden=[1e2]", lambda found: found.heads["mlp"]["hidden"], [100]),
+            ("statistics.draws=1e3", lambda found: found.statistics["draws"], 1000),
+        ],
+    )
+    def test_the_target_says_which_type_fits(self, cache, override, find, value):
+        found = find(resolve(cache, override))
+        assert repr(found) == repr(value)
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            ("split.blocks.degrees=7.5", "split.blocks.degrees=7.50"),
+            ("split.blocks.degrees=8", "split.blocks.degrees=8.0"),
+            ("head.ridge.penalties=[1, 1e-1]", "head.ridge.penalties=[1.0, 0.1]"),
+            ("sample.n=2000", "sample.n=2e3"),
+            ("model.network.w0=2", "model.network.w0=2.0"),
+        ],
+    )
+    def test_one_meaning_has_one_name(self, cache, overrides):
+        one, other = (resolve(cache, override) for override in overrides)
+        assert one.name == other.name != "default"
+        assert repr(one) == repr(other)
+
+    @pytest.mark.parametrize("override", ["split.blocks.degrees=15.0", "sample.n=1e4", "model.network.w0=1"])
+    def test_the_leafs_own_value_otherwise_written_changes_nothing(self, default, cache, override):
+        assert repr(resolve(cache, override)) == repr(default)
+
     def test_an_estimator_renames_the_experiment_alone(self, default, cache):
         changed = resolve(cache, "estimator.mle.k=10")
         assert changed.estimators["mle"]["k"] == 10
@@ -178,7 +212,7 @@ class TestOverrides:
             ("model.optimiser.lr=nan", "not finite"),
             ("schedule.batch=300", "no multiple of batch 300"),
             ("schedule.warmup_steps=600", "not below steps 600"),
-            ("sample.n=1e3", "sample.n is 10000 in its leaf"),
+            ("sample.n=1000.5", "sample.n is 10000 in its leaf, and 1000.5 is not a whole number"),
             ("sample.n=101", "sample.n: 101 points are too few"),
             ("experiment.local_estimator=fishers", "local_estimator"),
             ("experiment.estimators=[twonn]", "local_estimator"),

@@ -46,6 +46,7 @@ FRAME = {
     "provenance",
     "records",
     "runs",
+    "sums",
     "runtime",
     "user_files",
     "views",

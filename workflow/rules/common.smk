@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from earthdim import artefacts, drawing, foreseen, frozen, grid, provenance, runs, views
+from earthdim import artefacts, drawing, foreseen, frozen, grid, provenance, runs, sums, views
 from earthdim.figures.declaration import declared
 from earthdim.leaves import ConfigError
 from earthdim.own import dependencies
@@ -23,6 +23,8 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 ASKED = {word.partition(":")[0] for word in sys.argv}
 # What is to be fetched may be missing.
 FETCHING = "fetch" in ASKED
+# Jobs read this file anew, each in a process of its own: what is known of the user's files is not found out again.
+sums.keep(runs.STATE / "own" / "sums.json")
 
 
 try:
@@ -97,9 +99,22 @@ def once_for(*names):
     return decorate
 
 
-def job(script, config, writes, libraries):
-    """What decides a job's result, as one plain dict: parameters are compared by their text, so its keys are sorted."""
+def own_inputs(files):
+    """The user's own files as inputs: they must be there, and their dates say nothing, as their sums are in parameters.
+
+    What the workflow makes itself is known by its date, as ever: it may be made anew in the same run.
+    """
+    return [file if dependencies.is_result(file) else ancient(str(file)) for file in sorted(map(str, files))]
+
+
+def job(script, config, writes, libraries, own=()):
+    """What decides a job's result, as one plain dict: parameters are compared by their text, so its keys are sorted.
+
+    Of the user's own files their content decides, whatever their dates.
+    """
+    brought = [file for file in own if not dependencies.is_result(file)]
     value = {
+        **({"own": sums.USERS.one_of(brought)} if brought else {}),
         "config": {**config, "math_threads": EXPERIMENT.math_threads},
         "code": code(script, tuple(provenance.targets(config))),
         "schema": {kind: artefacts.SCHEMA_VERSIONS[kind] for kind in writes},
@@ -110,24 +125,33 @@ def job(script, config, writes, libraries):
 
 def dataset_job(wildcards):
     leaf = EXPERIMENT.datasets[wildcards.dataset]
-    return job("dataset.py", leaf, ["dataset"], ("numpy", *leaf["about"]["package"].split()))
+    libraries = ("numpy", *leaf["about"]["package"].split())
+    own = dependencies.stored(Path(leaf["path"])) if "path" in leaf else ()
+    return job("dataset.py", leaf, ["dataset"], libraries, own)
 
 
 def dataset_file(wildcards):
     """A raster of the user's own is an input like any other."""
     leaf = EXPERIMENT.datasets[wildcards.dataset]
-    return [leaf["path"]] if "path" in leaf else []
+    return own_inputs([leaf["path"]] if "path" in leaf else [])
 
 
 def points_job(wildcards):
     libraries = ("astropy-healpix", "numpy", "scipy", "shapely")
-    return job("points.py", EXPERIMENT.points[wildcards.points], ["points"], libraries)
+    return job(
+        "points.py", EXPERIMENT.points[wildcards.points], ["points"], libraries, points_files(wildcards)
+    )
+
+
+@once_for("points")
+def points_files(wildcards):
+    """The file of points or of a polygon behind a point set."""
+    leaf = EXPERIMENT.points[wildcards.points]
+    return list(dependencies.stored(Path(leaf["path"]))) if "path" in leaf else []
 
 
 def points_file(wildcards):
-    """A file of points or of a polygon is an input like any other."""
-    leaf = EXPERIMENT.points[wildcards.points]
-    return sorted(map(str, dependencies.stored(Path(leaf["path"])))) if "path" in leaf else []
+    return own_inputs(points_files(wildcards))
 
 
 def points_dataset(wildcards):
@@ -173,7 +197,7 @@ def pretrain_job(wildcards):
     if gpus(wildcards):
         # Other devices give other digits. On the CPU nothing is said, as ever.
         config["device"] = EXPERIMENT.pretraining["device"]
-    return job("pretrain.py", config, ["checkpoint"], ("torch",))
+    return job("pretrain.py", config, ["checkpoint"], ("torch",), files_of(wildcards))
 
 
 def gpus(wildcards):
@@ -187,9 +211,14 @@ def fetch_job(wildcards):
     return job("fetch.py", {"weights": weights}, [], ())
 
 
-def own_files(wildcards):
+@once_for("variant")
+def files_of(wildcards):
     """Files of the user's own behind an encoder that comes as it is."""
     return frozen.files(variant_of(wildcards).config["weights"])
+
+
+def own_files(wildcards):
+    return own_inputs(files_of(wildcards))
 
 
 def pretrain_inputs(wildcards):
@@ -214,7 +243,8 @@ def encoder_of(variant):
 @once_for("variant")
 def embed_job(wildcards):
     libraries = ("onnxruntime", "pyarrow", "pyshtools", "torch")
-    return job("embed.py", encoder_of(variant_of(wildcards)), ["embeddings"], libraries)
+    encoder = encoder_of(variant_of(wildcards))
+    return job("embed.py", encoder, ["embeddings"], libraries, files_of(wildcards))
 
 
 @once_for()
@@ -284,7 +314,7 @@ def costly_job(wildcards):
 def jacobian_job(wildcards):
     variant = variant_of(wildcards)
     config = {"encoder": encoder_of(variant), "n": EXPERIMENT.jacobian["n"]}
-    return job("jacobian.py", config, ["jacobian"], ("torch",))
+    return job("jacobian.py", config, ["jacobian"], ("torch",), files_of(wildcards))
 
 
 def probe_job(wildcards):

@@ -18,7 +18,7 @@ from earthdim import checking
 from earthdim.artefacts import read_json, write_json
 from earthdim.digests import file_digest
 from earthdim.experiment import Plain
-from earthdim.leaves import ConfigError
+from earthdim.leaves import ConfigError, settled
 from earthdim.provenance import library_versions
 
 # Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
@@ -236,22 +236,16 @@ class Override:
             node = node.get(part) if isinstance(node, Mapping) else None
         if not path or not isinstance(node, Mapping) or path[-1] not in node:
             return value
-        if not _fits(self.value, node[path[-1]]):
+        over, expected = settled(self.value, node, path[-1])
+        if expected:
             raise ConfigError(
-                f"overrides: {self.text!r}: {'.'.join(self.path)} is {node[path[-1]]!r} in its leaf"
+                f"overrides: {self.text!r}: {'.'.join(self.path)} is {node[path[-1]]!r} in its leaf, "
+                f"and {self.value!r} is not {expected}"
             )
         self.used = True
-        over: Any = self.value
         for part in reversed(path):
             over = {part: over}
         return merge(value, over)
-
-
-def _fits(value: Any, known: Any) -> bool:
-    """Whether a value is of its leaf's sort: a whole number may stand for a broken one, not the other way."""
-    if isinstance(known, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return known is None or type(value) is type(known)
 
 
 def parse_overrides(texts: Iterable[str]) -> list[Override]:

@@ -16,6 +16,8 @@ SCHEMAS = Path(__file__).parents[2] / "schemas"
 GIVEN = frozenset({"inputs", "dataset", "rng", "is_land"})
 # What was found right already: a grid asks the same of a leaf for each of its variants.
 _SOUND: set[tuple] = set()
+# Whole numbers up to here have a float of their own.
+_EXACT = 2**53
 _WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
 
@@ -214,12 +216,94 @@ def _fits(annotation: ast.expr, value: Any) -> tuple[bool, str]:
             return any(fits for fits, _ in tried), " or ".join(words for _, words in tried)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             known = [item.value for item in getattr(choices, "elts", [choices])]
-            return value in known, f"one of {', '.join(map(str, known))}"
+            # True is equal to 1, and is no 1.
+            fits = any(type(value) is type(item) and value == item for item in known)
+            return fits, f"one of {', '.join(map(str, known))}"
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=of):
+            return _fits(ast.BinOp(of, ast.BitOr(), ast.Constant(None)), value)
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=sides)):
+            tried = [_fits(side, value) for side in sides]
+            return any(fits for fits, _ in tried), " or ".join(words for _, words in tried)
         case ast.Subscript(value=ast.Name(id="list" | "Sequence"), slice=of):
             tried = [_fits(of, item) for item in value] if isinstance(value, list | tuple) else [(False, "")]
             words = _fits(of, None)[1]
             return all(fits for fits, _ in tried), f"a list{f', each {words}' if words else ''}"
     return True, ""
+
+
+def settled(value: Any, at: Mapping[str, Any], key: str) -> tuple[Any, str]:
+    """A value that is to replace another in a leaf, in the one form in which its meaning is written there.
+
+    What its target's text says of an argument decides; of what is no argument the leaf's own value does, and whether a
+    number must be whole the schema. A whole number may be written with a point or a power of ten. Numbers of one
+    meaning become one value, as names and parameters are made of their text.
+
+    Parameters
+    ----------
+    value : object
+        The new value, of plain types.
+    at : mapping
+        The part of the leaf around it, with `_target_` where that is an argument.
+    key : str
+        Its key there.
+
+    Returns
+    -------
+    object
+        The value.
+    str
+        What it should be, in words, where it is not; else empty.
+    """
+    known = at[key]
+    if isinstance(known, Mapping) and isinstance(value, Mapping):
+        inside = {
+            name: settled(item, known, name) if name in known else (item, "") for name, item in value.items()
+        }
+        wrong = [f"a mapping whose {name} is {words}" for name, (_, words) in inside.items() if words]
+        return {name: item for name, (item, _) in inside.items()}, next(iter(wrong), "")
+    argument = _argument_of(at.get("_target_"), key)
+    annotation = argument.annotation if argument is not None else None
+    value = _written(value, known, annotation)
+    if annotation is not None:
+        fits, words = _fits(annotation, value)
+        return value, "" if fits else words
+    return value, "" if _is_alike(value, known, argument) else _WORDS.get(type(known).__name__, "of its sort")
+
+
+def _argument_of(path: Any, key: str) -> _Argument | None:
+    """What a target's text says of one of its arguments; None where it has none such."""
+    known = isinstance(path, str) and path.startswith(tuple(f"{package}." for package in PACKAGES))
+    found = definition(path) if known else None
+    return (_arguments(found) or {}).get(key) if found is not None else None
+
+
+def _is_alike(value: Any, known: Any, argument: _Argument | None) -> bool:
+    """Whether a value is of the sort of its leaf's, where no annotation tells."""
+    if known is None:
+        return True
+    if not _is_number(known):
+        return type(value) is type(known)
+    if argument is None:
+        return value is None or _is_number(value)
+    default = argument.default.value if isinstance(argument.default, ast.Constant) else None
+    broken = isinstance(known, float) or isinstance(default, float)
+    return _is_number(value) if broken else _is_whole(None, value)
+
+
+def _written(value: Any, known: Any, annotation: ast.expr | None) -> Any:
+    """The form in which numbers of one meaning are written: as the leaf writes its own, whole where only that fits."""
+    if isinstance(value, list):
+        of = annotation.slice if isinstance(annotation, ast.Subscript) else None
+        sample = next(iter(known), None) if isinstance(known, list) else None
+        return [_written(item, sample, of) for item in value]
+    if not _is_number(value):
+        return value
+    whole = float(value).is_integer() and abs(value) <= _EXACT
+    if annotation is not None and not _fits(annotation, 0.5)[0]:
+        return int(value) if whole and _fits(annotation, int(value))[0] else value
+    if isinstance(known, float):
+        return float(value)
+    return int(value) if whole else value
 
 
 def check_target(

@@ -29,6 +29,7 @@ LEFT_OUT = (
     "earthdim.records",
     "earthdim.runs",
     "earthdim.runtime",
+    "earthdim.sums",
 )
 
 

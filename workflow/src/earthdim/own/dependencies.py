@@ -1,6 +1,7 @@
 """What a user's leaf depends on, found and checked without running anything of theirs."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -40,6 +41,8 @@ SOURCES = {
     TABLE: ("file", "pyarrow"),
 }
 MANIFEST = "embeddings.zarr"
+# Where the workflow's own stores stand, which it knows by their manifests.
+RESULTS = "results"
 
 
 def check(leaf: Mapping[str, Any], name: str) -> None:
@@ -177,7 +180,7 @@ def files(leaf: Mapping[str, Any]) -> list[str]:
 
     Of a callable these are its module, all modules beside it that it imports by a statement, and the leaf's `files`; of
     an ONNX file also external data of the same name; of a Zarr group all of its files, or the manifest that stands
-    beside a store of earthdim's own embeddings.
+    beside a store of embeddings among the results here.
 
     Parameters
     ----------
@@ -212,12 +215,25 @@ def stored(path: Path) -> Iterator[Path]:
         data = path.with_name(f"{path.name}.data")
         if path.suffix == ".onnx" and data.is_file():
             yield data
-    elif path.name == MANIFEST and manifest.is_file():
+    elif path.name == MANIFEST and manifest.is_file() and is_result(path):
         yield manifest
     else:
-        yield from (
-            file for file in path.rglob("*") if file.is_file() and file.name != ".snakemake_timestamp"
-        )
+        yield from _below(path, frozenset())
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file stands among the results below the working directory, where the workflow knows what changed."""
+    return Path(os.path.abspath(path)).is_relative_to(Path.cwd() / RESULTS)
+
+
+def _below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """All files below a folder, in folders behind links too, which readers follow; a link that leads back is not."""
+    real = os.path.realpath(folder)
+    for path in sorted(folder.iterdir()) if real not in above else ():
+        if path.is_dir():
+            yield from _below(path, above | {real})
+        elif path.is_file() and path.name != ".snakemake_timestamp":
+            yield path
 
 
 def _specs(module: str, folders: Sequence[str] | None) -> list[ModuleSpec]:
