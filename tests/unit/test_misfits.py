@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from correlation_tables import SETTINGS, make_tables
 from figure_tables import tables as figure_tables
 
-from earthdim import draws, misfits, tables
+from earthdim import artefacts, draws, misfits, tables
 from earthdim.artefacts import COLUMNS
 from earthdim.correlate import correlate, unmet
 from earthdim.figures import gap, local_maps, modality, performance, resolution, scale, style, twins
+from earthdim.measure import no_map
+from earthdim.neighbours import Graph
 
 REASON = "all 600 points are separable"
 
@@ -105,6 +108,19 @@ def test_a_claim_on_what_was_left_out_is_left_out_and_told():
     ]
     # Where nothing was left out, the correlation itself refuses the claim.
     assert not len(tables.left_out_table([blocks[:0]], whole, SETTINGS))
+
+
+def test_a_store_of_no_points_is_a_store(tmp_path):
+    """The graph and the map of a variant that cannot be measured."""
+    graph, local = Graph.empty(), no_map(20)
+    stores = {
+        "neighbours": {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
+        "local_dimension": {"local_dimension": ("point", local.value)},
+    }
+    for kind, variables in stores.items():
+        path = tmp_path / f"{kind}.zarr"
+        artefacts.save_store(xr.Dataset(variables), path, kind, {})
+        assert artefacts.open_store(path, kind).sizes["point"] == 0
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["small", "large"])

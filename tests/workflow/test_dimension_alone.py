@@ -47,7 +47,7 @@ def tables(alone):
 
 
 def test_it_makes_its_own_tables_and_no_others(tables):
-    assert set(tables) == {"datasets", "variants", "dimension", "draws", "table1"}
+    assert set(tables) == {"datasets", "variants", "dimension", "left_out", "draws", "table1"}
     for name in set(tables) - {"datasets"}:
         assert tuple(tables[name].columns[: len(artefacts.COLUMNS[name])]) == artefacts.COLUMNS[name]
 

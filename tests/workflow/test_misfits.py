@@ -27,7 +27,7 @@ local_estimator: mle
 activation_estimator: twonn
 tasks: [elevation]
 splits: [random, blocks]
-heads: {trained: [ridge], untrained: [ridge], released: [ridge]}
+heads: {trained: [ridge, mlp], untrained: [ridge], released: [ridge, mlp]}
 datasets: [coastline]
 statistics: default
 figures: [performance, gap, local_maps]

@@ -102,7 +102,9 @@ def array_digest(array: np.ndarray) -> str:
     """SHA-256 of an array's dtype, shape and bytes."""
     array = np.ascontiguousarray(array)
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    digest.update(array.tobytes() if array.dtype.hasobject else memoryview(array).cast("B"))
+    # A view of no bytes cannot be cast.
+    copied = array.dtype.hasobject or not array.size
+    digest.update(array.tobytes() if copied else memoryview(array).cast("B"))
     return digest.hexdigest()
 
 
