@@ -12,7 +12,7 @@ of key, value and source), and README has it between two markers. So README cann
 
 Another machine can be made of one: a fresh clone, run with OPENBLAS_CORETYPE=Haswell and ATEN_CPU_CAPABILITY=avx2 in
 the environment (other kernels, other last digits). The processor comes from the records of the run, the two variables
-from --setting 'OPENBLAS_CORETYPE=Haswell'. Each file of extracts says commit, processor, date and versions.
+from --setting, in words that README shows: --setting 'this machine with OPENBLAS_CORETYPE=Haswell'. Each file of extracts says commit, processor, date and versions.
 """
 
 import argparse
@@ -79,6 +79,10 @@ def _z(x: np.ndarray, y: np.ndarray, kept: np.ndarray, families: np.ndarray, ord
             fixed = SPEARMAN.unit(y[rows][use])
             of_draw = [SPEARMAN.unit(x[rows][order[use]]) @ fixed for order in orders[name]]
             of_family.append(SPEARMAN.fisher_z(np.array(of_draw), len(use)))
+    if not of_family:
+        raise ValueError(
+            "joint test: no family has three cells that do not leak a task; take an experiment that has"
+        )
     return np.mean(of_family, axis=0)
 
 
