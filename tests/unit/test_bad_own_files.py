@@ -264,8 +264,9 @@ def test_weights(resolve, tmp_path, case):
     leaf, message = WEIGHTS[case]
     table().to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "my_encoder.py").write_text("def embed(lonlat):\n    return lonlat\n")
-    for name in ("m.pt", "s.ckpt"):
-        (tmp_path / name).write_text("nothing")
+    (tmp_path / "m.pt").write_text("nothing")
+    # Begins as what torch saves.
+    (tmp_path / "s.ckpt").write_bytes(b"PK\x03\x04nothing")
     refused_with(resolve, message, "weights/mine.yaml", leaf)
 
 
