@@ -81,8 +81,13 @@ def test_files_of_a_zarr_group_are_all_of_it_or_the_manifest():
     assert sum("/c/" in path for path in found) == 2
     Path("t.zarr").rename("embeddings.zarr")
     assert len(own.files({**TABLE, "file": "embeddings.zarr"})) == len(found)
+    # A file of the user's beside a store of that name tells nothing of it.
     write("embeddings.json", "{}")
-    assert own.files({**TABLE, "file": "embeddings.zarr"}) == ["embeddings.json"]
+    assert len(own.files({**TABLE, "file": "embeddings.zarr"})) == len(found)
+    Path("results").mkdir()
+    for name in ("embeddings.zarr", "embeddings.json"):
+        Path(name).rename(f"results/{name}")
+    assert own.files({**TABLE, "file": "results/embeddings.zarr"}) == ["results/embeddings.json"]
 
 
 @pytest.mark.parametrize(

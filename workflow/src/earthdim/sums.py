@@ -89,7 +89,7 @@ class Sums:
         return {name: entry for name, entry in items if _is_entry(entry)}
 
     def _save(self) -> None:
-        """Add what is new to what is kept; of two processes that write at once one may lose its part, which costs time."""
+        """Add what is new to what is kept; of two that write at once one may lose its part, which costs time."""
         now = time.monotonic()
         if self._cache is None or not self._new or now - self._written < WRITE_S:
             return
