@@ -12,7 +12,8 @@ of key, value and source), and README has it between two markers. So README cann
 
 Another machine can be made of one: a fresh clone, run with OPENBLAS_CORETYPE=Haswell and ATEN_CPU_CAPABILITY=avx2 in
 the environment (other kernels, other last digits). The processor comes from the records of the run, the two variables
-from --setting, in words that README shows: --setting 'this machine with OPENBLAS_CORETYPE=Haswell'. Each file of extracts says commit, processor, date and versions.
+from --setting, in words that README shows: --setting 'this machine with OPENBLAS_CORETYPE=Haswell'.
+Each file of extracts says commit, processor, date and versions.
 """
 
 import argparse
