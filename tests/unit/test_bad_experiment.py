@@ -35,7 +35,7 @@ EXPERIMENT = {
     ),
     "unknown figure": (
         ("[performance,", "[performances,"),
-        "there is no figure 'performances'; there are resolution, ",
+        "there is no figure 'performances'; there are activation, ",
     ),
     "figure without its input": (
         ("loss, local", "loss, table1, local"),

@@ -126,7 +126,7 @@ class TestGuards:
         prepared = prepare(curved_surface(40, 5))
         read = Evidence(prepared, knn(prepared.points, 38))
         assert estimate({**leaf(name), "k": 38}, read).value > 0
-        with pytest.raises(ValueError, match=r"^k: must lie in 2 \.\. 38, .* is 39"):
+        with pytest.raises(ValueError, match=r"^40 distinct points are too few for k = 39"):
             estimate({**leaf(name), "k": 39}, read)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -287,7 +287,9 @@ class TestDimensionAlone:
         assert table1.task_points == ""
         assert table1.tasks == table1.splits == table1.heads == table1.statistics == {}
         assert set(table1.datasets) == {"land-mask", "coastline"}
-        assert views.tables(table1) == ["datasets", "variants", "dimension", "missing", "draws", "table1"]
+        assert views.tables(table1) == [
+            "datasets", "variants", "dimension", "left_out", "missing", "draws", "table1",
+        ]  # fmt: skip
 
     def test_it_is_the_papers_setting(self, table1):
         assert table1.sample_points == tuple(f"land-100000-r{replicate}" for replicate in range(3))

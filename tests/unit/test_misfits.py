@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from correlation_tables import SETTINGS, make_tables
 from figure_tables import tables as figure_tables
+from test_figures import CELL
 
 from earthdim import artefacts, draws, misfits, tables
 from earthdim.artefacts import COLUMNS
@@ -146,14 +147,14 @@ def blank(table, lost):
 
 
 def test_figures_draw_what_is_left(drawn):
-    of = {"estimator": "mle", "split": "blocks", "heads": ["ridge", "logistic"]}
+    of = {"estimator": "mle", "split": "blocks", "heads": ["ridge", "logistic"], "cell": CELL}
     tables_of = (drawn.variants, drawn.dimension, drawn.probe, drawn.correlation)
     figures = [
-        resolution.draw(drawn.variants, drawn.dimension),
+        resolution.draw(drawn.variants, drawn.dimension, cell=CELL),
         modality.draw(drawn.variants, drawn.dimension),
     ]
-    figures += [twins.draw(drawn.variants, drawn.dimension), performance.draw(*tables_of, **of)]
-    figures += [gap.draw(drawn.variants, drawn.probe, heads=of["heads"])]
+    figures += [twins.draw(drawn.variants, drawn.dimension, cell=CELL), performance.draw(*tables_of, **of)]
+    figures += [gap.draw(drawn.variants, drawn.probe, heads=of["heads"], cell=CELL)]
     figures += [scale.draw(drawn.variants, drawn.scale, drawn.jacobian)]
     for figure in figures:
         figure.canvas.draw()
@@ -162,13 +163,13 @@ def test_figures_draw_what_is_left(drawn):
 def test_a_figure_of_nothing_says_so(drawn):
     gone = blank(drawn.dimension, drawn.dimension["value"].notna())
     random = drawn.probe[drawn.probe["split"] == "random"]
-    shown = {"split": "blocks", "heads": ["ridge", "logistic"]}
+    shown = {"split": "blocks", "heads": ["ridge", "logistic"], "cell": CELL}
     calls = [
-        lambda: resolution.draw(drawn.variants, gone),
+        lambda: resolution.draw(drawn.variants, gone, cell=CELL),
         lambda: performance.draw(drawn.variants, drawn.dimension, drawn.probe, drawn.correlation, estimator="fishers",
                                  **shown),
         lambda: performance.draw(drawn.variants, drawn.dimension, random, drawn.correlation, estimator="mle", **shown),
-        lambda: gap.draw(drawn.variants, random, heads=["ridge", "logistic"]),
+        lambda: gap.draw(drawn.variants, random, heads=["ridge", "logistic"], cell=CELL),
         lambda: scale.draw(drawn.variants, blank(drawn.scale, drawn.scale["n"] > 0)),
         lambda: local_maps.draw([], None),
     ]  # fmt: skip

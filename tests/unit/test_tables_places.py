@@ -168,7 +168,7 @@ def test_an_export_of_earth_engine(tmp_path):
     nothing = json.dumps({"type": "MultiPoint", "coordinates": []})
     table = table.assign(**{".geo": nothing})
     table.to_csv(tmp_path / "t.csv", index=False)
-    refused(tmp_path / "t.csv", "'.geo' holds something else than a point in 40 of 40 rows")
+    refused(tmp_path / "t.csv", "'.geo' holds no geometry \(null or empty\) in 40 of 40 rows")
     table.assign(longitude=PLACES[:, 0], latitude=PLACES[:, 1]).to_csv(tmp_path / "t.csv", index=False)
     assert check(tmp_path / "t.csv", features=None).names == tuple(FEATURES)
 
@@ -176,13 +176,16 @@ def test_an_export_of_earth_engine(tmp_path):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("LINESTRING (0 0, 1 1)", "something else than a point in 1 of 40 rows, the first in row 3"),
-        ("POINT EMPTY", "something else than a point in 1 of 40 rows, the first in row 3"),
-        ("SRID=3857;POINT (1 2)", "in another system than EPSG:4326 in 1 of 40 rows, the first in row 3"),
-        ("here", "holds no points as WKT, GeoJSON or WKB"),
-        ('{"type": "Point"', "holds no points as WKT, GeoJSON or WKB"),
-        ("", "no point in 1 of 40 rows, the first in row 3"),
-        (None, "no point in 1 of 40 rows, the first in row 3"),
+        (
+            "LINESTRING (0 0, 1 1)",
+            "something else than a point or a polygon in 1 of 40 rows, the first in row 3",
+        ),
+        ("POINT EMPTY", r"no geometry \(null or empty\) in 1 of 40 rows, the first in row 3"),
+        ("SRID=3857;POINT (1 2)", "is in WGS 84 / Pseudo-Mercator; only degrees of WGS 84"),
+        ("here", "holds no geometry as WKT, GeoJSON or WKB"),
+        ('{"type": "Point"', "holds no geometry as WKT, GeoJSON or WKB"),
+        ("", r"no geometry \(null or empty\) in 1 of 40 rows, the first in row 3"),
+        (None, r"no geometry \(null or empty\) in 1 of 40 rows, the first in row 3"),
         (
             "POINT (1 91)",
             "'geometry' holds latitudes outside -90 to 90 degrees in 1 of 40 rows, the first in row 3",

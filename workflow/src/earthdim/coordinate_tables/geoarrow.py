@@ -16,7 +16,8 @@ def of_field(field: Any) -> tuple[str, Mapping] | None:
     told = field.metadata or {}
     name = told.get(b"ARROW:extension:name", b"").decode()
     details = told.get(b"ARROW:extension:metadata", b"")
-    if hasattr(field.type, "extension_name"):
+    # Arrow's own extension types, such as tensors of a fixed shape, do not show their metadata.
+    if hasattr(field.type, "__arrow_ext_serialize__"):
         name, details = field.type.extension_name, field.type.__arrow_ext_serialize__()
     encoding = name.lower().removeprefix("geoarrow.")
     if not name.lower().startswith(("geoarrow.", "ogc.")):

@@ -6,7 +6,7 @@ For tables, which need a point a row, and for the polygons from which samples ar
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,9 +189,15 @@ def read(path: Path, about: Geometry, column: Any) -> NDArray[np.object_]:
     except TableError:
         raise
     except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
-        raise TableError(f"{path}: {about.name!r} holds no geometry ({error})") from error
+        raise no_geometry(path, about.name, error) from error
     check_srid(shapes, path, about.name)
     return shapes
+
+
+def no_geometry(path: Path, name: str, error: Exception) -> TableError:
+    """The error of a column whose text or bytes are none."""
+    told = str(error).strip().partition("\n")[0]
+    return TableError(f"{path}: {name!r} holds no geometry as WKT, GeoJSON or WKB ({told})")
 
 
 def warn(told: str) -> None:
@@ -199,13 +205,13 @@ def warn(told: str) -> None:
     warnings.warn(told, UserWarning, stacklevel=2)
 
 
-def parse(texts: NDArray[np.object_], path: Path, name: str | None = None) -> NDArray[np.object_]:
-    """Make geometries of text: well-known text, also with `SRID=4326;`, hexadecimal WKB, or GeoJSON.
+def parse(values: Sequence[str | bytes | None], path: Path, name: str | None = None) -> NDArray[np.object_]:
+    """Make geometries of text or bytes: well-known text (also with `SRID=4326;`) or binary, hexadecimal too, GeoJSON.
 
     Parameters
     ----------
-    texts : ndarray of str or None, shape (n,)
-        All of the kind that the first one is.
+    values : sequence of str, bytes or None, n of them
+        Each of its own kind.
     path, name : Path, str
         File and column, for errors.
 
@@ -221,18 +227,28 @@ def parse(texts: NDArray[np.object_], path: Path, name: str | None = None) -> ND
     """
     import shapely
 
-    first = next((text for text in texts if text is not None), "")
-    texts = np.array(texts, dtype=object)
-    if _HEX.match(first):
-        shapes = shapely.from_wkb(texts)
-    elif first.lstrip().startswith("{"):
-        shapes = shapely.from_geojson(texts)
-    else:
-        for srid in {found[1] for text in texts if text is not None and (found := _SRID.match(text))} - {"0"}:
-            check_degrees(f"EPSG:{srid}", path, name)
-        shapes = shapely.from_wkt([text if text is None else _SRID.sub("", text, count=1) for text in texts])
+    given = np.array(
+        [None if value is None or not value.strip() else value for value in values], dtype=object
+    )
+    kinds = np.array([_kind(value) for value in given], dtype=object)
+    shapes = np.full(len(given), None, dtype=object)
+    for kind, read_from in (("WKB", shapely.from_wkb), ("GeoJSON", shapely.from_geojson)):
+        shapes[kinds == kind] = read_from(given[kinds == kind])
+    texts = given[kinds == "WKT"]
+    for srid in {found[1] for text in texts if (found := _SRID.match(text))} - {"0"}:
+        check_degrees(f"EPSG:{srid}", path, name)
+    shapes[kinds == "WKT"] = shapely.from_wkt([_SRID.sub("", text, count=1) for text in texts])
     check_srid(shapes, path, name)
     return shapes
+
+
+def _kind(value: str | bytes | None) -> str | None:
+    """What a text or bytes look like."""
+    if value is None:
+        return None
+    if isinstance(value, bytes) or _HEX.match(value):
+        return "WKB"
+    return "GeoJSON" if value.lstrip().startswith("{") else "WKT"
 
 
 def points(path: Path, name: str, shapes: NDArray[np.object_]) -> NDArray[np.float64]:
