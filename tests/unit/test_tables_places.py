@@ -168,7 +168,7 @@ def test_an_export_of_earth_engine(tmp_path):
     nothing = json.dumps({"type": "MultiPoint", "coordinates": []})
     table = table.assign(**{".geo": nothing})
     table.to_csv(tmp_path / "t.csv", index=False)
-    refused(tmp_path / "t.csv", "'.geo' holds no geometry \(null or empty\) in 40 of 40 rows")
+    refused(tmp_path / "t.csv", r"'.geo' holds no geometry \(null or empty\) in 40 of 40 rows")
     table.assign(longitude=PLACES[:, 0], latitude=PLACES[:, 1]).to_csv(tmp_path / "t.csv", index=False)
     assert check(tmp_path / "t.csv", features=None).names == tuple(FEATURES)
 
