@@ -74,13 +74,13 @@ def test_another_support_is_embedded_alone(project):
     assert len([rule for rule, _ in jobs if rule == "embed"]) == 1
 
 
-def test_without_the_optional_parts_only_the_list_of_data_sets_is_made_anew(project):
+def test_without_the_optional_parts_only_the_lists_of_data_sets_and_of_what_lacks_are_made_anew(project):
     file = project.folder / "config" / "experiment" / "tiny.yaml"
     text = file.read_text()
     figures = text[text.index("figures:") :].replace(", scale]", "]")
     file.write_text(text[: text.index("scale:")] + figures)
     # The data set of the borders is no longer read.
-    assert rules_of(project.planned(*TINY)) == {"sources", "resolved", "all"}
+    assert rules_of(project.planned(*TINY)) == {"sources", "table", "resolved", "all"}
 
 
 def test_other_half_samples_measure_anew_and_search_nothing(project):
