@@ -26,9 +26,9 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from earthdim.statistics.cells import cells
-from earthdim.statistics.coefficients import COEFFICIENTS
-from earthdim.statistics.families import members, permutation_p, rearrangements
+from earthdim.analysis.statistics.cells import cells
+from earthdim.analysis.statistics.coefficients import COEFFICIENTS
+from earthdim.analysis.statistics.families import members, permutation_p, rearrangements
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "results"

@@ -98,10 +98,10 @@ def resident(field_name: str = "VmRSS") -> int:
 
 def encoder_and_points(n: int) -> tuple:
     """GeoCLIP's released encoder, warm, and n points on land."""
-    from earthdim.composition import LeafStore
-    from earthdim.datasets.landmask import is_land, land_mask
-    from earthdim.samples.area import land
-    from earthdim.variants import fresh
+    from earthdim.data.datasets.landmask import is_land, land_mask
+    from earthdim.data.samples.area import land
+    from earthdim.experiment.leaves import LeafStore
+    from earthdim.pretraining.weights import fresh
 
     leaf = LeafStore(ROOT / "config").get("weights", "geoclip/released", "weights")["weights"]
     encoder = fresh({"weights": leaf})
@@ -147,10 +147,10 @@ def rate(folder: Path, options: argparse.Namespace) -> dict:
 
 def suite(folder: Path, options: argparse.Namespace) -> dict:
     """The engine: preparing, the graph, every estimator from it; leaves points.npy behind."""
-    from earthdim.composition import LeafStore
-    from earthdim.estimators import Evidence, estimate
-    from earthdim.estimators.estimate import READS
-    from earthdim.neighbours import knn, prepare
+    from earthdim.estimation.estimators import Evidence, estimate
+    from earthdim.estimation.estimators.estimate import READS
+    from earthdim.estimation.neighbours import knn, prepare
+    from earthdim.experiment.leaves import LeafStore
 
     store = LeafStore(ROOT / "config")
     names = (*ESTIMATORS, *(ALSO if options.ours else ()))

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from scipy.special import sph_harm_y
 
-from earthdim.encodings.spherical_harmonics import SphericalHarmonics
+from earthdim.encoders.encodings.spherical_harmonics import SphericalHarmonics
 
 STATED = (100_000, 40)
 """Points and degrees for which the demand is stated."""

@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> int:
     import numpy as np
     from dimension import Meter, encoder_and_points, machine
 
-    from earthdim.neighbours import knn, prepare
-    from earthdim.neighbours.search import SPARE
+    from earthdim.estimation.neighbours import knn, prepare
+    from earthdim.estimation.neighbours.search import SPARE
 
     faiss.omp_set_num_threads(1)
     encoder, lonlat = encoder_and_points(options.n)

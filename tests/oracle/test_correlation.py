@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from earthdim.statistics.coefficients import COEFFICIENTS, UndefinedError
-from earthdim.statistics.families import (
+from earthdim.analysis.statistics.coefficients import COEFFICIENTS, UndefinedError
+from earthdim.analysis.statistics.families import (
     by_family,
     family_z,
     permutation_p,
@@ -17,7 +17,7 @@ from earthdim.statistics.families import (
     rearrangements,
     within_interval,
 )
-from earthdim.statistics.multiplicity import benjamini_yekutieli, holm
+from earthdim.analysis.statistics.multiplicity import benjamini_yekutieli, holm
 
 ORACLES = {"spearman": stats.spearmanr, "kendall": stats.kendalltau, "pearson": stats.pearsonr}
 SPEARMAN = COEFFICIENTS["spearman"]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import yaml
 
-from earthdim.estimators import Evidence, estimate
-from earthdim.measure import measure
-from earthdim.neighbours import knn, prepare
+from earthdim.estimation.estimators import Evidence, estimate
+from earthdim.estimation.measure import measure
+from earthdim.estimation.neighbours import knn, prepare
 
 LEAVES = {
     name: yaml.safe_load((Path(__file__).parents[2] / "config" / "estimator" / f"{name}.yaml").read_text())
@@ -45,7 +45,7 @@ def covered(found):
 
 @pytest.mark.parametrize("d", [2, 5])
 def test_intervals_hold_what_the_estimator_gives_on_average(d):
-    # Over 200 seeds they do so in 96.5 to 100 % of cases; `earthdim.uncertainty` has the table.
+    # Over 200 seeds they do so in 96.5 to 100 % of cases; `earthdim.estimation.uncertainty` has the table.
     assert (covered(trials(d, SEEDS)) >= 0.8).all()
 
 

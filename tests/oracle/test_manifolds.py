@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthdim.composition import compose
-from earthdim.estimators import Evidence, estimate
-from earthdim.neighbours import Graph, Prepared, knn, prepare
+from earthdim.estimation.estimators import Evidence, estimate
+from earthdim.estimation.neighbours import Graph, Prepared, knn, prepare
+from earthdim.experiment.leaves import compose
 
 # Relative deviation allowed on 1,500 points: TwoNN scatters, MOM and TLE are biased upwards at k = 20 in low
 # dimensions, and all are biased downwards as the border of the set comes nearer with d, most so in a cube.

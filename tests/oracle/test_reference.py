@@ -13,12 +13,12 @@ import yaml
 from reference import PLAIN
 
 from earthdim.build import build
-from earthdim.composition import compose
-from earthdim.encoders import build_encoder
-from earthdim.estimators import EstimateError, Evidence, estimate
-from earthdim.neighbours import knn, prepare
-from earthdim.pretrain import pretrain
-from earthdim.samples import area as samples
+from earthdim.data.samples import area as samples
+from earthdim.encoders.location import build_encoder
+from earthdim.estimation.estimators import EstimateError, Evidence, estimate
+from earthdim.estimation.neighbours import knn, prepare
+from earthdim.experiment.leaves import compose
+from earthdim.pretraining.loop import pretrain
 
 CONFIG = Path(__file__).parents[2] / "config"
 REFERENCE = "scikit-dimension 0.5.0"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from earthdim import grid
 from earthdim.build import build
+from earthdim.experiment import resolve as grid
 
 CONFIG = Path(__file__).parents[2] / "config"
 

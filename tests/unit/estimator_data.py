@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from earthdim.composition import compose
-from earthdim.estimators import Evidence
-from earthdim.neighbours import Graph, Prepared, knn, prepare
+from earthdim.estimation.estimators import Evidence
+from earthdim.estimation.neighbours import Graph, Prepared, knn, prepare
+from earthdim.experiment.leaves import compose
 
 CONFIG = Path(__file__).parents[2] / "config"
 NAMES = sorted(path.stem for path in (CONFIG / "estimator").glob("*.yaml"))

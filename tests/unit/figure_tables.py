@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from earthdim.artefacts import COLUMNS
-from earthdim.published import published
+from earthdim.analysis.published import published
+from earthdim.storage.schema import COLUMNS
 
 RESOLUTIONS = {
     "satclip": {"l5": 10007.0, "l10": 4448.0, "l20": 2107.0, "l40": 1026.0},

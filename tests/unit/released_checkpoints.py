@@ -13,7 +13,7 @@ import yaml
 from safetensors.torch import save_file
 from scipy.special import erf, sph_harm_y
 
-from earthdim.artefacts import WEIGHTS_KEYS
+from earthdim.storage.schema import WEIGHTS_KEYS
 
 WEIGHTS = Path(__file__).parents[2] / "config" / "weights"
 

@@ -14,13 +14,13 @@ import torch
 import zarr
 
 import earthdim
-from earthdim import api
-from earthdim.composition import LeafStore
-from earthdim.estimators import EstimateError, Evidence
-from earthdim.measure import ROW_COLUMNS, measure
-from earthdim.neighbours import knn, prepare
-from earthdim.samples.area import sphere
-from earthdim.scale import measure_scale
+from earthdim.data.samples.area import sphere
+from earthdim.estimation.estimators import EstimateError, Evidence
+from earthdim.estimation.estimators import leaves as estimator_leaves
+from earthdim.estimation.measure import ROW_COLUMNS, measure
+from earthdim.estimation.neighbours import knn, prepare
+from earthdim.estimation.scale import measure_scale
+from earthdim.experiment.leaves import LeafStore
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,7 +137,7 @@ def test_leaves_of_ones_own(embedding):
 
 def test_estimators_without_neighbours_search_none(embedding, monkeypatch):
     expected = earthdim.dimension(embedding, estimators=["fishers", "mle"])["value"][0]
-    monkeypatch.setattr("earthdim.neighbours.knn", None)
+    monkeypatch.setattr("earthdim.estimation.neighbours.knn", None)
     found = earthdim.dimension(embedding, estimators=["fishers", "rankme", "lpca-fo"])
     assert found["value"][0] == expected
 
@@ -145,7 +145,10 @@ def test_estimators_without_neighbours_search_none(embedding, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(estimators=["mle", "unknown"]), "estimators: there is no estimator 'unknown'.*fishers"),
+        (
+            dict(estimators=["mle", "unknown"]),
+            r"estimators: there is no config/estimator/unknown\.yaml.*fishers",
+        ),
         (dict(estimators=[]), "estimators: there are none"),
         (dict(k=499), "k: must lie in 1 .. 496"),
         (dict(k=1), "k: must lie in"),
@@ -204,9 +207,14 @@ def test_nothing_but_failures_is_an_error():
 
 
 def test_missing_leaves_are_one_clear_error(monkeypatch):
-    monkeypatch.setattr(api, "CHECKOUT", Path("/nowhere"))
+    monkeypatch.setattr(estimator_leaves, "CHECKOUT", Path("/nowhere"))
     with pytest.raises(FileNotFoundError, match="give leaves as a mapping"):
-        api._leaf_folder()
+        estimator_leaves._folder()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "config" / "estimator").glob("*.yaml")))
+def test_a_leaf_is_what_the_workflow_composes(name):
+    assert estimator_leaves.read_leaf(name) == leaves(name)[name]
 
 
 def python(code, *paths):
@@ -225,6 +233,16 @@ def test_importing_the_package_is_cheap():
     assert "dimension" in earthdim.__all__
     with pytest.raises(AttributeError, match="nothing"):
         _ = earthdim.nothing
+
+
+def test_measuring_an_array_loads_no_planner():
+    code = (
+        "import sys, numpy, earthdim; X = numpy.random.default_rng(0).random((60, 5));"
+        "earthdim.dimension(X, X[:, :2], estimators=['mle-k10', 'fishers', 'tle']);"
+        "print(*sorted(name for name in sys.modules if name.split('.')[0] in ('hydra', 'omegaconf', 'snakemake')"
+        " or name.startswith(('earthdim.experiment', 'earthdim.jobs', 'earthdim.provenance', 'earthdim.figures'))))"
+    )
+    assert python(code, ROOT / "workflow" / "src").strip() == ""
 
 
 def test_an_installed_package_finds_its_estimators(tmp_path):

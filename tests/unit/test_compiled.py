@@ -14,7 +14,7 @@ import earthdim
 PACKAGE = Path(earthdim.__file__).parent
 DISTANCES = """
 import numpy as np
-from earthdim.neighbours.kernels import squared_distances
+from earthdim.estimation.neighbours.kernels import squared_distances
 points = np.array([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]])
 print(squared_distances(points, 0, np.array([1, 2])).tolist())
 print(sum(squared_distances.stats.cache_hits.values()))

@@ -15,7 +15,7 @@ from figure_tables import TASKS, coastline, local_map, tables
 from jinja2 import Environment
 from matplotlib.text import Text
 
-from earthdim import artefacts
+from earthdim.analysis.published import published
 from earthdim.figures import (
     captions,
     cells,
@@ -32,7 +32,7 @@ from earthdim.figures import (
     table1,
     twins,
 )
-from earthdim.published import published
+from earthdim.storage.files import read_table, write_table
 
 ROOT = Path(__file__).parents[2]
 CAPTIONS = ROOT / "workflow" / "report"
@@ -124,8 +124,8 @@ def test_saving_by_path_has_no_date_either(tmp_path, small):
 def test_tables_read_from_disk_draw_the_same(tmp_path, large):
     back = SimpleNamespace()
     for kind in ("variants", "dimension", "probe", "correlation", "scale", "jacobian", "table1"):
-        artefacts.write_table(getattr(large, kind), tmp_path / f"{kind}.csv", kind)
-        setattr(back, kind, artefacts.read_table(tmp_path / f"{kind}.csv"))
+        write_table(getattr(large, kind), tmp_path / f"{kind}.csv", kind)
+        setattr(back, kind, read_table(tmp_path / f"{kind}.csv"))
     for name in ("performance", "scale", "table1"):
         mine = [line.get_xydata() for axes in drawn(name, True).axes for line in axes.lines]
         other = [line.get_xydata() for axes in FIGURES[name](back).axes for line in axes.lines]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from earthdim.leaves import ConfigError
+from earthdim.experiment.validation import ConfigError
 
 ROOT = Path(__file__).parents[2]
 TINY = "experiment/tiny.yaml"
@@ -24,12 +24,12 @@ TABLE = """
 kind: table
 model: stations
 n: 400
-_target_: earthdim.own.table.embeddings
+_target_: earthdim.encoders.custom.table.embeddings
 file: t.csv
 features: emb_*
 """
 RASTER = """
-_target_: earthdim.datasets.files.raster_file
+_target_: earthdim.data.datasets.files.raster_file
 path: r.nc
 variable: v
 about: {title: t, package: xarray, source: s, licence: l, citation: c}

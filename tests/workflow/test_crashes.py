@@ -15,7 +15,7 @@ from campaign.crashes import Disturbed, Kill, Undisturbed, environment
 from campaign.disturbance import Running, processes_in, script_of
 from project import Project
 
-from earthdim import runs
+from earthdim.jobs import runs
 
 pytestmark = pytest.mark.workflow
 

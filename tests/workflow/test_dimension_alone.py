@@ -5,7 +5,8 @@ import re
 import pytest
 from project import Project, rules_of
 
-from earthdim import artefacts
+from earthdim.storage.files import read_table
+from earthdim.storage.schema import COLUMNS
 
 pytestmark = pytest.mark.workflow
 
@@ -22,7 +23,7 @@ compare: [table1]
 figures: [local_maps, table1]
 """
 SAMPLE = """\
-_target_: earthdim.samples.area.land
+_target_: earthdim.data.samples.area.land
 kind: land
 n: 1200
 replicates: 2
@@ -43,13 +44,13 @@ def alone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tables(alone):
     folder = alone.folder / "results" / "alone" / "tables"
-    return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
+    return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
 
 def test_it_makes_its_own_tables_and_no_others(tables):
     assert set(tables) == {"datasets", "variants", "dimension", "left_out", "draws", "table1"}
     for name in set(tables) - {"datasets"}:
-        assert tuple(tables[name].columns[: len(artefacts.COLUMNS[name])]) == artefacts.COLUMNS[name]
+        assert tuple(tables[name].columns[: len(COLUMNS[name])]) == COLUMNS[name]
 
 
 def test_draws_are_averaged_and_stand_beside_the_paper(tables):

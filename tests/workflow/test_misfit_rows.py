@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from earthdim import artefacts
+from earthdim.storage.files import read_table
 
 pytestmark = pytest.mark.workflow
 
@@ -12,7 +12,7 @@ TABLE = """
 kind: table
 model: {name}
 n: {n}
-_target_: earthdim.own.table.embeddings
+_target_: earthdim.encoders.custom.table.embeddings
 file: {name}.parquet
 features: emb_*
 """
@@ -53,7 +53,7 @@ def told(finished, tmp_path_factory):
     planned = project.run("--dry-run", "--config", "experiment=misfits").stdout
     project.run("--config", "experiment=misfits")
     folder = project.folder / "results" / "misfits"
-    tables = {path.stem: artefacts.read_table(path) for path in folder.glob("tables/*.csv")}
+    tables = {path.stem: read_table(path) for path in folder.glob("tables/*.csv")}
     return project, planned, tables
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from project import Project
 
-from earthdim import artefacts
+from earthdim.storage import stores
+from earthdim.storage.files import read_table
 
 pytestmark = pytest.mark.workflow
 
@@ -28,14 +29,14 @@ FUNCTION = """
 kind: own
 model: mine
 resolution: r3
-_target_: earthdim.own.function.location_encoder
+_target_: earthdim.encoders.custom.function.location_encoder
 callable: my_encoder:embed
 """
 TABLE = """
 kind: table
 model: stations
 n: 600
-_target_: earthdim.own.table.embeddings
+_target_: earthdim.encoders.custom.table.embeddings
 file: stations.parquet
 longitude: lon
 latitude: lat
@@ -45,7 +46,7 @@ RELEASED = """
 # @package weights
 kind: released
 model: satclip
-_target_: earthdim.released.satclip.location_encoder
+_target_: earthdim.encoders.released.satclip.location_encoder
 legendre_polys: 10
 source: {file: satclip.ckpt}
 sha256: SUM
@@ -85,7 +86,7 @@ figures: [resolution, twins, performance, heads, gap, loss, local_maps]
 
 def stations(n: int = 600) -> pd.DataFrame:
     """Embeddings at points of the globe, of which most lie in the sea, where no climate zone and no country is."""
-    from earthdim.samples.area import sphere
+    from earthdim.data.samples.area import sphere
 
     lonlat = sphere(n, np.random.default_rng(5))
     lon, lat = np.radians(lonlat).T
@@ -117,7 +118,7 @@ def brought(finished, tmp_path_factory):
 @pytest.fixture(scope="module")
 def tables(brought):
     folder = brought.folder / "results" / "brought" / "tables"
-    return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
+    return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
 
 BROUGHT = {"my-encoder": "own", "stations": "table", "mine_satclip": "released"}
@@ -169,11 +170,11 @@ def test_they_are_cells_of_the_correlation(tables):
 
 def test_embeddings_are_those_that_the_user_brought(brought):
     table = stations()
-    store = artefacts.open_store(
+    store = stores.open_store(
         brought.folder / "results/variants/stations/own-stations-600-r0/embeddings.zarr", "embeddings"
     )
     assert np.array_equal(store["embedding"].values, table.filter(like="emb_").to_numpy())
-    assert np.array_equal(artefacts.lonlat(store), table[["lon", "lat"]].to_numpy())
+    assert np.array_equal(stores.lonlat(store), table[["lon", "lat"]].to_numpy())
 
 
 def test_nothing_is_done_twice(brought):

@@ -28,22 +28,22 @@ def test_a_comment_in_a_leaf_reruns_nothing(project):
 
 
 def test_editing_the_code_of_an_encoding_retrains_exactly_its_variants(project):
-    file = "workflow/src/earthdim/encodings/space2vec.py"
+    file = "workflow/src/earthdim/encoders/encodings/space2vec.py"
     project.edit(file, "def forward(", "def _unused(self):\n        return 1\n\n    def forward(")
     jobs = project.planned(*TINY)
     assert variants_of(jobs, "pretrain") == {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
 
 
 def test_editing_a_docstring_reruns_nothing(project):
-    project.edit("workflow/src/earthdim/encodings/space2vec.py", '"""', '"""In other words: ')
-    project.edit("workflow/src/earthdim/pretrain.py", '"""', '"""In other words: ')
+    project.edit("workflow/src/earthdim/encoders/encodings/space2vec.py", '"""', '"""In other words: ')
+    project.edit("workflow/src/earthdim/pretraining/loop.py", '"""', '"""In other words: ')
     assert not rules_of(project.planned(*TINY))
 
 
 def test_editing_the_probes_retrains_none(project):
     project.write(
-        "workflow/src/earthdim/probes.py",
-        (project.folder / "workflow/src/earthdim/probes.py").read_text() + "\n\nCHANGED = True\n",
+        "workflow/src/earthdim/probing/probe.py",
+        (project.folder / "workflow/src/earthdim/probing/probe.py").read_text() + "\n\nCHANGED = True\n",
     )
     jobs = project.planned(*TINY)
     assert "probe" in rules_of(jobs)
@@ -94,7 +94,7 @@ def test_the_number_of_blocks_is_nothing_to_a_graph_searched_at_once(project):
 
 
 def test_another_schema_version_reruns_what_writes_it(project):
-    project.edit("workflow/src/earthdim/artefacts.py", '"probe": ', '"probe": 90')
+    project.edit("workflow/src/earthdim/storage/stores.py", '"probe": ', '"probe": 90')
     assert rules_of(project.planned(*TINY)) & ENCODERS == {"probe"}
 
 

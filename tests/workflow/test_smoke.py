@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from earthdim import artefacts
+from earthdim.storage.files import read_table
+from earthdim.storage.schema import COLUMNS
 
 pytestmark = pytest.mark.workflow
 
@@ -16,7 +17,7 @@ SMOKE = ("--config", "experiment=smoke")
 @pytest.fixture(scope="module")
 def tables(smoke):
     folder = smoke.folder / "results" / "smoke" / "tables"
-    return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
+    return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
 
 def test_the_run_says_what_it_cost_and_where_everything_is(smoke):
@@ -26,7 +27,7 @@ def test_the_run_says_what_it_cost_and_where_everything_is(smoke):
 
 @pytest.mark.parametrize("name", ["variants", "dimension", "probe", "correlation"])
 def test_tables_keep_their_contract(tables, name):
-    assert tuple(tables[name].columns[: len(artefacts.COLUMNS[name])]) == artefacts.COLUMNS[name]
+    assert tuple(tables[name].columns[: len(COLUMNS[name])]) == COLUMNS[name]
     assert len(tables[name])
 
 
@@ -70,7 +71,7 @@ def test_twins_stand_beside_their_variants(tables):
 def test_training_learns(tables, smoke):
     trained = tables["variants"].query("weights == 'trained'")
     assert (trained["val_top1"] > 20 / 1024).all()
-    curve = artefacts.read_table(smoke.folder / "results/variants/satclip_l10_rgb_smoke_s0/training.csv")
+    curve = read_table(smoke.folder / "results/variants/satclip_l10_rgb_smoke_s0/training.csv")
     assert curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] < np.log(512)
 
 

@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 from project import Project, rules_of, variants_of
 
-from earthdim import artefacts
+from earthdim.storage import stores
+from earthdim.storage.files import read_table
 
 pytestmark = pytest.mark.workflow
 
@@ -33,7 +34,7 @@ def embed(lonlat):
 FUNCTION = """
 kind: own
 model: mine
-_target_: earthdim.own.function.location_encoder
+_target_: earthdim.encoders.custom.function.location_encoder
 callable: my_encoder:embed
 files: [weights.npy]
 """
@@ -41,11 +42,11 @@ TABLE = """
 kind: table
 model: NAME
 n: 400
-_target_: earthdim.own.table.embeddings
+_target_: earthdim.encoders.custom.table.embeddings
 file: FILE
 """
 SAMPLE = """
-_target_: earthdim.samples.polygons.polygon
+_target_: earthdim.data.samples.polygons.polygon
 kind: polygon
 n: 300
 replicates: 1
@@ -54,7 +55,7 @@ path: region.geojson
 over: globe
 """
 RASTER = """
-_target_: earthdim.datasets.files.raster_file
+_target_: earthdim.data.datasets.files.raster_file
 path: rain.zarr
 variable: rain
 about: {title: Rain, package: xarray, source: made here, licence: none, citation: none}
@@ -141,7 +142,7 @@ def brought(done, tmp_path):
 
 
 def measured(project, variant):
-    rows = artefacts.read_table(project.folder / "results/brought/tables/dimension.csv")
+    rows = read_table(project.folder / "results/brought/tables/dimension.csv")
     return rows.query("variant == @variant and estimator == 'mle'")["value"].item()
 
 
@@ -179,8 +180,8 @@ def test_an_older_polygon_is_drawn_from_anew(brought):
     write_square(brought.folder / "region.geojson", 60)
     age(brought.folder / "region.geojson")
     brought.run(*ASKED)
-    points = artefacts.open_store(brought.folder / "results/data/points/polygon-300-r0.zarr", "points")
-    lon, lat = artefacts.lonlat(points).T
+    points = stores.open_store(brought.folder / "results/data/points/polygon-300-r0.zarr", "points")
+    lon, lat = stores.lonlat(points).T
     assert 60 <= lon.min() < lon.max() <= 70
     assert 0 <= lat.min() < lat.max() <= 10
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from earthdim import artefacts
+from earthdim.storage.files import read_table
+from earthdim.storage.schema import COLUMNS
 
 pytestmark = pytest.mark.workflow
 
@@ -11,12 +12,12 @@ pytestmark = pytest.mark.workflow
 @pytest.fixture(scope="module")
 def tables(finished):
     folder = finished.folder / "results" / "tiny" / "tables"
-    return {path.stem: artefacts.read_table(path) for path in folder.glob("*.csv")}
+    return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
 
-@pytest.mark.parametrize("name", sorted(set(artefacts.COLUMNS) - {"draws", "table1", "left_out", "missing"}))
+@pytest.mark.parametrize("name", sorted(set(COLUMNS) - {"draws", "table1", "left_out", "missing"}))
 def test_tables_keep_their_contract(tables, name):
-    assert tuple(tables[name].columns[: len(artefacts.COLUMNS[name])]) == artefacts.COLUMNS[name]
+    assert tuple(tables[name].columns[: len(COLUMNS[name])]) == COLUMNS[name]
     assert len(tables[name])
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from earthdim import artefacts, grid
-from earthdim.leaves import ConfigError
-from earthdim.records import reading, tracing, verification
+from earthdim.experiment import resolve
+from earthdim.experiment.validation import ConfigError
+from earthdim.provenance import chain, trace, verify
+from earthdim.storage.files import read_json
 
 pytestmark = pytest.mark.workflow
 
@@ -54,14 +55,14 @@ def test_every_job_leaves_a_record(inside):
     }
     assert there == expected
     assert len(list(Path("results/records/environments").iterdir())) == 1
-    for record in reading.read():
+    for record in chain.read():
         assert record.sound
         assert record.said["code_files"]
         assert record.said["git"] == {"commit": None, "why": "no git"}
 
 
 def test_the_resolved_experiment_is_at_hand(inside):
-    resolved = artefacts.read_json("results/tiny/experiment.json")
+    resolved = read_json("results/tiny/experiment.json")
     assert resolved["name"] == "tiny"
     assert resolved["variants"]["csp_amin10_rgb_tiny_s0"]["twin"] == "csp_amin10_untrained_s0"
     assert resolved["datasets"]["land-mask"]["about"]["licence"]
@@ -69,13 +70,13 @@ def test_the_resolved_experiment_is_at_hand(inside):
 
 
 def test_every_row_of_every_table_leads_to_data(inside):
-    records = reading.read()
-    variants = artefacts.read_json("results/tiny/experiment.json")["variants"]
+    records = chain.read()
+    variants = read_json("results/tiny/experiment.json")["variants"]
     twins = {name: variant["twin"] for name, variant in variants.items()}
     rows = 0
     for table in sorted(Path("results/tiny/tables").glob("*.csv")):
-        for row in tracing.read_rows(table):
-            behind = tracing.behind_row(records, str(table), row, twins)
+        for row in trace.read_rows(table):
+            behind = trace.behind_row(records, str(table), row, twins)
             assert not behind.unrecorded
             assert not behind.own
             data = [record for record in behind.records if record.rule == "dataset"]
@@ -92,17 +93,17 @@ def test_every_row_of_every_table_leads_to_data(inside):
 
 
 def test_only_the_jobs_that_made_a_row_are_behind_it(inside):
-    records = reading.read()
+    records = chain.read()
     table = "results/tiny/tables/dimension.csv"
     for space, rule in (("embedding", "dimension"), ("activation", "probe")):
         row = next(
-            row for row in tracing.read_rows(table) if (row["space"], row["weights"]) == (space, "trained")
+            row for row in trace.read_rows(table) if (row["space"], row["weights"]) == (space, "trained")
         )
-        behind = tracing.behind_row(records, table, row, {})
+        behind = trace.behind_row(records, table, row, {})
         assert {record.rule for record in behind.records} & {"dimension", "probe"} == {rule}
-    row = next(row for row in tracing.read_rows(table) if row["twin_value"])
+    row = next(row for row in trace.read_rows(table) if row["twin_value"])
     twin = row["variant"].replace("rgb_tiny", "untrained")
-    behind = tracing.behind_row(records, table, row, {row["variant"]: twin})
+    behind = trace.behind_row(records, table, row, {row["variant"]: twin})
     of = [record.wildcards["variant"] for record in behind.records if record.rule == "dimension"]
     assert sorted(of) == sorted([row["variant"], twin])
 
@@ -236,9 +237,9 @@ def restore(before):
 
 
 def test_nothing_is_found_in_a_sound_experiment(inside):
-    verified = verification.verify("tiny", targets(), ASKED)
+    verified = verify.verify("tiny", targets(), ASKED)
     assert not verified.findings
-    assert verified.jobs == len(list(reading.read()))
+    assert verified.jobs == len(list(chain.read()))
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=str)
@@ -249,8 +250,8 @@ def test_each_damage_is_found_and_named(inside, damage):
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         plant(Path(path))
-        verified = verification.verify("tiny", wanted, ASKED)
-        text = verification.told(verified, ASKED)
+        verified = verify.verify("tiny", wanted, ASKED)
+        text = verify.told(verified, ASKED)
     finally:
         restore(before)
     found = {finding.path for finding in verified.findings}
@@ -379,7 +380,7 @@ def test_verify_and_trace_leave_the_report_alone(project):
     before = report.stat().st_mtime_ns
     assert "sound: " in project.run("verify", *TINY).stdout
     project.finish("verify", *TINY)
-    row = tracing.read_rows(project.folder / "results/tiny/tables/dimension.csv")[0]
+    row = trace.read_rows(project.folder / "results/tiny/tables/dimension.csv")[0]
     told = project.run("trace", *TINY, "row=dimension:1").stdout
     for word in (
         row["variant"],
@@ -415,10 +416,10 @@ def test_verify_and_trace_leave_the_report_alone(project):
     ],
 )
 def test_a_question_that_cannot_be_answered(inside, asked, message):
-    experiment = grid.resolve(Path("config"), "tiny", cache=Path(".snakemake/grid"))
+    experiment = resolve.resolve(Path("config"), "tiny", cache=Path(".snakemake/grid"))
     rows = len(Path("results/tiny/tables/dimension.csv").read_text().splitlines()) - 1
     with pytest.raises(ConfigError, match=re.escape(message.format(rows=rows))):
-        tracing.question(asked, experiment)
+        trace.question(asked, experiment)
 
 
 def test_the_command_line_asks_once_and_clearly(sound):

@@ -9,11 +9,16 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from earthdim import artefacts, drawing, foreseen, frozen, grid, provenance, runs, sums, views
+from earthdim.storage.schema import FROZEN, SCHEMA_VERSIONS, WEIGHTS_KEYS
+from earthdim.storage.digests import digest
+from earthdim.storage import file_digests
+from earthdim.experiment import advisories, external, figure_jobs, queries, resolve
+from earthdim.experiment import code as code_digests
+from earthdim.jobs import runs
 from earthdim.figures.declaration import declared
-from earthdim.leaves import ConfigError
-from earthdim.own import dependencies
-from earthdim.records import tracing
+from earthdim.experiment.validation import ConfigError
+from earthdim.encoders.custom import dependencies
+from earthdim.provenance import trace
 
 # A plan of thousands of jobs is millions of objects that stay: looking through them for garbage more rarely saves a tenth.
 gc.set_threshold(200_000, 20, 100)
@@ -24,13 +29,13 @@ ASKED = {word.partition(":")[0] for word in sys.argv}
 # What is to be fetched may be missing.
 FETCHING = "fetch" in ASKED
 # Jobs read this file anew, each in a process of its own: what is known of the user's files is not found out again.
-sums.keep(runs.STATE / "own" / "sums.json")
+file_digests.keep(runs.STATE / "own" / "sums.json")
 
 
 try:
     # The jobs of a run are told all of its keys.
-    views.check_keys(config, ASKED if workflow.is_main_process else None)
-    EXPERIMENT = grid.resolve(
+    queries.check_keys(config, ASKED if workflow.is_main_process else None)
+    EXPERIMENT = resolve.resolve(
         Path(workflow.basedir) / "config",
         config.get("experiment", "default"),
         config.get("overrides", []),
@@ -39,39 +44,39 @@ try:
     )
     # The target alone says nothing: ask at once, before Snakemake wraps the question into a traceback.
     BRANCH = EXPERIMENT.branch(config.get("branch")) if {"branch"} & {*config, *sys.argv} else None
-    QUESTION = tracing.question(config, EXPERIMENT) if "trace" in ASKED else {}
+    QUESTION = trace.question(config, EXPERIMENT) if "trace" in ASKED else {}
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-if workflow.is_main_process and not ASKED & views.ASIDE:
-    for sentence in foreseen.once(EXPERIMENT):
+if workflow.is_main_process and not ASKED & queries.ASIDE:
+    for sentence in advisories.once(EXPERIMENT):
         logger.warning(sentence)
 
 # The paper's values stand in a table inside the package, which no digest of code covers.
-PUBLISHED = provenance.digest((provenance.PACKAGE / "published.csv").read_text())
-LAND = f"<results>/data/datasets/{grid.LAND_DATASET}.zarr"
+PUBLISHED = digest((code_digests.PACKAGE / "analysis" / "published.csv").read_text())
+LAND = f"<results>/data/datasets/{resolve.LAND_DATASET}.zarr"
 # The libraries behind every dimension.
 MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
 
 
 wildcard_constraints:
-    experiment=views.one_of([EXPERIMENT.name]),
-    table=views.one_of(views.gathered(EXPERIMENT)),
-    block=views.one_of(map(str, range(EXPERIMENT.neighbours["blocks"]))),
+    experiment=queries.one_of([EXPERIMENT.name]),
+    table=queries.one_of(queries.gathered(EXPERIMENT)),
+    block=queries.one_of(map(str, range(EXPERIMENT.neighbours["blocks"]))),
     # Snakemake reads this text for every file of every job: names by the thousand would take longer than all else. What
     # is no variant is told by `variant_of`.
     variant="[^/]+",
-    points=views.one_of(EXPERIMENT.points),
-    features=views.one_of(EXPERIMENT.features),
-    dataset=views.one_of(EXPERIMENT.datasets),
-    task=views.one_of(EXPERIMENT.tasks),
-    branch=views.one_of([] if BRANCH is None else [config["branch"]]),
+    points=queries.one_of(EXPERIMENT.points),
+    features=queries.one_of(EXPERIMENT.features),
+    dataset=queries.one_of(EXPERIMENT.datasets),
+    task=queries.one_of(EXPERIMENT.tasks),
+    branch=queries.one_of([] if BRANCH is None else [config["branch"]]),
 
 
 @functools.cache
 def code(script, built):
     """One digest of the code that a rule's jobs run; the code does not change while they are planned."""
-    return provenance.code_digest(SCRIPTS / script, built)
+    return code_digests.code_digest(SCRIPTS / script, built)
 
 
 def variant_of(wildcards):
@@ -114,11 +119,11 @@ def job(script, config, writes, libraries, own=()):
     """
     brought = [file for file in own if not dependencies.is_result(file)]
     value = {
-        **({"own": sums.USERS.one_of(brought)} if brought else {}),
+        **({"own": file_digests.USERS.one_of(brought)} if brought else {}),
         "config": {**config, "math_threads": EXPERIMENT.math_threads},
-        "code": code(script, tuple(provenance.targets(config))),
-        "schema": {kind: artefacts.SCHEMA_VERSIONS[kind] for kind in writes},
-        "libraries": provenance.library_versions(libraries),
+        "code": code(script, tuple(code_digests.targets(config))),
+        "schema": {kind: SCHEMA_VERSIONS[kind] for kind in writes},
+        "libraries": code_digests.library_versions(libraries),
     }
     return json.loads(json.dumps(value, sort_keys=True))
 
@@ -214,7 +219,7 @@ def fetch_job(wildcards):
 @once_for("variant")
 def files_of(wildcards):
     """Files of the user's own behind an encoder that comes as it is."""
-    return frozen.files(variant_of(wildcards).config["weights"])
+    return external.files(variant_of(wildcards).config["weights"])
 
 
 def own_files(wildcards):
@@ -235,7 +240,7 @@ def pretrain_inputs(wildcards):
 def encoder_of(variant):
     """What of a variant's config builds its encoder; what a leaf of weights says besides would rerun it for nothing."""
     parts = {key: variant.config[key] for key in ("model", "seed", "weights") if key in variant.config}
-    beside = artefacts.WEIGHTS_KEYS - {"kind"}
+    beside = WEIGHTS_KEYS - {"kind"}
     weights = {key: value for key, value in variant.config["weights"].items() if key not in beside}
     return {**parts, "weights": weights}
 
@@ -319,7 +324,7 @@ def jacobian_job(wildcards):
 
 def probe_job(wildcards):
     variant = variant_of(wildcards)
-    heads = EXPERIMENT.settings["heads"]["released" if variant.kind in artefacts.FROZEN else variant.kind]
+    heads = EXPERIMENT.settings["heads"]["released" if variant.kind in FROZEN else variant.kind]
     estimator = EXPERIMENT.settings["activation_estimator"]
     config = {
         "splits": EXPERIMENT.splits,
@@ -328,14 +333,14 @@ def probe_job(wildcards):
         "intervals": EXPERIMENT.intervals,
         "activation_estimator": {estimator: EXPERIMENT.estimators[estimator]},
         "seed": variant.config["seed"] or 0,
-        "replicate": EXPERIMENT.points[views.probe_points(EXPERIMENT, wildcards.variant)]["replicate"],
+        "replicate": EXPERIMENT.points[queries.probe_points(EXPERIMENT, wildcards.variant)]["replicate"],
         "everywhere": wildcards.variant in EXPERIMENT.own_points,
     }
     return job("probe.py", config, ["probe"], ("numpy", "scikit-dimension", "scikit-learn", "torch"))
 
 
 def probe_inputs(wildcards):
-    points = views.probe_points(EXPERIMENT, wildcards.variant)
+    points = queries.probe_points(EXPERIMENT, wildcards.variant)
     return {
         "embeddings": f"<results>/variants/{wildcards.variant}/{points}/embeddings.zarr",
         "manifest": f"<results>/variants/{wildcards.variant}/{points}/embeddings.json",
@@ -352,7 +357,7 @@ def dimension_rows(table, variants):
     embedded = [
         row
         for variant in variants
-        for row in rows_at(table, [variant], views.dimension_points(EXPERIMENT, variant))
+        for row in rows_at(table, [variant], queries.dimension_points(EXPERIMENT, variant))
     ]
     return {"rows": [*embedded, *activations]}
 
@@ -396,16 +401,16 @@ def dimension_table(table, variants):
 
 # Of each table that is made of rows: the function that makes it, the files that it takes, and what else.
 TABLES = {
-    "variants": ("earthdim.tables.variants_table", summaries, ["facts"]),
-    "dimension": ("earthdim.tables.dimension_table", dimension_rows, ["facts"]),
-    "probe": ("earthdim.tables.probe_table", probe_rows, ["facts", "tasks"]),
-    "missing": ("earthdim.tables.missing_table", lambda table, variants: {}, ["missing"]),
-    "left_out": ("earthdim.tables.left_out_table", left_out_rows, ["statistics"]),
-    "scale": ("earthdim.tables.measured_table", scale_rows, ["facts"]),
-    "costly": ("earthdim.tables.dimension_table", costly_rows, ["facts"]),
-    "jacobian": ("earthdim.tables.measured_table", jacobian_rows, ["facts"]),
-    "draws": ("earthdim.draws.draws_table", dimension_table, []),
-    "table1": ("earthdim.draws.table1", dimension_table, ["missing"]),
+    "variants": ("earthdim.analysis.tables.variants_table", summaries, ["facts"]),
+    "dimension": ("earthdim.analysis.tables.dimension_table", dimension_rows, ["facts"]),
+    "probe": ("earthdim.analysis.tables.probe_table", probe_rows, ["facts", "tasks"]),
+    "missing": ("earthdim.analysis.tables.missing_table", lambda table, variants: {}, ["missing"]),
+    "left_out": ("earthdim.analysis.tables.left_out_table", left_out_rows, ["statistics"]),
+    "scale": ("earthdim.analysis.tables.measured_table", scale_rows, ["facts"]),
+    "costly": ("earthdim.analysis.tables.dimension_table", costly_rows, ["facts"]),
+    "jacobian": ("earthdim.analysis.tables.measured_table", jacobian_rows, ["facts"]),
+    "draws": ("earthdim.analysis.replicates.draws_table", dimension_table, []),
+    "table1": ("earthdim.analysis.replicates.table1", dimension_table, ["missing"]),
 }
 
 
@@ -423,7 +428,7 @@ def table_job(wildcards):
     target, _, takes = TABLES[wildcards.table]
     leaks = ("leaked_by", "leaked_in_part_by")
     known = {
-        "facts": [views.facts(variant) for variant in variants_in(wildcards)],
+        "facts": [queries.facts(variant) for variant in variants_in(wildcards)],
         "tasks": {name: {key: task.get(key, []) for key in leaks} for name, task in EXPERIMENT.tasks.items()},
         "missing": {name: absent.message for name, absent in EXPERIMENT.missing.items()},
         "statistics": EXPERIMENT.statistics,
@@ -442,12 +447,12 @@ def correlate_job(wildcards):
 
 @once_for("figure")
 def figure_job(wildcards):
-    config = {**drawing.config(EXPERIMENT, wildcards.figure), "published": PUBLISHED}
+    config = {**figure_jobs.config(EXPERIMENT, wildcards.figure), "published": PUBLISHED}
     return job("figure.py", config, [], ("matplotlib", "pandas"))
 
 
 def figure_inputs(wildcards):
-    return drawing.inputs(EXPERIMENT, wildcards.figure)
+    return figure_jobs.inputs(EXPERIMENT, wildcards.figure)
 
 
 def figures(wildcards):
@@ -468,7 +473,7 @@ def branch_tables(wildcards):
 
 
 def all_tables(wildcards):
-    names = views.tables(EXPERIMENT)
+    names = queries.tables(EXPERIMENT)
     return expand("<results>/{experiment}/tables/{table}.csv", experiment=EXPERIMENT.name, table=names)
 
 
@@ -478,7 +483,7 @@ def extra_datasets(wildcards):
 
 def resolved_job(wildcards):
     """All of the experiment as a value; the digest of code is of the script alone, not of all that it names."""
-    resolved = json.loads(json.dumps(views.resolved(EXPERIMENT), sort_keys=True))
+    resolved = json.loads(json.dumps(queries.resolved(EXPERIMENT), sort_keys=True))
     return {**job("resolved.py", {}, [], ()), "config": resolved}
 
 

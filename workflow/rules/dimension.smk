@@ -14,7 +14,7 @@ rule neighbours:
     benchmark:
         "<results>/benchmarks/neighbours/{variant}/{points}.tsv"
     wildcard_constraints:
-        points=views.one_of(views.searched_at_once(EXPERIMENT)),
+        points=queries.one_of(queries.searched_at_once(EXPERIMENT)),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -36,7 +36,7 @@ rule neighbours_block:
     benchmark:
         "<results>/benchmarks/neighbours_block/{variant}/{points}/{block}.tsv"
     wildcard_constraints:
-        points=views.one_of(views.searched_in_blocks(EXPERIMENT)),
+        points=queries.one_of(queries.searched_in_blocks(EXPERIMENT)),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -62,7 +62,7 @@ rule neighbours_merge:
     benchmark:
         "<results>/benchmarks/neighbours_merge/{variant}/{points}.tsv"
     wildcard_constraints:
-        points=views.one_of(views.searched_in_blocks(EXPERIMENT)),
+        points=queries.one_of(queries.searched_in_blocks(EXPERIMENT)),
     conda:
         "../../envs/environment.yaml"
     params:

@@ -22,7 +22,7 @@ rule figure:
     benchmark:
         "<results>/benchmarks/figure/{experiment}/{figure}.tsv"
     wildcard_constraints:
-        figure=views.one_of(name for name in EXPERIMENT.settings["figures"] if declared(name).vector),
+        figure=queries.one_of(name for name in EXPERIMENT.settings["figures"] if declared(name).vector),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -41,4 +41,4 @@ use rule figure as figure_of_pixels with:
         ),
         caption="<results>/{experiment}/figures/{figure}.rst",
     wildcard_constraints:
-        figure=views.one_of(name for name in EXPERIMENT.settings["figures"] if not declared(name).vector),
+        figure=queries.one_of(name for name in EXPERIMENT.settings["figures"] if not declared(name).vector),

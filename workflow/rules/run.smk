@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from earthdim import interpreter, runs
+from earthdim.jobs import interpreter, runs
 
 try:
     # Snakemake writes it into the commands of jobs without quotes.
@@ -53,7 +53,7 @@ def close():
 
 def finish():
     """End a run that did something: the report, the costs, and where everything is. If that fails, so does the run."""
-    if BRANCH is None and not ASKED & views.ASIDE:
+    if BRANCH is None and not ASKED & queries.ASIDE:
         words = [f"{key}={json.dumps(value)}" for key, value in config.items()]
         command = [sys.executable, SCRIPTS / "finish.py", "--fresh", "--config", *words]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True)

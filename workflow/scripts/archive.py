@@ -3,16 +3,17 @@
 import subprocess
 import sys
 
-from earthdim import artefacts, runtime
-from earthdim.records import archive, tracing, verification
+from earthdim.jobs import runtime
+from earthdim.provenance import archive, trace, verify
+from earthdim.storage.files import read_json
 
 job = snakemake.params.job
 config = job["config"]
 name, targets, asked = config["experiment"], config["targets"], config["asked"]
 log = runtime.begin(snakemake.rule, name, snakemake.log[0], job)
-verified = verification.verify(name, targets, asked)
+verified = verify.verify(name, targets, asked)
 if verified.findings:
-    raise SystemExit(f"nothing is archived; {verification.told(verified, asked)}")
+    raise SystemExit(f"nothing is archived; {verify.told(verified, asked)}")
 # By the triggers of the project's profile: a fresh copy of the code is no reason to run anything.
 planned = [
     sys.executable,
@@ -26,12 +27,12 @@ planned = [
 planned += ["--rerun-triggers", "mtime", "params", "input", "software-env", "--config", *asked]
 done = subprocess.run(planned, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 if done.returncode or "Nothing to be done" not in done.stdout:
-    command = verification.run_command(asked)
+    command = verify.run_command(asked)
     raise SystemExit(
         f"{done.stdout}nothing is archived: there is something to be done first, see above: {command}"
     )
 try:
-    made = archive.archive(artefacts.read_json(tracing.resolved_path(name)), targets)
+    made = archive.archive(read_json(trace.resolved_path(name)), targets)
 except archive.ArchiveError as error:
     raise SystemExit(f"nothing is archived; {error}") from None
 for path in made.outside:

@@ -1,17 +1,20 @@
 """Embed one point set with one variant's encoder."""
 
-from earthdim import artefacts, records, runtime
-from earthdim.variants import restore
+from earthdim import provenance
+from earthdim.jobs import runtime
+from earthdim.pretraining.weights import restore
+from earthdim.storage import stores
+from earthdim.storage.files import open_checkpoint
 
 job = snakemake.params.job
 log = runtime.begin(
     snakemake.rule, f"{snakemake.wildcards.variant} {snakemake.wildcards.points}", snakemake.log[0], job
 )
-points = artefacts.open_store(snakemake.input.points, "points")
-encoder = restore(job["config"], artefacts.open_checkpoint(snakemake.input.checkpoint))
-embedding = encoder.embed(artefacts.lonlat(points))
+points = stores.open_store(snakemake.input.points, "points")
+encoder = restore(job["config"], open_checkpoint(snakemake.input.checkpoint))
+embedding = encoder.embed(stores.lonlat(points))
 embeddings = points.assign(embedding=(("point", "feature"), embedding))
 embeddings.attrs = {"variant": snakemake.wildcards.variant, "points": snakemake.wildcards.points}
-artefacts.save_store(embeddings, snakemake.output.store, "embeddings", runtime.provenance(job))
+stores.save_store(embeddings, snakemake.output.store, "embeddings", runtime.provenance(job))
 log.info("%d x %d", *embedding.shape)
-records.write(snakemake, job)
+provenance.write(snakemake, job)

@@ -1,7 +1,7 @@
 """Fetch the released weights of an experiment that are not at hand; all are tried, and each failure is told."""
 
-from earthdim import runtime
-from earthdim.released import sources
+from earthdim.encoders.released import sources
+from earthdim.jobs import runtime
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, "weights", snakemake.log[0], job)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import yaml
 
-from earthdim import artefacts, grid, runs, runtime, views
-from earthdim.atomic import beside, publish
-from earthdim.budget import budget
-from earthdim.experiment import Experiment
-from earthdim.records import reading, verification, writing
-from earthdim.records.contents import RESULTS
+from earthdim.experiment import queries, resolve
+from earthdim.experiment.model import Experiment
+from earthdim.jobs import runs, runtime
+from earthdim.jobs.costs import budget
+from earthdim.provenance import chain, record, verify
+from earthdim.provenance.contents import RESULTS
+from earthdim.storage.atomic import beside, publish
+from earthdim.storage.files import write_table
 
 ROOT = Path(__file__).absolute().parents[2]
 # With one of these, Snakemake ran no job.
@@ -35,7 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--directory", "-d", type=Path, default=Path())
     known, rest = parser.parse_known_args(arguments)
     short = {f"-{letter}" for item in rest if item[:1] == "-" != item[1:2] for letter in item[1:]}
-    if (IDLE & {*rest, *short}) or views.ASIDE & {*rest, *known.config}:
+    if (IDLE & {*rest, *short}) or queries.ASIDE & {*rest, *known.config}:
         return 0
     if not known.directory.is_dir():
         return 0
@@ -43,7 +45,7 @@ def main(arguments: list[str]) -> int:
     sys.argv[0] = str(Path(__file__).absolute())
     os.chdir(known.directory)
     config = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in known.config)}
-    experiment = grid.resolve(
+    experiment = resolve.resolve(
         ROOT / "config",
         config.get("experiment", "default"),
         config.get("overrides", []),
@@ -53,19 +55,19 @@ def main(arguments: list[str]) -> int:
     if not all(path.is_file() for path in parts) or (is_current(experiment.name, parts) and not known.fresh):
         return 0
     tables = RESULTS / experiment.name / "tables"
-    report, costs = writing.report_files(experiment.name)
-    spent = budget(RESULTS / "benchmarks", views.all_names(experiment))
+    report, costs = record.report_files(experiment.name)
+    spent = budget(RESULTS / "benchmarks", queries.all_names(experiment))
     print(f"\nWhat {experiment.name} has cost so far, by stage (process seconds, imports included):\n")
     print(f"{spent.to_string(index=False)}\n\nTables: {tables}", flush=True)
     try:
-        artefacts.write_table(spent, costs)
+        write_table(spent, costs)
         write_report(report, known.config)
-        writing.write_report(experiment.name, parts)
+        record.write_report(experiment.name, parts)
     except (OSError, RuntimeError) as error:
         print(
             f"the report of {experiment.name} was not finished: {runtime.lack(error) or error}\n"
             "Tables and figures are. When it is mended, this alone is to be done:\n"
-            f"    {verification.report_command([*known.config, *elsewhere()])}",
+            f"    {verify.report_command([*known.config, *elsewhere()])}",
             file=sys.stderr,
         )
         return 1
@@ -80,19 +82,19 @@ def elsewhere() -> list[str]:
 
 def is_current(experiment: str, parts: list[Path]) -> bool:
     """Whether report and costs are there, are recorded, and show these tables and figures as they are now."""
-    made = writing.report_files(experiment)
+    made = record.report_files(experiment)
     if not all(path.is_file() for path in made):
         return False
     shown = [*parts, *(ROOT / "workflow" / "report").glob("*.rst")]
     younger = min(path.stat().st_mtime for path in made) >= max(path.stat().st_mtime for path in shown)
     # A run that was killed before it wrote the record leaves none, or that of the report before.
-    return younger and reading.tells(writing.report_path(experiment), made, parts)
+    return younger and chain.tells(record.report_path(experiment), made, parts)
 
 
 def parts_of(experiment: Experiment) -> list[Path]:
     """What a report shows: the tables and figures that the experiment is to make."""
     folder = RESULTS / experiment.name
-    tables = (folder / "tables" / f"{name}.csv" for name in views.tables(experiment))
+    tables = (folder / "tables" / f"{name}.csv" for name in queries.tables(experiment))
     return sorted([*tables, *(folder / "figures" / f"{name}.png" for name in experiment.settings["figures"])])
 
 

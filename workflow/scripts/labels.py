@@ -2,9 +2,11 @@
 
 import xarray as xr
 
-from earthdim import artefacts, records, runtime
+from earthdim import provenance
 from earthdim.build import build
-from earthdim.tasks.lacking import labels_at
+from earthdim.jobs import runtime
+from earthdim.probing.tasks.labelling import labels_at
+from earthdim.storage import stores
 
 BESIDE = ("about", "kind", "dataset", "leaked_by", "leaked_in_part_by")
 
@@ -14,12 +16,12 @@ log = runtime.begin(
 )
 leaf = job["config"]["task"]
 task = build({key: value for key, value in leaf.items() if key not in BESIDE})
-points = artefacts.open_store(snakemake.input.points, "points")
-dataset = artefacts.open_store(snakemake.input.dataset, "dataset")
-values, lacking = labels_at(task, artefacts.lonlat(points), dataset, everywhere=job["config"]["everywhere"])
+points = stores.open_store(snakemake.input.points, "points")
+dataset = stores.open_store(snakemake.input.dataset, "dataset")
+values, lacking = labels_at(task, stores.lonlat(points), dataset, everywhere=job["config"]["everywhere"])
 label = {} if values is None else {"label": ("point", values, leaf["about"])}
 labels = xr.Dataset(label, coords={"point": points["point"]})
 labels.attrs = {"task": snakemake.wildcards.task, "kind": leaf["kind"], "without_label": lacking}
-artefacts.save_store(labels, snakemake.output.store, "labels", runtime.provenance(job))
+stores.save_store(labels, snakemake.output.store, "labels", runtime.provenance(job))
 log.info("%d points, %d of them without a label", len(points["point"]), lacking)
-records.write(snakemake, job)
+provenance.write(snakemake, job)

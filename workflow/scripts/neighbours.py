@@ -3,16 +3,18 @@
 import numpy as np
 import xarray as xr
 
-from earthdim import artefacts, records, runtime
-from earthdim.misfits import MisfitError
-from earthdim.neighbours import Graph, knn, prepare
+from earthdim import provenance
+from earthdim.estimation.neighbours import Graph, knn, prepare
+from earthdim.jobs import runtime
+from earthdim.omissions import MisfitError
+from earthdim.storage import stores
 
 job = snakemake.params.job
 config = job["config"]
 log = runtime.begin(
     snakemake.rule, f"{snakemake.wildcards.variant} {snakemake.wildcards.points}", snakemake.log[0], job
 )
-embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
+embeddings = stores.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
 try:
     prepared = prepare(embeddings["embedding"].values)
     k = min(config["k"], len(prepared.points) - 2)
@@ -25,5 +27,5 @@ store = xr.Dataset(
     {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
     coords={"point": ("point", np.asarray(kept, dtype=np.int64))},
 )
-artefacts.save_store(store, snakemake.output.store, "neighbours", runtime.provenance(job))
-records.write(snakemake, job)
+stores.save_store(store, snakemake.output.store, "neighbours", runtime.provenance(job))
+provenance.write(snakemake, job)

@@ -2,16 +2,18 @@
 
 import xarray as xr
 
-from earthdim import artefacts, records, runtime
-from earthdim.misfits import MisfitError
-from earthdim.neighbours import Candidates, candidates, prepare
+from earthdim import provenance
+from earthdim.estimation.neighbours import Candidates, candidates, prepare
+from earthdim.jobs import runtime
+from earthdim.omissions import MisfitError
+from earthdim.storage import stores
 
 job = snakemake.params.job
 config = job["config"]
 block = int(snakemake.wildcards.block)
 names = f"{snakemake.wildcards.variant} {snakemake.wildcards.points} {block}"
 log = runtime.begin(snakemake.rule, names, snakemake.log[0], job)
-embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
+embeddings = stores.open_store(snakemake.input.embeddings, "embeddings", ["embedding"])
 memory = config["memory_mb"] * 2**20
 try:
     points = prepare(embeddings["embedding"].values).points
@@ -27,6 +29,6 @@ store = xr.Dataset(
         "beyond": ("point", found.beyond),
     }
 )
-artefacts.save_store(store, snakemake.output.store, "candidates", runtime.provenance(job))
+stores.save_store(store, snakemake.output.store, "candidates", runtime.provenance(job))
 log.info("part %d of %d, %d candidates of each point", block + 1, config["blocks"], found.rank.shape[1])
-records.write(snakemake, job)
+provenance.write(snakemake, job)

@@ -3,9 +3,11 @@
 import numpy as np
 import xarray as xr
 
-from earthdim import artefacts, records, runtime
+from earthdim import provenance
 from earthdim.build import build, target
-from earthdim.datasets.landmask import is_land
+from earthdim.data.datasets.landmask import is_land
+from earthdim.jobs import runtime
+from earthdim.storage import stores
 
 # What a leaf says beside the arguments of its sampler.
 BESIDE = ("_target_", "kind", "n", "seed", "replicate", "dataset", "math_threads")
@@ -15,11 +17,11 @@ log = runtime.begin(snakemake.rule, snakemake.wildcards.points, snakemake.log[0]
 leaf = job["config"]
 arguments = {key: value for key, value in leaf.items() if key not in BESIDE}
 if "inside" in arguments:
-    regions = artefacts.open_store(snakemake.input.dataset, "dataset")
+    regions = stores.open_store(snakemake.input.dataset, "dataset")
     arguments["inside"] = build(arguments["inside"], dataset=regions)
 rng = np.random.default_rng([leaf["seed"], leaf["replicate"]])
 lonlat = target(leaf["_target_"])(
-    leaf["n"], rng, is_land(artefacts.open_store(snakemake.input.land, "dataset")), **arguments
+    leaf["n"], rng, is_land(stores.open_store(snakemake.input.land, "dataset")), **arguments
 )
 points = xr.Dataset(
     {
@@ -28,6 +30,6 @@ points = xr.Dataset(
     },
     coords={"point": ("point", np.arange(len(lonlat)), {"long_name": "place in the draw"})},
 )
-artefacts.save_store(points, snakemake.output.store, "points", runtime.provenance(job))
+stores.save_store(points, snakemake.output.store, "points", runtime.provenance(job))
 log.info("%d points", len(lonlat))
-records.write(snakemake, job)
+provenance.write(snakemake, job)

@@ -2,23 +2,26 @@
 
 import pandas as pd
 
-from earthdim import artefacts, misfits, records, runtime
+from earthdim import omissions, provenance
 from earthdim.build import build
-from earthdim.measure import measure_activations
-from earthdim.probes import probe
-from earthdim.tasks.lacking import partition
+from earthdim.estimation.measure import measure_activations
+from earthdim.jobs import runtime
+from earthdim.probing.probe import probe
+from earthdim.probing.tasks.labelling import partition
+from earthdim.storage import stores
+from earthdim.storage.files import write_table
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.variant, snakemake.log[0], job)
 config = job["config"]
-embeddings = artefacts.open_store(snakemake.input.embeddings, "embeddings")
-stores = [artefacts.open_store(path, "labels") for path in snakemake.input.labels]
+embeddings = stores.open_store(snakemake.input.embeddings, "embeddings")
+labelled = [stores.open_store(path, "labels") for path in snakemake.input.labels]
 # At points that a variant brings along, a task takes part if it has a label at all of them.
-used, lacking = partition(stores, config["everywhere"])
+used, lacking = partition(labelled, config["everywhere"])
 labels = {store.attrs["task"]: (store.attrs["kind"], store["label"].values) for store in used}
 result = probe(
     embeddings["embedding"].values,
-    artefacts.lonlat(embeddings),
+    stores.lonlat(embeddings),
     labels,
     {name: build(leaf) for name, leaf in config["splits"].items()},
     {name: build(leaf) for name, leaf in config["heads"].items()},
@@ -28,18 +31,18 @@ result = probe(
 ((name, estimator),) = config["activation_estimator"].items()
 activation = measure_activations(result.activations, result.places, name, estimator)
 where = {"variant": snakemake.wildcards.variant, "points": embeddings.attrs["points"]}
-artefacts.write_table(result.rows.assign(**where), snakemake.output.probe)
-artefacts.write_table(
+write_table(result.rows.assign(**where), snakemake.output.probe)
+write_table(
     activation.assign(**where, space="activation", replicate=config["replicate"]), snakemake.output.activation
 )
 left_out = pd.concat([part for part in (lacking, result.left_out) if len(part)] or [lacking])
-artefacts.write_table(left_out.assign(**where), snakemake.output.left_out)
+write_table(left_out.assign(**where), snakemake.output.left_out)
 for row in left_out.itertuples():
     at = ", ".join(
         part for part in (row.task, row.split, row.head) if isinstance(part, str) and part != row.name
     )
     log.warning("the %s %s is left out%s: %s", row.what, row.name, f" of {at}" if at else "", row.reason)
-misfits.warn(log, activation)
+omissions.warn(log, activation)
 for row in result.rows[result.rows["primary"]].itertuples():
     log.info("%s, %s, %s: %s %.3f", row.task, row.split, row.head, row.metric, row.value)
-records.write(snakemake, job)
+provenance.write(snakemake, job)

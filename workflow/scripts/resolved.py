@@ -1,10 +1,12 @@
 """Write down the whole resolved experiment; jobs get the slices of it that they need."""
 
-from earthdim import artefacts, records, runtime
+from earthdim import provenance
+from earthdim.jobs import runtime
+from earthdim.storage.files import write_json
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.experiment, snakemake.log[0], job)
 experiment = job["config"]["experiment"]
-artefacts.write_json(experiment, snakemake.output[0])
+write_json(experiment, snakemake.output[0])
 log.info("%d variants", len(experiment["variants"]))
-records.write(snakemake, job)
+provenance.write(snakemake, job)

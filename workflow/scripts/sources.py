@@ -2,11 +2,13 @@
 
 import pandas as pd
 
-from earthdim import artefacts, records, runtime
+from earthdim import provenance
+from earthdim.jobs import runtime
+from earthdim.storage.files import write_table
 
 job = snakemake.params.job
 log = runtime.begin(snakemake.rule, snakemake.wildcards.experiment, snakemake.log[0], job)
 rows = [{"dataset": name, **about} for name, about in job["config"]["datasets"].items()]
-artefacts.write_table(pd.DataFrame(rows), snakemake.output[0])
+write_table(pd.DataFrame(rows), snakemake.output[0])
 log.info("%d data sets", len(rows))
-records.write(snakemake, job)
+provenance.write(snakemake, job)

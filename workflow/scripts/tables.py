@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from earthdim import artefacts, records, runtime
+from earthdim import provenance
 from earthdim.build import target
+from earthdim.jobs import runtime
+from earthdim.storage.files import read_json, read_table, write_table
 
-READERS = {".csv": artefacts.read_table, ".json": artefacts.read_json}
+READERS = {".csv": read_table, ".json": read_json}
 
 
 def read(source):
@@ -18,6 +20,6 @@ kind = snakemake.wildcards.table
 log = runtime.begin(snakemake.rule, f"{snakemake.wildcards.experiment} {kind}", snakemake.log[0], job)
 inputs = {name: read(source) for name, source in snakemake.input.items()}
 table = target(job["config"]["_target_"])(**inputs, **job["config"]["arguments"])
-artefacts.write_table(table, snakemake.output[0], kind)
+write_table(table, snakemake.output[0], kind)
 log.info("%d rows", len(table))
-records.write(snakemake, job)
+provenance.write(snakemake, job)

@@ -1,9 +1,10 @@
 """Tell what made one row of a table, or one variant."""
 
-from earthdim import artefacts, runtime
-from earthdim.records import tracing
+from earthdim.jobs import runtime
+from earthdim.provenance import trace
+from earthdim.storage.files import read_json
 
 job = snakemake.params.job
 config = job["config"]
 runtime.begin(snakemake.rule, config["experiment"], snakemake.log[0], job)
-print(tracing.told(config["question"], artefacts.read_json(tracing.resolved_path(config["experiment"]))))
+print(trace.told(config["question"], read_json(trace.resolved_path(config["experiment"]))))

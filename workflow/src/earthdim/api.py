@@ -2,23 +2,16 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
 from operator import index
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from earthdim.composition import LeafStore
-
 if TYPE_CHECKING:
     import pandas as pd
 
-    from earthdim.neighbours import Graph
-
-CHECKOUT = Path(__file__).parents[3]
+    from earthdim.estimation.neighbours import Graph
 
 Leaf = Mapping[str, Any]
 
@@ -73,9 +66,9 @@ def dimension(
     ------
     ValueError
         If the array is not a finite matrix of enough distinct rows, has masked rows or values that look like no data
-        (see `earthdim.doubts`), or columns that are no features beside numbered ones, `lonlat` does not fit it, an
-        estimator is not known, or `k` does not fit the number of points.
-    earthdim.estimators.EstimateError
+        (see `earthdim.data.plausibility`), or columns that are no features beside numbered ones, `lonlat` does not
+        fit it, an estimator is not known, or `k` does not fit the number of points.
+    earthdim.estimation.estimators.EstimateError
         If no estimator gives a value, or an argument of one is wrong whatever the points. It is a ValueError.
     FileNotFoundError
         If estimators are named and their leaves are not at hand.
@@ -86,10 +79,10 @@ def dimension(
         If columns or places look odd: an identifier among features, rows of zeros, radians.
     """
     # Here, so that `import earthdim` stays cheap.
-    from earthdim.estimators import Evidence
-    from earthdim.measure import ROW_COLUMNS, graph_depth, measure
-    from earthdim.neighbours import prepare
-    from earthdim.scale import measure_scale
+    from earthdim.estimation.estimators import Evidence
+    from earthdim.estimation.measure import ROW_COLUMNS, graph_depth, measure
+    from earthdim.estimation.neighbours import prepare
+    from earthdim.estimation.scale import measure_scale
 
     missing = [] if subsampling is None else [key for key in ("draws", "seed") if key not in subsampling]
     if missing:
@@ -109,7 +102,7 @@ def dimension(
 
 def _told(rows: "pd.DataFrame") -> "pd.DataFrame":
     """The rows, once it is said which lack something; EstimateError where all lack their value."""
-    from earthdim.estimators import EstimateError
+    from earthdim.estimation.estimators import EstimateError
 
     if rows["value"].isna().all():
         raise EstimateError("; ".join(dict.fromkeys(rows["note"])))
@@ -120,12 +113,13 @@ def _told(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
     """Find each estimator's leaf, with the `k` that was asked for."""
-    from earthdim.estimators.estimate import OWN_KEYS
+    from earthdim.estimation.estimators.estimate import OWN_KEYS
+    from earthdim.estimation.estimators.leaves import read_leaf
 
     if isinstance(estimators, str):
         estimators = [estimators]
     if not isinstance(estimators, Mapping):
-        estimators = {name: _store().get("estimator", name, "estimators")["estimator"] for name in estimators}
+        estimators = {name: read_leaf(name) for name in estimators}
     if not estimators:
         raise ValueError("estimators: there are none")
     for name, leaf in estimators.items():
@@ -140,32 +134,10 @@ def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> di
     return {**estimators, **local}
 
 
-@cache
-def _store() -> LeafStore:
-    return LeafStore(_leaf_folder())
-
-
-def _leaf_folder() -> Path:
-    """The config folder: of the checkout that this file belongs to, else the copy that the package installed."""
-    if (CHECKOUT / "config" / "estimator").is_dir():
-        return CHECKOUT / "config"
-    try:
-        installed = distribution("earthdim").files or []
-    except PackageNotFoundError:
-        installed = []
-    folders = {Path(file.locate()).resolve().parent for file in installed if file.suffix == ".yaml"}
-    for folder in sorted(folders):
-        if folder.name == "estimator" and folder.is_dir():
-            return folder.parent
-    raise FileNotFoundError(
-        "estimators: their leaves (config/estimator) are neither in a checkout nor installed; give leaves as a mapping"
-    )
-
-
 def _values(array: ArrayLike) -> np.ndarray:
     """Read an array into memory as NumPy has it, and doubt what is in it."""
-    from earthdim import arrays, doubts
-    from earthdim.coordinate_tables.features import strangers
+    from earthdim.data import arrays, plausibility
+    from earthdim.data.coordinate_tables.features import strangers
 
     names = arrays.column_names(array)
     numbered, others = strangers(names)
@@ -178,27 +150,27 @@ def _values(array: ArrayLike) -> np.ndarray:
     if values.ndim != 2:
         return values
     arrays.refuse_missing(values)
-    doubts.refuse_fills(
+    plausibility.refuse_fills(
         values, "array", names or None, "leave such rows out (of the coordinates too), or this column"
     )
-    doubts.tell_odd_columns(values, "array", names or None)
+    plausibility.tell_odd_columns(values, "array", names or None)
     return values
 
 
 def _places(lonlat: ArrayLike) -> np.ndarray:
     """Coordinates as their maker meant them, and a word where they look like none."""
-    from earthdim import arrays, doubts
+    from earthdim.data import arrays, plausibility
 
     places = arrays.places(lonlat)
-    doubts.tell_odd_places(places)
+    plausibility.tell_odd_places(places)
     return places
 
 
 def _graph(points: np.ndarray, leaves: Mapping[str, Leaf], whole: bool) -> "Graph":
     """Search the neighbours that the estimators read, where not `whole` as many as there are; none if none is read."""
-    from earthdim.estimators.estimate import READS
-    from earthdim.measure import graph_depth
-    from earthdim.neighbours import Graph, knn
+    from earthdim.estimation.estimators.estimate import READS
+    from earthdim.estimation.measure import graph_depth
+    from earthdim.estimation.neighbours import Graph, knn
 
     if not any(READS[leaf["reads"]].of_graph for leaf in leaves.values() if leaf["reads"] in READS):
         return Graph(np.empty((len(points), 0)), np.empty((len(points), 0), dtype=np.int64))

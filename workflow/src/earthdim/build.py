@@ -13,7 +13,7 @@ def target(path: str) -> Any:
     Parameters
     ----------
     path : str
-        For instance ``earthdim.networks.Siren``.
+        For instance ``earthdim.encoders.networks.Siren``.
 
     Raises
     ------

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from earthdim.artefacts import AXES, FROZEN
-from earthdim.misfits import MisfitError
-from earthdim.misfits import measured as with_value
+from earthdim.omissions import MisfitError
+from earthdim.omissions import measured as with_value
+from earthdim.storage.schema import AXES, FROZEN
 
 _TEXT = ["model", "resolution", "modality", "schedule", "weights", "points", "task", "split", "head"]
 

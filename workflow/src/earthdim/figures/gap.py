@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from earthdim.figures import cells, marks, style
 from earthdim.figures.declaration import Figure
-from earthdim.misfits import MisfitError
+from earthdim.omissions import MisfitError
 
 FIGURE = Figure(
     title="Random splits against spatial blocks",

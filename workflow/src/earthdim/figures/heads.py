@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
-from earthdim.misfits import MisfitError
+from earthdim.omissions import MisfitError
 
 FIGURE = Figure(
     title="What head and split decide",

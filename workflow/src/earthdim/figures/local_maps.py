@@ -13,7 +13,7 @@ from pyproj import Proj
 from earthdim.figures import style
 from earthdim.figures.declaration import Figure
 from earthdim.geo import EARTH_RADIUS_KM
-from earthdim.misfits import MisfitError
+from earthdim.omissions import MisfitError
 
 FIGURE = Figure(
     title="Local ID",

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
 from earthdim.figures.declaration import Figure
-from earthdim.misfits import MisfitError
+from earthdim.omissions import MisfitError
 
 FIGURE = Figure(
     title="ID against modality",

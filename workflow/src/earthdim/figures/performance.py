@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from earthdim.figures import cells, marks, style
 from earthdim.figures.declaration import Figure
-from earthdim.misfits import MisfitError, measured
+from earthdim.omissions import MisfitError, measured
 
 FIGURE = Figure(
     title="ID against performance",

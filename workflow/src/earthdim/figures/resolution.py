@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from earthdim.analysis.published import published as published_values
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
-from earthdim.misfits import MisfitError
-from earthdim.published import published as published_values
+from earthdim.omissions import MisfitError
 
 FIGURE = Figure(
     title="ID against resolution",
@@ -42,7 +42,7 @@ def draw(
     variants, dimension : DataFrame
         The tables.
     published : DataFrame or None
-        Values to mark, with the columns of `earthdim.published.published`, which stands in for None. Rows
+        Values to mark, with the columns of `earthdim.analysis.published.published`, which stands in for None. Rows
         without a counterpart among the variants are ignored.
     points : str, sequence of str or None
         The sample of points.

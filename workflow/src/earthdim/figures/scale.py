@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
-from earthdim.misfits import MisfitError, measured
+from earthdim.omissions import MisfitError, measured
 
 FIGURE = Figure(
     title="ID against scale",

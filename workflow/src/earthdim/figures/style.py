@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from earthdim.artefacts import FROZEN
+from earthdim.storage.schema import FROZEN
 
 WIDTH = 7.1
 """Width of a figure in inches: the text width of an A4 or letter page, on which it is printed at 100 %."""

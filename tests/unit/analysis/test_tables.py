@@ -1,0 +1,108 @@
+import pandas as pd
+import pytest
+
+from earthdim.analysis import tables
+
+AXES = {"model": "m", "resolution": "r", "modality": "", "schedule": "", "seed": 0}
+FACTS = [
+    {
+        "variant": "a",
+        **AXES,
+        "weights": "trained",
+        "branches": ["x", "y"],
+        "twin": "b",
+        "family": "f",
+        "sources": ["rgb"],
+    },
+    {
+        "variant": "b",
+        **AXES,
+        "weights": "untrained",
+        "branches": ["x"],
+        "twin": "",
+        "family": "f",
+        "sources": [],
+    },
+]
+
+
+def rows(variant, **columns):
+    base = {
+        "variant": variant,
+        "points": "p",
+        "replicate": 0,
+        "space": "embedding",
+        "task": "",
+        "split": "",
+        "head": "",
+    }
+    base |= {"k": 20.0, "aggregation": "mean"}
+    return pd.DataFrame([{**base, **columns}])
+
+
+@pytest.mark.parametrize(
+    ("sources", "mark"),
+    [
+        ([], "no"),
+        (["rgb"], "in part"),
+        (["elevation"], "yes"),
+        (["rgb", "elevation"], "yes"),
+        (["climate"], "no"),
+    ],
+)
+def test_leaks(sources, mark):
+    assert tables.leaked(sources, {"leaked_by": ["elevation"], "leaked_in_part_by": ["rgb"]}) == mark
+
+
+def test_the_twins_value_is_that_of_the_same_estimator_points_and_replicate():
+    parts = [
+        rows("b", estimator="mle", value=2.0),
+        rows("b", estimator="mle", value=3.0, replicate=1),
+        rows("b", estimator="mom", value=4.0),
+        rows("b", estimator="mle", value=5.0, points="q"),
+        rows("a", estimator="mle", value=1.0),
+        rows("a", estimator="mom", value=1.5, replicate=1),
+    ]
+    table = tables.dimension_table(FACTS, parts)
+    by = table.set_index(["variant", "estimator", "points", "replicate"])["twin_value"]
+    assert by["a", "mle", "p", 0] == 2.0
+    assert pd.isna(by["a", "mom", "p", 1])
+    assert by["b"].isna().all()
+
+
+def test_twins_are_found_at_the_same_k_and_without_one():
+    parts = [
+        rows("b", estimator="mle", value=2.0),
+        rows("b", estimator="mle", value=3.0, k=5.0),
+        rows("b", estimator="fishers", value=7.0, k=None),
+        rows("a", estimator="mle", value=1.0, k=5.0),
+        rows("a", estimator="fishers", value=6.0, k=None),
+    ]
+    table = tables.dimension_table(FACTS, parts).query("variant == 'a'").set_index("estimator")
+    assert table["twin_value"].to_dict() == {"mle": 3.0, "fishers": 7.0}
+    assert pd.isna(table.loc["fishers", "k"])
+
+
+def test_axes_come_from_the_grid():
+    table = tables.dimension_table(FACTS, [rows("a", estimator="mle", value=1.0)])
+    assert table.loc[0, ["model", "resolution", "weights", "seed"]].tolist() == ["m", "r", "trained", 0]
+
+
+def test_rows_of_a_measurement_get_the_axes_of_their_variant():
+    measured = [pd.DataFrame({"variant": [name], "n": [9], "interval": [None]}) for name in ("b", "a")]
+    table = tables.measured_table(FACTS, measured)
+    assert dict(zip(table["variant"], table["weights"], strict=True)) == {"b": "untrained", "a": "trained"}
+    assert table["interval"].tolist() == ["", ""]
+
+
+def test_scores_are_marked_by_the_sources_of_their_variant():
+    scores = [pd.DataFrame({"variant": [name], "task": ["elevation"], "value": [0.5]}) for name in ("b", "a")]
+    table = tables.probe_table(FACTS, scores, {"elevation": {"leaked_by": ["rgb"], "leaked_in_part_by": []}})
+    assert dict(zip(table["variant"], table["leaked"], strict=True)) == {"a": "yes", "b": "no"}
+
+
+def test_variants_carry_what_training_recorded():
+    table = tables.variants_table(FACTS, [{"val_loss": 1.0}, {"val_loss": None}])
+    assert table["branches"].tolist() == ["x;y", "x"]
+    assert table.loc[0, "val_loss"] == 1.0
+    assert pd.isna(table.loc[1, "val_loss"])

@@ -1,0 +1,460 @@
+import hashlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from released_checkpoints import digest
+from safetensors.torch import save_file
+
+from earthdim.encoders.released import sources
+from earthdim.encoders.released.checkpoint import contents, read
+from earthdim.encoders.released.sources import CheckpointError, at_hand, fetch, locate, missing
+
+SUM = "0" * 64
+HTTP = frozenset({"http"})
+SOURCE = Path(sources.__file__).parents[5]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def server():
+    """A server of bytes by path; `cut` breaks off after so many, `stall` then waits, `moved` leads elsewhere."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self, body):
+            self.server.asked.append(self.path)
+            path = self.path.partition("?")[0]
+            if path in self.server.moved:
+                self.send_response(302)
+                self.send_header("Location", self.server.moved[path])
+                self.end_headers()
+                return
+            if path not in self.server.files:
+                self.send_error(404)
+                return
+            content = self.server.files[path]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("ETag", '"one"')
+            self.send_header("X-Repo-Commit", "a" * 40)
+            self.end_headers()
+            if body:
+                self.wfile.write(content[: self.server.cut])
+                self.wfile.flush()
+                self.server.stall.wait(20)
+
+        def do_GET(self):
+            self.answer(True)
+
+        def do_HEAD(self):
+            self.answer(False)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.files, server.moved, server.asked, server.cut = {}, {}, [], None
+        server.stall = threading.Event()
+        server.stall.set()
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.stall.set()
+        server.shutdown()
+
+
+def tensors(path, **more):
+    """A small file of weights; returns its path."""
+    torch.save({"state_dict": {"a.weight": torch.ones(2, 3)}, **more}, path)
+    return path
+
+
+def left(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+# Where files are
+
+
+def test_a_file_is_where_its_source_says(here):
+    hub = {"hub": "microsoft/SatCLIP-ViT16-L40", "file": "satclip.ckpt", "revision": "main"}
+    assert locate(hub) == Path("weights/microsoft/SatCLIP-ViT16-L40/satclip.ckpt")
+    assert locate({"url": "https://example.org/a/b%20c.pt?x=1"}) == Path("weights/example.org/b c.pt")
+    assert locate({"url": "https://example.org/a.zip", "member": "m.pt"}) == Path("weights/example.org/m.pt")
+    assert locate({"file": "../mine.pt"}) == Path("../mine.pt")
+    assert locate({"package": "geoclip", "file": "geoclip/__init__.py"}).is_file()
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ({}, "source"),
+        ({"revision": "main"}, "source"),
+        ({"hub": "a/b", "url": "https://example.org/x", "file": "f"}, "source"),
+        ({"hub": "../../etc", "file": "f"}, "source.hub"),
+        ({"hub": "a/b", "file": "../../f"}, "source.file"),
+        ({"hub": "a/b", "file": "/etc/passwd"}, "source.file"),
+        ({"url": "https://example.org/"}, "source.member"),
+        ({"url": "https:///x"}, "source.url"),
+    ],
+)
+def test_a_source_that_leads_elsewhere_is_refused(source, key):
+    with pytest.raises(ValueError, match=rf"^{key}: "):
+        locate(source)
+
+
+def test_what_is_missing_is_told_once_with_place_sum_and_command(here):
+    leaf = {"source": {"hub": "a/b", "file": "f.ckpt", "revision": "r1"}, "sha256": SUM}
+    told = missing(leaf, "satclip/x")
+    assert not at_hand(leaf)
+    for part in ("weights.satclip/x", "weights/a/b/f.ckpt", "https://huggingface.co/a/b", "r1", SUM):
+        assert told.count(part) == 1
+    assert "snakemake --cores 1 fetch" in told
+    assert "\n" not in told
+    assert "weights.sha256 is null" in missing({**leaf, "sha256": None}, "x")
+    absent = {"source": {"package": "no-such", "file": "f"}, "sha256": SUM}
+    assert "install the Python package no-such" in missing(absent, "x")
+
+
+def test_a_users_own_file_is_asked_for_by_its_address(here):
+    leaf = {"source": {"file": "w/f.pt"}, "sha256": None, "about": {"address": "https://example.org/page"}}
+    assert "w/f.pt is not there; put it there, from https://example.org/page" in missing(leaf, "x")
+    assert "fetch" not in missing(leaf, "x")
+
+
+def test_two_missing_files_are_both_told_with_their_keys(here):
+    database = {"source": {"hub": "c/d", "repo_type": "dataset", "file": "d.npz"}, "sha256": None}
+    leaf = {"source": {"hub": "a/b", "file": "f.ckpt"}, "sha256": SUM, "database": database}
+    told = missing(leaf, "x")
+    assert "https://huggingface.co/datasets/c/d" in told
+    assert "weights.database.sha256 is null" in told
+    (here / "weights/a/b").mkdir(parents=True)
+    (here / "weights/a/b/f.ckpt").touch()
+    assert not at_hand(leaf)
+    assert "f.ckpt" not in missing(leaf, "x")
+
+
+def test_planning_imports_nothing_heavy():
+    code = (
+        "import sys; from earthdim.encoders.released import sources;"
+        "sources.at_hand({'source': {'package': 'geoclip', 'file': 'x'}, 'sha256': None});"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'safetensors', 'huggingface_hub')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
+
+
+# Fetching
+
+
+def test_a_file_is_fetched_once_and_whole(here, server):
+    server.files["/f.pt"] = b"x" * 3_000_000
+    (here / "reference").write_bytes(server.files["/f.pt"])
+    leaf = {"source": {"url": f"{server.url}/f.pt"}, "sha256": digest(here / "reference")}
+    assert not at_hand(leaf)
+    path = fetch(leaf, schemes=HTTP)
+    assert path.read_bytes() == server.files["/f.pt"]
+    assert at_hand(leaf)
+    assert fetch(leaf, schemes=HTTP) == path
+    assert len(server.asked) == 1
+    assert left(here / "weights") == [here / path]
+
+
+def test_a_file_with_another_sum_is_not_kept(here, server):
+    server.files["/f.pt"] = b"other"
+    with pytest.raises(CheckpointError, match=rf"weights\.sha256: .*f\.pt has the sha256 \w+, not {SUM}"):
+        fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": SUM}, schemes=HTTP)
+    assert not left(here)
+
+
+def test_a_file_that_is_there_with_another_sum_is_neither_used_nor_overwritten(here, server):
+    server.files["/f.pt"] = b"other"
+    leaf = {"source": {"url": f"{server.url}/f.pt"}, "sha256": SUM}
+    path = locate(leaf["source"])
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    with pytest.raises(CheckpointError, match="sha256"):
+        fetch(leaf, schemes=HTTP)
+    assert path.read_bytes() == b"mine"
+    assert not server.asked
+
+
+def test_a_file_without_a_known_sum_is_kept_but_not_read(here, server):
+    server.files["/f.pt"] = tensors(here / "f.pt").read_bytes()
+    found = digest(here / "f.pt")
+    path = fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": None}, schemes=HTTP)
+    with pytest.raises(
+        CheckpointError, match=rf"weights\.sha256 is null.*{found}; if it is the right one, write"
+    ):
+        read(path, None)
+    assert set(read(path, found)) == {"a.weight"}
+
+
+@pytest.mark.parametrize("known", [SUM, None])
+def test_what_breaks_off_leaves_nothing(known, here, server):
+    server.files["/f.pt"], server.cut = b"x" * 100_000, 50_000
+    with pytest.raises(CheckpointError, match=r"f\.pt cannot be fetched: .* broke off after 50000 of 100000"):
+        fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": known}, schemes=HTTP)
+    assert not left(here)
+
+
+def test_a_process_that_is_ended_leaves_nothing_under_the_name(here, server):
+    server.files["/f.pt"], server.cut = b"x" * 200_000, 100_000
+    server.stall.clear()
+    leaf = {"source": {"url": f"{server.url}/f.pt"}, "sha256": None}
+    # In a job of the background a shell has this signal ignored, and programs inherit that.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"from earthdim.encoders.released import sources; sources.fetch({leaf!r}, schemes={{'http'}})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SOURCE)})
+    for _ in range(200):
+        if left(here):
+            break
+        time.sleep(0.05)
+    assert not locate(leaf["source"]).exists()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) != 0
+    assert not left(here)
+
+
+def test_what_is_not_there_is_told(here, server):
+    with pytest.raises(CheckpointError, match=r"weights\.source: g\.pt cannot be fetched: HTTP Error 404"):
+        fetch({"source": {"url": f"{server.url}/g.pt"}, "sha256": None}, schemes=HTTP)
+    assert not left(here)
+
+
+def test_only_https_is_spoken_even_after_a_redirect(here, server):
+    server.files["/f.pt"] = b"x"
+    with pytest.raises(CheckpointError, match="unknown url type: http"):
+        fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": None})
+    assert not server.asked
+    server.moved["/moved.pt"] = "https://127.0.0.1:1/f.pt"
+    with pytest.raises(CheckpointError, match="unknown url type: https"):
+        fetch({"source": {"url": f"{server.url}/moved.pt"}, "sha256": None}, schemes=HTTP)
+    with pytest.raises(CheckpointError, match="unknown url type: ftp"):
+        fetch({"source": {"url": "ftp://127.0.0.1/f.pt"}, "sha256": None}, schemes=HTTP)
+
+
+def test_a_file_is_taken_out_of_an_archive(here, server):
+    with zipfile.ZipFile(here / "a.zip", "w") as archive:
+        archive.writestr("models/deep/f.pt", b"weights")
+        archive.writestr("__MACOSX/._f.pt", b"litter")
+        archive.writestr("one/twice.pt", b"1")
+        archive.writestr("two/twice.pt", b"2")
+    server.files["/a.zip"] = (here / "a.zip").read_bytes()
+    (here / "a.zip").unlink()
+    source = {"url": f"{server.url}/a.zip?download=1", "member": "f.pt"}
+    path = fetch({"source": source, "sha256": None}, schemes=HTTP)
+    assert path == locate(source)
+    assert path.read_bytes() == b"weights"
+    for member, number in (("g.pt", 0), ("twice.pt", 2)):
+        with pytest.raises(CheckpointError, match=f"has {number} files named {member}"):
+            fetch({"source": {**source, "member": member}, "sha256": None}, schemes=HTTP)
+    server.files["/a.zip"] = server.files["/a.zip"][:-30]
+    with pytest.raises(CheckpointError, match=r"h\.pt cannot be fetched: File is not a zip file"):
+        fetch({"source": {**source, "member": "h.pt"}, "sha256": None}, schemes=HTTP)
+    assert left(here) == [here / path]
+
+
+def test_a_file_of_the_hub_is_fetched_with_the_hubs_own_client(here, server):
+    server.files["/datasets/a/b/resolve/r1/sub/f.npz"] = b"places"
+    leaf = {
+        "source": {"hub": "a/b", "repo_type": "dataset", "file": "sub/f.npz", "revision": "r1"},
+        "sha256": None,
+    }
+    code = f"from earthdim.encoders.released import sources; print(sources.fetch({leaf!r}))"
+    settings = {"HF_ENDPOINT": server.url, "HF_HOME": str(here / "home"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), **settings}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "weights/a/b/sub/f.npz", done.stderr
+    assert left(here / "weights") == [here / "weights/a/b/sub/f.npz"]
+    assert (here / "weights/a/b/sub/f.npz").read_bytes() == b"places"
+    absent = code.replace("sub/f.npz", "sub/g.npz")
+    done = subprocess.run(
+        [sys.executable, "-c", absent], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "CheckpointError: weights.source: g.npz cannot be fetched" in done.stderr
+    assert left(here / "weights") == [here / "weights/a/b/sub/f.npz"]
+
+
+def test_what_nobody_serves_cannot_be_fetched(here):
+    for source in (
+        {"file": "f.pt"},
+        {"package": "geoclip", "file": "geoclip/none"},
+        {"package": "none", "file": "f"},
+    ):
+        with pytest.raises(CheckpointError, match=r"^weights\.source: "):
+            fetch({"source": source, "sha256": None})
+
+
+# Reading
+
+
+def test_tensors_are_read_from_every_format(tmp_path):
+    save_file({"a.weight": torch.ones(2, 3)}, tmp_path / "w.safetensors")
+    torch.save({"a.weight": torch.ones(2, 3)}, tmp_path / "w.pth")
+    tensors(tmp_path / "w.pth.tar", params={"x": np.float64(2), "device": torch.device("cpu")})
+    for name in ("w.safetensors", "w.pth", "w.pth.tar"):
+        path = tmp_path / name
+        assert torch.equal(read(path, digest(path))["a.weight"], torch.ones(2, 3))
+
+
+def test_numbers_that_an_older_numpy_saved_are_read(tmp_path):
+    path = tensors(tmp_path / "w.pt", params={"n": np.int64(7)})
+    with zipfile.ZipFile(path) as archive:
+        members = {item: archive.read(item) for item in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    assert b"numpy.core.multiarray" in path.read_bytes()
+    assert contents(path, digest(path))["params"] == {"n": 7}
+
+
+class Evil:
+    """A pickle that would make a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def evil_state(path, trap):
+    tensors(path, extra=Evil(trap))
+
+
+def evil_pickle(path, trap):
+    path.write_bytes(pickle.dumps(Evil(trap), protocol=2))
+
+
+def evil_legacy(path, trap):
+    torch.save({"state_dict": {"a": Evil(trap)}}, path, _use_new_zipfile_serialization=False)
+
+
+def test_what_would_run_something_beside_the_tensors_is_passed_over_by_name(tmp_path):
+    path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
+    evil_state(path, trap)
+    with pytest.warns(UserWarning, match=r"w\.ckpt holds objects .* not run: posix\.mkdir"):
+        assert torch.equal(read(path, digest(path))["a.weight"], torch.ones(2, 3))
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("write", [evil_pickle, evil_legacy])
+def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(write, tmp_path):
+    path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
+    write(path, trap)
+    with pytest.raises(
+        CheckpointError, match=r"w\.ckpt holds posix\.mkdir, .* nothing of it was run"
+    ) as raised:
+        read(path, digest(path))
+    assert "\n" not in str(raised.value)
+    assert not trap.exists()
+    pickle.loads(pickle.dumps(Evil(trap)))  # the trap works
+    assert trap.exists()
+
+
+def test_a_pickle_of_another_protocol_is_refused_without_bad_advice(tmp_path):
+    path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
+    path.write_bytes(pickle.dumps(Evil(trap), protocol=4))
+    with pytest.warns(UserWarning, match="pickle protocol 4"), pytest.raises(CheckpointError) as raised:
+        read(path, digest(path))
+    assert "nothing of it was run" in str(raised.value)
+    assert "weights_only" not in str(raised.value)
+    assert not trap.exists()
+
+
+def test_the_sum_is_checked_before_anything_is_read(tmp_path):
+    path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
+    evil_state(path, trap)
+    for sha256, message in ((SUM, "has the sha256"), (None, "is null")):
+        with pytest.raises(CheckpointError, match=rf"weights\.sha256.* {message}|weights\.sha256 {message}"):
+            read(path, sha256)
+    assert not trap.exists()
+
+
+def test_a_tampered_file_is_refused(tmp_path):
+    path = tensors(tmp_path / "w.pt")
+    known = digest(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(
+        CheckpointError, match=rf"weights\.sha256: .*w\.pt has the sha256 {digest(path)}, not {known}"
+    ):
+        read(path, known)
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors", "w.ckpt"])
+@pytest.mark.parametrize("share", [0, 0.3, 0.9])
+def test_a_truncated_file_is_refused_even_if_its_sum_is_accepted(name, share, tmp_path):
+    path = tmp_path / name
+    value = {"a.weight": torch.arange(3000.0)}
+    if name.endswith("safetensors"):
+        save_file(value, path)
+    else:
+        torch.save(value, path, _use_new_zipfile_serialization=name.endswith(".pt"))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CheckpointError, match=rf"{name} is (no whole|damaged)") as raised:
+        read(path, digest(path))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1, 2], "holds a list, not tensors by name"),
+        ({"a": 1}, "a is a int, not a tensor"),
+        ({"state_dict": {}}, "state_dict holds no tensors"),
+        ({"state_dict": {"a.weight": [1.0]}}, r"a\.weight is a list"),
+    ],
+)
+def test_what_is_no_dict_of_tensors_is_refused(value, message, tmp_path):
+    torch.save(value, tmp_path / "w.pt")
+    with pytest.raises(CheckpointError, match=message):
+        read(tmp_path / "w.pt", digest(tmp_path / "w.pt"))
+
+
+def test_another_format_and_an_absent_file_are_told(tmp_path):
+    for content, message in (
+        (b"", "it is empty"),
+        (b"import torch", "neither those of safetensors nor of what torch saves$"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
+        (b"<!DOCTYPE html>", "a web page"),
+    ):
+        (tmp_path / "w.pt").write_bytes(content)
+        with pytest.raises(CheckpointError, match=message):
+            read(tmp_path / "w.pt", digest(tmp_path / "w.pt"))
+    (tmp_path / "w.pt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"w\.pt is not there"):
+        read(tmp_path / "w.pt", SUM)
+
+
+def test_a_sum_that_nobody_accepted_is_told_at_planning(tmp_path):
+    file = tmp_path / "weights.pt"
+    file.write_bytes(b"anything")
+    leaf = {"source": {"file": str(file)}, "sha256": None}
+    found = hashlib.sha256(b"anything").hexdigest()
+    assert found in sources.unaccepted(leaf)
+    assert sources.unaccepted({**leaf, "sha256": found}) == ""

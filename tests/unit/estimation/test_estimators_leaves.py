@@ -1,0 +1,60 @@
+"""Every leaf of config/estimator: complete, equal to scikit-dimension by itself, the same in any unit."""
+
+import inspect
+
+import numpy as np
+import pytest
+from estimator_data import NAMES, curved_surface, evidence, leaf
+from reference import PLAIN
+
+from earthdim.build import target
+from earthdim.estimation.estimators import estimate
+from earthdim.estimation.estimators.estimate import OWN_KEYS
+
+# Not in scikit-dimension, or not as it should be; each has a test of its own.
+OURS = {"participation-ratio", "rankme", "danco", "danco-fit"}
+
+
+def test_every_leaf_is_compared():
+    assert set(NAMES) == set(PLAIN) | OURS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_spells_out_every_argument(name):
+    arguments = set(inspect.signature(target(leaf(name)["_target_"])).parameters)
+    assert set(leaf(name)) - {"name"} == arguments | {"_target_", *OWN_KEYS}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("columns", [8, 40], ids=["tree-search", "brute-search"])
+def test_equals_scikit_dimension_by_itself(name, columns):
+    import skdim.id
+
+    rng = np.random.default_rng(1)
+    read = evidence(curved_surface(350, columns) + 0.01 * rng.standard_normal((350, columns)), 100)
+    result = estimate(leaf(name), read)
+    plain = PLAIN[name](skdim.id, read.prepared.points)
+    assert result.value == pytest.approx(plain.dimension_, rel=1e-9)
+    assert not result.above_ambient
+    if leaf(name)["aggregation"] == "global":
+        assert result.local is None
+    else:
+        np.testing.assert_allclose(result.local, plain.dimension_pw_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"danco", "rankme"}))
+def test_a_tiny_huge_or_shifted_embedding_has_the_same_dimension(name):
+    X = curved_surface(300, 10)
+    changes = (X, 1e-5 * X, 1e-160 * X, 1e160 * X, 1e4 + 10 * X)
+    values = [estimate(leaf(name), evidence(changed, 100)).value for changed in changes]
+    # An offset of 1e4 leaves twelve digits of each coordinate.
+    assert values == pytest.approx([values[0]] * len(changes), rel=1e-6)
+
+
+def test_rankme_reads_where_the_embedding_lies():
+    X = curved_surface(300, 10)
+    values = [
+        estimate(leaf("rankme"), evidence(changed, 20)).value for changed in (X, 1e-160 * X, 1e160 * X, 9 + X)
+    ]
+    assert values[1:3] == pytest.approx([values[0]] * 2, rel=1e-9)
+    assert values[3] < values[0] - 1

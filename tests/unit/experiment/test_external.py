@@ -1,0 +1,148 @@
+"""Encoders that come as they are, in the grid: names, axes, what is missing, what is counted, points of their own."""
+
+import shutil
+
+import pytest
+import yaml
+from places import CONFIG
+
+from earthdim.experiment import queries
+from earthdim.experiment import resolve as grid
+from earthdim.experiment.validation import ConfigError
+
+OWN = {
+    "kind": "own",
+    "model": "mine",
+    "_target_": "earthdim.encoders.custom.function.location_encoder",
+    "callable": "my_encoder:embed",
+}
+TABLE = {
+    "kind": "table",
+    "model": "stations",
+    "n": 400,
+    "_target_": "earthdim.encoders.custom.table.embeddings",
+    "file": "stations.csv",
+}
+
+
+@pytest.fixture
+def resolve(tmp_path, monkeypatch):
+    """Resolve the experiment table1 with branches and leaves of weights of a test's own, in a folder of its own."""
+    folder = tmp_path / "config"
+    shutil.copytree(CONFIG, folder)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_encoder.py").write_text("def embed(lonlat):\n    return lonlat\n")
+    rows = "".join(f"{number / 10},{number / 20},{number}\n" for number in range(400))
+    (tmp_path / "stations.csv").write_text(f"lon,lat,a\n{rows}")
+
+    def run(branches, weights, optional=(), without=False):
+        for name, leaf in weights.items():
+            (folder / "weights" / f"{name}.yaml").write_text(yaml.safe_dump(leaf))
+        path = folder / "experiment" / "table1.yaml"
+        text = yaml.safe_load(path.read_text()) | {"branches": branches, "optional": list(optional)}
+        path.write_text(yaml.safe_dump(text))
+        return grid.resolve(folder, "table1", without=without)
+
+    return run
+
+
+def test_one_leaf_makes_a_variant(resolve):
+    found = resolve({"mine": {"weights": ["own", "table"]}}, {"own": OWN, "table": TABLE})
+    own, table = found.variants["own"], found.variants["table"]
+    assert [own.axes[axis] for axis in ("model", "resolution", "modality", "weights")] == [
+        "mine",
+        "",
+        "",
+        "own",
+    ]
+    assert queries.facts(own)["family"] == "mine"
+    assert own.counted
+    assert table.counted
+    assert found.own_points == {"table": "own-table-400-r0"}
+    assert queries.dimension_points(found, "table") == ["own-table-400-r0"]
+    assert queries.dimension_points(found, "own") == list(found.sample_points)
+    assert found.points["own-table-400-r0"]["path"] == "stations.csv"
+
+
+def test_a_leaf_may_keep_out_of_the_correlation_or_enter_it(resolve):
+    released = yaml.safe_load((CONFIG / "weights" / "geoclip" / "released.yaml").read_text())
+    weights = {"own": {**OWN, "counted": False}, "theirs": {**released, "counted": True}}
+    found = resolve({"mine": {"weights": ["own", "theirs", "geoclip/released"]}}, weights)
+    counted = {name: variant.counted for name, variant in found.variants.items()}
+    assert counted == {"own": False, "theirs": True, "geoclip_released": False}
+
+
+def test_two_of_one_cell_are_refused_not_averaged(resolve):
+    weights = {"one": OWN, "two": OWN}
+    with pytest.raises(ConfigError, match="one and two would be one cell"):
+        resolve({"mine": {"weights": ["one", "two"]}}, weights)
+    weights["two"] = {**OWN, "resolution": "fine"}
+    assert set(resolve({"mine": {"weights": ["one", "two"]}}, weights).variants) == {"one", "two"}
+
+
+def test_weights_that_are_missing_are_told_or_left_out(resolve):
+    branches = {"here": {"weights": ["geoclip/released"]}, "there": {"weights": ["sinr/released"]}}
+    with pytest.raises(ConfigError, match=r"weights.sinr/released: weights/.* is not there"):
+        resolve(branches, {})
+    found = resolve(branches, {}, optional=["there"])
+    assert set(found.variants) == {"geoclip_released"}
+    assert "is not there" in found.missing["sinr_released"].message
+    assert set(resolve(branches, {}, without=True).missing) == {"sinr_released"}
+    with pytest.raises(ConfigError, match="nothing is at hand"):
+        resolve({"there": branches["there"]}, {}, optional=["there"])
+
+
+def test_a_file_whose_sum_nobody_accepted_is_not_at_hand(resolve, tmp_path):
+    leaf = yaml.safe_load((CONFIG / "weights" / "sinr" / "released.yaml").read_text())
+    (tmp_path / "sinr.pt").write_bytes(b"weights")
+    with pytest.raises(ConfigError, match=r"sha256 is null.*write it into the leaf"):
+        resolve({"there": {"weights": ["mine"]}}, {"mine": {**leaf, "source": {"file": "sinr.pt"}}})
+
+
+@pytest.mark.parametrize(
+    ("leaf", "message"),
+    [
+        ({**OWN, "calls": "x"}, "weights.mine.calls: .* takes no such argument"),
+        ({key: value for key, value in OWN.items() if key != "model"}, "'model' is a required property"),
+        ({**TABLE, "n": 30}, "weights.mine.n: 30 points are too few"),
+        ({key: value for key, value in TABLE.items() if key != "n"}, "'n' is a required property"),
+        ({**OWN, "kind": "mine"}, "kind: 'mine' is none of"),
+        ({**OWN, "n": 500}, "weights.mine.n: an encoder has no points of its own"),
+        ({**OWN, "_target_": TABLE["_target_"], "file": "stations.csv"}, "weights.mine.c.* no such argument"),
+        ({key: OWN[key] for key in OWN if key != "callable"}, "weights.mine.callable: is missing"),
+        (
+            {**TABLE, "_target_": "earthdim.encoders.custom.exported.onnx"},
+            "weights.mine.kind: .* makes an encoder, kind: own",
+        ),
+        ({**TABLE, "kind": "own"}, "weights.mine.n: an encoder has no points"),
+    ],
+)
+def test_mistakes_name_their_key(resolve, leaf, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve({"mine": {"weights": ["mine"]}}, {"mine": leaf})
+
+
+def test_a_leaf_in_a_folder_that_lacks_its_package_line_says_so(resolve, tmp_path):
+    (tmp_path / "config" / "weights" / "lab").mkdir()
+    with pytest.raises(ConfigError, match=r"lab/mine.yaml: must begin with the line '# @package weights'"):
+        resolve({"mine": {"weights": ["lab/mine"]}}, {"lab/mine": OWN})
+
+
+def test_a_leaf_says_which_sources_it_was_trained_on(resolve):
+    found = resolve({"mine": {"weights": ["own"]}}, {"own": {**OWN, "sources": ["climate"]}})
+    assert queries.facts(found.variants["own"])["sources"] == ["climate"]
+
+
+def test_a_branch_of_which_nothing_is_at_hand_says_what_is_missing(resolve):
+    branches = {"here": {"weights": ["geoclip/released"]}, "there": {"weights": ["sinr/released"]}}
+    found = resolve(branches, {}, optional=["there"])
+    assert "missing" in queries.gathered(found)
+    with pytest.raises(ConfigError, match=r"nothing is at hand of there.*fetch --config experiment=table1"):
+        found.branch("there")
+
+
+def test_a_model_without_a_knob_needs_no_resolution_and_another_does(resolve):
+    axes = {"modality": ["rgb"], "schedule": ["short"], "seed": [0]}
+    assert set(resolve({"plain": {"model": ["direct"], **axes}}, {}).variants) == {"direct_rgb_short_s0"}
+    with pytest.raises(ConfigError, match="resolution: is missing"):
+        resolve({"plain": {"model": ["csp"], **axes}}, {})

@@ -1,0 +1,167 @@
+"""A figure is one file: its declaration is read without running it, and is what `draw` takes."""
+
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from places import CONFIG, ROOT
+
+from earthdim.build import target
+from earthdim.experiment import figure_jobs, queries, resolve
+from earthdim.experiment.validation import ConfigError
+from earthdim.figures.declaration import CHOSEN, INPUTS, NEEDS, DeclarationError, declared, figures
+from earthdim.storage.schema import COLUMNS
+
+HEAD = """from earthdim.figures.declaration import Figure
+
+FIGURE = Figure(
+    title="Mine",
+    category="Dimension",
+    inputs=("dimension",),
+    caption="Of {{ experiment }}.",
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory):
+    return resolve.resolve(CONFIG, "default", cache=tmp_path_factory.mktemp("cache"))
+
+
+def written(tmp_path, text):
+    (tmp_path / "mine.py").write_text(text)
+    return declared("mine", tmp_path)
+
+
+@pytest.mark.parametrize("name", figures())
+def test_draw_takes_what_the_declaration_gives_and_no_more(name):
+    figure = declared(name)
+    assert target(f"earthdim.figures.{name}.FIGURE") == figure
+    given = {*figure.inputs, *figure.optional, *figure.options, *figure.chosen}
+    takes = inspect.signature(target(f"earthdim.figures.{name}.draw")).parameters
+    assert given <= set(takes)
+    required = {key for key, parameter in takes.items() if parameter.default is inspect.Parameter.empty}
+    assert required <= given - set(figure.optional)
+
+
+def test_inputs_are_tables_that_are_made_or_stores(default):
+    tables = {name for name in INPUTS if name not in figure_jobs.STORES}
+    assert tables - {"correlation_families", "correlation_summary", "datasets"} <= set(COLUMNS)
+    assert tables - {"draws", "table1"} <= set(queries.tables(default))
+    for name in default.settings["figures"]:
+        for path in figure_jobs.inputs(default, name).values():
+            assert "{" not in str(path)
+
+
+def test_options_are_of_the_experiment(default):
+    options = figure_jobs.config(default, "performance")["options"]
+    cell = yaml.safe_load((CONFIG / "statistics" / "default.yaml").read_text())["cell"]
+    assert options == {"estimator": "fishers", "k": None, "split": "blocks", "heads": ["mlp"], "cell": cell}
+    assert figure_jobs.config(default, "activation")["options"] == {
+        **options, "estimator": "twonn", "k": 2, "space": "activation",
+    }  # fmt: skip
+    assert figure_jobs.config(default, "heads")["options"]["heads"] == {
+        "linear": ["ridge", "logistic"],
+        "MLP": ["mlp"],
+    }
+    assert set(figure_jobs._chosen(default)) == set(CHOSEN)
+
+
+def test_maps_are_of_one_variant_a_resolution_and_curves_of_the_trained(default):
+    maps = figure_jobs.inputs(default, "local_maps")["maps"]
+    assert len(maps) == len(queries.one_a_resolution(default))
+    assert maps[0] == "<results>/default/variants/satclip_l5_rgb_short_s0/land-10000-r0/local_dimension.zarr"
+    curves = figure_jobs.inputs(default, "loss")["curves"]
+    assert len(curves) == sum(variant.kind == "trained" for variant in default.variants.values())
+
+
+def test_a_caption_that_changes_is_drawn_anew(default):
+    before = figure_jobs.config(default, "heads")["caption"]
+    assert before != figure_jobs.config(default, "gap")["caption"]
+
+
+def test_statistics_say_what_a_cell_is_to_figures_and_to_the_planner(tmp_path_factory, default):
+    cache = tmp_path_factory.mktemp("cache")
+    changed = resolve.resolve(CONFIG, "default", ["statistics.cell=[family,resolution]"], cache)
+    assert figure_jobs.config(changed, "twins")["options"]["cell"] == ["family", "resolution"]
+    assert list(default.cell) == default.statistics["cell"]
+    # Without tasks there is no correlation, but figures have cells.
+    assert resolve.resolve(CONFIG, "table1", cache=cache).cell == default.cell
+
+
+def test_needs_follow_from_inputs():
+    assert declared("performance").all_needs == ("tasks",)
+    assert declared("activation").shows == ("split", "head")
+    assert declared("loss").all_needs == ("trained variants",)
+    assert declared("twins").all_needs == ("untrained twins",)
+    assert declared("heads").all_needs == ("tasks",)
+    assert set(NEEDS) == set(resolve.choices._made({}, {}, {}, 1))
+
+
+def test_a_file_without_a_declaration_is_no_figure():
+    assert (
+        set(figures()) & {"cells", "marks", "rows", "style", "captions", "declaration", "__init__"} == set()
+    )
+    assert "scale" in figures()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('inputs=("dimension",)', 'inputs=("dimensions",)', "inputs: there is no 'dimensions'"),
+        ('inputs=("dimension",)', 'inputs=("dimension")', "inputs: 'dimension' is no list"),
+        ('inputs=("dimension",)', "inputs=tuple(NAMES)", "inputs must be a literal"),
+        ('title="Mine"', 'titel="Mine"', "there is no 'titel'"),
+        ('    title="Mine",\n', "", "lacks title"),
+        ('"Of {{ experiment }}."', '"mine.rst"', "no file mine.rst in workflow/report"),
+        ("FIGURE", "PICTURE", "no line FIGURE"),
+        ("title=", "title=)", "line 8"),
+    ],
+)
+def test_a_declaration_that_means_nothing_names_file_and_key(tmp_path, old, new, words):
+    with pytest.raises(DeclarationError, match=r"figures/mine\.py") as caught:
+        written(tmp_path, HEAD.replace(old, new))
+    assert words in str(caught.value)
+
+
+def test_the_planner_tells_which_figures_there_are():
+    with pytest.raises(ConfigError, match=r"no figure 'histogram'; there are activation, gap, "):
+        resolve.resolve(CONFIG, "tiny", ["experiment.figures=[histogram]"])
+
+
+def test_planning_imports_no_matplotlib():
+    code = """
+import sys
+from pathlib import Path
+from earthdim import drawing, grid
+tiny = grid.resolve(Path("config"), "tiny")
+for name in tiny.settings["figures"]:
+    drawing.config(tiny, name), drawing.inputs(tiny, name)
+sys.exit("matplotlib" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def recipe() -> str:
+    """The file that README gives for a new figure."""
+    text = (ROOT / "README.md").read_text()
+    (found,) = re.findall(
+        r"^```python\n(# workflow/src/earthdim/figures/spread\.py\n.*?)^```", text, re.M | re.S
+    )
+    return found
+
+
+def test_the_readmes_figure_is_declared_and_drawn(tmp_path):
+    from figure_tables import tables
+
+    figure = written(tmp_path, recipe())
+    assert figure.inputs == ("dimension",)
+    space: dict = {}
+    exec(compile(recipe(), "spread.py", "exec"), space)
+    drawn = space["draw"](dimension=tables(large=False).dimension)
+    drawn.savefig(tmp_path / "spread.png")
+    assert (tmp_path / "spread.png").stat().st_size > 1000
+    assert space["FIGURE"] == figure

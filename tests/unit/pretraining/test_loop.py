@@ -1,0 +1,315 @@
+"""Pre-training learns, keeps its best state, and is the same for the same seed."""
+
+import numpy as np
+import pytest
+import torch
+
+from earthdim.data.samples import area as samples
+from earthdim.encoders.location import LocationEncoder
+from earthdim.pretraining.loop import _adamw, _batches, learning_rate_factor, pretrain
+from earthdim.pretraining.modalities.observations import standardise
+from earthdim.storage.files import read_table, write_json, write_table
+
+MODEL = {
+    "objective": {
+        "_target_": "earthdim.pretraining.objectives.InfoNCE",
+        "temperature": 0.07,
+        "max_scale": 100.0,
+    },
+    "optimiser": {"lr": 0.01, "weight_decay": 0.01},
+}
+TERMS = {"batch_temperature": 0.07, "negative_temperature": 0.07, "simcse_temperature": 0.07}
+OBJECTIVES = {
+    "InfoNCE": {"temperature": 0.07, "max_scale": 100.0},
+    "SigLIP": {"scale": 10.0, "bias": -10.0},
+    "CSP": TERMS,
+    "GeoCLIP": {"queue_size": 100, "noise_km": 0.15, "queue_noise_km": 1.0},
+    "PresenceOnly": {"positive_weight": 8.0},
+    "Regression": {},
+}
+SCHEDULE = {
+    "locations": 400,
+    "validation": 64,
+    "candidates": 64,
+    "seed": 0,
+    "batch": 32,
+    "steps": 60,
+    "warmup_steps": 5,
+    "evaluate_every": 20,
+}
+
+
+class Directions(torch.nn.Module):
+    width = 4
+
+    def forward(self, lonlat):
+        angles = torch.deg2rad(lonlat)
+        return torch.cat((angles.sin(), angles.cos()), 1).float()
+
+
+class Network(torch.nn.Sequential):
+    outputs = 16
+
+    def __init__(self, dropout=0.0):
+        layers = (torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.LayerNorm(32), torch.nn.Dropout(dropout))
+        super().__init__(*layers, torch.nn.Linear(32, 16))
+
+
+def encoder(dropout=0.0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return LocationEncoder(Directions(), Network(dropout))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As every job runs; small products on several threads are slow."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def data():
+    """Locations and features that follow from them, with the rows held out."""
+    lonlat, validation_rows = samples.sphere(464, np.random.default_rng(0)), np.arange(400, 464)
+    features = {"a": np.sin(lonlat @ np.random.default_rng(1).normal(size=(2, 6)) / 40).astype(np.float32)}
+    return lonlat, validation_rows, features
+
+
+def train(data, model=MODEL, schedule=SCHEDULE, seed=0, trained=None, log=lambda line: None, features=None):
+    lonlat, validation_rows, own = data
+    features = own if features is None else features
+    return pretrain(trained or encoder(), features, lonlat, validation_rows, model, schedule, seed, log)
+
+
+def model(objective):
+    return MODEL | {
+        "objective": {"_target_": f"earthdim.pretraining.objectives.{objective}", **OBJECTIVES[objective]}
+    }
+
+
+def features_for(objective, data):
+    """Features that follow from the place; for presences, the octant of the globe in which it lies."""
+    if objective != "PresenceOnly":
+        return data[2]
+    octant = (data[0][:, 0] // 90 + 2).astype(int) + 4 * (data[0][:, 1] > 0)
+    return {"octant": np.eye(8, dtype=np.float32)[octant]}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_lowers_its_loss_on_held_out_rows(data, objective):
+    lines, features = [], features_for(objective, data)
+    schedule = SCHEDULE | {"evaluate_every": 4}
+    result = train(
+        data, model(objective), schedule, trained=encoder(0.1), log=lines.append, features=features
+    )
+    assert result.val_loss < 0.8 * result.curve["val_loss"].iloc[0]
+    paired = objective not in ("PresenceOnly", "Regression")
+    assert (result.val_top1 is not None) == paired == ("top-1" in lines[-1])
+    if paired:
+        assert result.val_top1 > 5 / 64
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_gives_the_same_bits_for_the_same_seed(data, objective):
+    """And no evaluation moves what follows: often or seldom, the training is the same."""
+    features, schedule = features_for(objective, data), SCHEDULE | {"steps": 12, "evaluate_every": 6}
+    seldom, again, often = (
+        train(
+            data, model(objective), schedule | {"evaluate_every": n}, trained=encoder(0.3), features=features
+        )
+        for n in (12, 12, 4)
+    )
+    assert seldom.curve.equals(again.curve)
+    assert all(torch.equal(seldom.state[name], again.state[name]) for name in seldom.state)
+    assert often.curve["val_loss"].iloc[-1] == seldom.curve["val_loss"].iloc[-1]
+
+
+@pytest.mark.parametrize("objective", ["CSP", "GeoCLIP", "PresenceOnly"])
+def test_evaluations_draw_alike(data, objective):
+    """Where nothing is learned, one validation loss stands at every step."""
+    frozen = model(objective) | {"optimiser": {"lr": 1e-30, "weight_decay": 0.0}}
+    result = train(data, frozen, trained=encoder(0.3), features=features_for(objective, data))
+    assert result.curve["val_loss"].nunique() == 1
+
+
+def test_an_objective_that_pairs_nothing_leaves_empty_cells(data, tmp_path):
+    result = train(data, model("Regression"))
+    assert result.val_top1 is None
+    write_table(result.curve, tmp_path / "training.csv")
+    write_json({"val_top1": result.val_top1}, tmp_path / "summary.json")
+    assert (tmp_path / "training.csv").read_text().splitlines()[1].endswith(",")
+    assert read_table(tmp_path / "training.csv")["val_top1"].isna().all()
+    assert "null" in (tmp_path / "summary.json").read_text()
+
+
+def test_an_objective_for_classes_refuses_features(data):
+    with pytest.raises(ValueError, match=r"^sources\.a: the objective needs classes"):
+        train(data, model("PresenceOnly"))
+
+
+def test_a_second_pass_needs_dropout(data):
+    with pytest.raises(ValueError, match=r"^objective\.simcse_weight"):
+        train(data, model("CSP"), trained=encoder(0.0))
+
+
+def test_training_finds_the_pairs(data):
+    lines = []
+    result = train(data, log=lines.append)
+    assert result.curve["step"].tolist() == [20, 40, 60]
+    assert list(result.curve) == ["step", "train_loss", "val_loss", "val_top1"]
+    assert result.val_loss < np.log(32) - 1
+    assert result.val_top1 > 10 / 64
+    assert len(lines) == 3
+    assert "60/60" in lines[-1]
+
+
+def test_shuffled_pairs_teach_nothing(data):
+    shuffled = {"a": np.random.default_rng(0).permutation(data[2]["a"])}
+    result = train(data, features=shuffled)
+    assert result.val_loss > np.log(32) - 0.2
+    assert result.val_top1 < 6 / 64
+
+
+def test_the_best_state_is_kept(data):
+    """Pairs without a rule are learned by heart, so that the validation loss rises; the encoder goes back."""
+    shuffled = {"a": np.random.default_rng(0).permutation(data[2]["a"])}
+    schedule = SCHEDULE | {"steps": 200, "evaluate_every": 10}
+    trained, weights = encoder(), []
+    result = train(
+        data,
+        features=shuffled,
+        schedule=schedule,
+        trained=trained,
+        log=lambda line: weights.append(trained.network[0].weight.detach().clone()),
+    )
+    row = result.curve["val_loss"].idxmin()
+    best = result.curve.loc[row]
+    assert row < len(weights) - 1
+    assert (result.step, result.val_loss, result.val_top1) == (best.step, best.val_loss, best.val_top1)
+    assert torch.equal(result.state["network.0.weight"], weights[row])
+    assert torch.equal(trained.network[0].weight, weights[row])
+
+
+def test_same_seed_same_bytes_whatever_the_global_random_state(data):
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    first = train(data, trained=encoder(0.3))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(8)
+    second, other = (train(data, seed=seed, trained=encoder(0.3)) for seed in (0, 1))
+    assert first.curve.equals(second.curve)
+    assert all(torch.equal(first.state[name], second.state[name]) for name in first.state)
+    assert not first.curve.equals(other.curve)
+
+
+def test_the_curve_gives_the_mean_training_loss_since_the_evaluation_before(data):
+    coarse, fine = (train(data, schedule=SCHEDULE | {"evaluate_every": n}).curve for n in (20, 1))
+    means = fine["train_loss"].to_numpy().reshape(3, 20).mean(1)
+    np.testing.assert_allclose(coarse["train_loss"], means, rtol=1e-12)
+    np.testing.assert_array_equal(coarse["val_loss"], fine["val_loss"][19::20])
+
+
+def test_dropout_works_in_training_alone(data):
+    """Whatever is differentiated is in training mode, whatever is only evaluated is not."""
+    trained, modes = encoder(0.3), set()
+    trained.network.register_forward_hook(
+        lambda module, *_: modes.add((module.training, torch.is_grad_enabled()))
+    )
+    train(data, trained=trained)
+    assert modes == {(True, True), (False, False)}
+    assert not trained.training
+
+
+def test_held_out_rows_teach_nothing(data):
+    """Spoiling the held-out features moves the validation loss, but no weight."""
+    _, validation_rows, features = data
+    schedule = SCHEDULE | {"evaluate_every": 60}
+    spoilt = {"a": features["a"].copy()}
+    spoilt["a"][validation_rows] = np.random.default_rng(0).normal(size=(64, 6))
+    one, two = (train(data, schedule=schedule, features=f) for f in (features, spoilt))
+    assert all(torch.equal(one.state[name], two.state[name]) for name in one.state)
+    assert two.val_loss > one.val_loss + 0.5
+
+
+def test_a_loss_that_is_not_finite_is_raised_at_its_step(data):
+    with pytest.raises(FloatingPointError, match="nan at step 2;"):
+        train(data, model=MODEL | {"optimiser": {"lr": 1e30, "weight_decay": 0.0}})
+
+
+def test_a_validation_loss_that_is_not_finite_is_raised(data):
+    broken = encoder()
+    broken.network.register_forward_hook(lambda module, _, z: z if module.training else z * torch.nan)
+    with pytest.raises(FloatingPointError, match="nan at step 20;"):
+        train(data, trained=broken)
+
+
+def test_batches_run_through_every_row_once_an_epoch():
+    rows = np.arange(100, 133)
+    drawn = _batches(rows, 8, np.random.default_rng(0))
+    first, second = (np.concatenate([next(drawn) for _ in range(4)]) for _ in range(2))
+    assert len(np.unique(first)) == len(np.unique(second)) == 32
+    assert np.isin(first, rows).all()
+    assert not np.array_equal(first, second)
+
+
+def test_learning_rate_warms_up_and_decays():
+    factors = [learning_rate_factor(step, 100, 10) for step in range(1, 101)]
+    assert factors[:10] == pytest.approx(np.arange(1, 11) / 10)
+    assert np.all(np.diff(factors[9:]) < 0)
+    assert 0 < factors[-1] < 0.001
+    assert learning_rate_factor(55, 99, 10) == pytest.approx(0.5)
+    assert learning_rate_factor(1, 100, 0) > 0.999
+
+
+def test_only_matrices_decay():
+    module = encoder()
+    decayed, kept = _adamw(module, 0.1).param_groups
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
+    assert {id(p) for p in decayed["params"]} == {id(module.network[i].weight) for i in (0, 4)}
+    assert len(kept["params"]) == 4
+
+
+def test_sources_weigh_the_same():
+    rng = np.random.default_rng(0)
+    wide, narrow = rng.normal(3, 50, (500, 12)), rng.normal(-1, 0.01, (500, 4))
+    narrow[:, 0] = 0.1
+    rows = np.arange(400)
+    observations = standardise({"wide": wide, "narrow": narrow}, rows)
+    assert observations.dtype == np.float32
+    variance = observations[rows].var(0)
+    np.testing.assert_allclose(variance[:12], 8 / 12, rtol=1e-4)
+    np.testing.assert_allclose(variance[12:], [0, 8 / 3, 8 / 3, 8 / 3], rtol=1e-4)
+    np.testing.assert_allclose(observations[rows].mean(0), 0, atol=1e-4)
+    single = standardise({"wide": wide}, rows)
+    np.testing.assert_allclose(single[rows].var(0), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": 48}, "batch 48"),
+        ({"candidates": 60}, "candidates 60"),
+        ({"warmup_steps": 60}, "warmup_steps"),
+        ({"batch": 500}, "batch"),
+    ],
+)
+def test_a_schedule_that_does_not_fit_is_named(data, change, message):
+    with pytest.raises(ValueError, match=message):
+        train(data, schedule=SCHEDULE | change)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ({}, "sources"),
+        ({"a": np.ones((464, 3))}, r"sources\.a: its features are constant"),
+        ({"a": np.full((464, 3), np.nan)}, r"sources\.a: its features are not finite"),
+        ({"a": np.ones((3, 3))}, r"sources\.a: 3 rows"),
+    ],
+)
+def test_bad_features_are_named(data, features, message):
+    with pytest.raises(ValueError, match=message):
+        train(data, features=features)

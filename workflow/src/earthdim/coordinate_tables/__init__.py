@@ -1,6 +1,0 @@
-"""Tables with one row a place: text, Parquet, GeoParquet, Arrow, NPZ and Zarr."""
-
-from earthdim.coordinate_tables.formats import TableError, kind_of
-from earthdim.coordinate_tables.reading import Table, place_keys, points, read
-
-__all__ = ["Table", "TableError", "kind_of", "place_keys", "points", "read"]

@@ -1,0 +1,1 @@
+"""Data sets, samples of points, and tables with coordinates."""

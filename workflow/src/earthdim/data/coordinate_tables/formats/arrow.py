@@ -1,0 +1,111 @@
+"""Columns as Arrow types them: what CSV and Parquet files share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earthdim.data.coordinate_tables.formats.base import File, TableError, refuse, refuse_ragged
+
+
+class Arrow(File):
+    """A file of which Arrow makes a table."""
+
+    def _table(self, names: Sequence[str]):
+        raise NotImplementedError
+
+    def read(self, names: Sequence[str]) -> dict[str, NDArray]:  # noqa: D102
+        table = self._table([name for name in names if name in self.names])
+        return {
+            name: self._column(name, table[name] if name in self.names else self._field(name))
+            for name in names
+        }
+
+    def _field(self, name: str):
+        """A field of a struct; nulls of the struct are nulls of its fields."""
+        import pyarrow.compute as pc
+
+        top = self.fields()[name]
+        return pc.struct_field(self._table([top])[top], name.removeprefix(f"{top}."))
+
+    def texts(self, name: str) -> list[str | bytes | None] | None:  # noqa: D102
+        import pyarrow as pa
+
+        column = _plain(self._table([name])[name] if name in self.names else self._field(name))
+        kind = column.type
+        known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+        return column.to_pylist() if any(is_kind(kind) for is_kind in known) else None
+
+    def _column(self, name: str, column) -> NDArray:
+        import pyarrow.compute as pc
+
+        column = _plain(column)
+        kind = column.type
+        if not len(column):
+            return np.empty(0)
+        if not _is_list(kind):
+            self._check_type(name, kind)
+            return _numbers(column)
+        self._check_type(name, kind.value_type)
+        refuse(self.path, name, pc.is_null(column).to_numpy(), "no list")
+        lengths = pc.list_value_length(column).to_numpy()
+        refuse_ragged(self.path, name, lengths)
+        return _numbers(pc.list_flatten(column)).reshape(len(lengths), lengths[0])
+
+    def _described(self, name: str, kind, rows: int) -> tuple[np.dtype, tuple[int | None, ...]]:
+        """What an Arrow type says of a column; of lists it does not say how long they are."""
+        import pyarrow as pa
+
+        kind = _plain_type(kind)
+        inner = kind.value_type if _is_list(kind) else kind
+        self._check_type(name, inner)
+        dtype = np.float64 if pa.types.is_decimal(inner) else inner.to_pandas_dtype()
+        return np.dtype(dtype), (rows, None) if _is_list(kind) else (rows,)
+
+    def _check_type(self, name: str, kind) -> None:
+        import pyarrow as pa
+
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+            raise TableError(f"{self.path}: {name!r} is not numeric but holds {kind}{self._hint(name, kind)}")
+
+    def _hint(self, name: str, kind) -> str:
+        """What to do about a column that should hold numbers and does not."""
+        import pyarrow as pa
+
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return "; if these are numbers, write them as numbers"
+        return ""
+
+
+def _is_list(kind) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _plain_type(kind):
+    """The type of the values: of a dictionary its entries', of an extension such as a tensor its storage's."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain_type(kind.storage_type)
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _plain(column):
+    """A column as its values, not as numbers of a dictionary or under the name of an extension."""
+    import pyarrow as pa
+
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    kind = _plain_type(column.type)
+    return column if kind == column.type else column.cast(kind)
+
+
+def _numbers(column) -> NDArray:
+    import pyarrow as pa
+
+    if pa.types.is_decimal(column.type):
+        # Through text, which is rounded once: 12.345678 is then the number that others read.
+        column = column.cast(pa.string()).cast(pa.float64())
+    return column.to_numpy()

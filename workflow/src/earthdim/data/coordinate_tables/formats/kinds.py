@@ -1,0 +1,198 @@
+"""What a file or folder is, by its first bytes: the one place where planning and jobs ask.
+
+Suffixes mean little: people compress, rename and export. Nothing heavy is imported, because this runs whenever an
+experiment is planned.
+"""
+
+import bz2
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from earthdim.data.coordinate_tables.formats.base import TableError
+
+TEXT, PARQUET, FOLDER, ARROW, NPZ, ZARR, ZARR_ZIP = (
+    "text", "parquet", "folder of parquet", "arrow", "npz", "zarr", "zipped zarr",
+)  # fmt: skip
+# What is read, for errors.
+READ = (
+    "CSV and other text tables (also .gz, .bz2, .zst), Parquet and GeoParquet (also folders of parts), Arrow and "
+    "Feather, NPZ, and Zarr groups (also zipped)"
+)
+# How compressed text begins, and what Arrow calls that.
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# Files that people take for tables. They are told by name; a suffix would call them something else.
+STRANGERS = {
+    b"\x89HDF\r\n\x1a\n": "HDF5 or NetCDF 4",
+    b"CDF\x01": "NetCDF",
+    b"CDF\x02": "NetCDF",
+    b"CDF\x05": "NetCDF",
+    b"\x93NUMPY": "a single array (.npy), not an NPZ file",
+    b"SQLite format 3": "SQLite or GeoPackage",
+    b"PARE": "an encrypted Parquet file",
+    b"FEA1": "Feather of version 1; write version 2",
+    b"ORC": "ORC",
+    b"Obj\x01": "Avro",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"fgb\x03": "FlatGeobuf",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save it as CSV",
+    b"\xfd7zXZ": "compressed by xz; use gzip or zstd",
+    b"\x04\x22\x4d\x18": "compressed by lz4; use gzip or zstd",
+    b"\x80\x02": "a pickle, which would have to be run",
+    b"\x80\x03": "a pickle, which would have to be run",
+    b"\x80\x04": "a pickle, which would have to be run",
+    b"\x80\x05": "a pickle, which would have to be run",
+}
+STRANGE_TEXTS = {
+    b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself (git lfs pull)",
+    b"<": "HTML or XML, perhaps the page of a failed download",
+    b"{": "JSON, not a table",
+}
+# Whose text is a mistake; of other suffixes text is read.
+CLAIMS = {
+    ".parquet": "Parquet", ".geoparquet": "Parquet", ".pq": "Parquet", ".parq": "Parquet", ".gpq": "Parquet",
+    ".npz": "NPZ", ".zarr": "Zarr", ".feather": "Arrow", ".arrow": "Arrow", ".zip": "zip",
+}  # fmt: skip
+_PART_SUFFIXES = tuple(suffix for suffix, claimed in CLAIMS.items() if claimed == "Parquet")
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+# So much of a file is looked at.
+_BEGINNING = 4096
+
+
+def kind_of(path: Path) -> str:
+    """The kind of a table: one of the constants above.
+
+    Raises
+    ------
+    TableError
+        If it is missing or nothing that is read.
+    """
+    if not path.exists():
+        raise TableError(f"{path}: there is no such file")
+    if path.is_dir():
+        return _folder(path)
+    with path.open("rb") as stream:
+        start = stream.read(_BEGINNING)
+    if start.startswith(b"PAR1"):
+        return PARQUET
+    if start.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return ARROW
+    if start.startswith(b"PK\x03\x04"):
+        return _zip(path)
+    if compression(start) is not None:
+        start = _decompressed(path, start)
+    stranger = _stranger(start)
+    if stranger is not None:
+        raise TableError(f"{path}: is {stranger}; what is read: {READ}")
+    if b"\0" in start and not start.startswith(UTF16):
+        raise _unknown(path, "its first bytes are none that are known")
+    if path.suffix.lower() in CLAIMS and start:
+        raise _unknown(path, "it holds text, or nothing that is known")
+    return TEXT
+
+
+def compression(start: bytes) -> str | None:
+    """How a file that begins like this is compressed, in Arrow's words."""
+    return next((name for magic, name in COMPRESSED.items() if start.startswith(magic)), None)
+
+
+def parts(path: Path) -> list[Path]:
+    """The Parquet files below a folder, as they are numbered; Spark, Dask and DuckDB hide what is no part.
+
+    Raises
+    ------
+    TableError
+        If one that is called Parquet is none.
+    """
+    found = []
+    for file in sorted(_visible(path), key=lambda file: _natural(str(file.relative_to(path)))):
+        with file.open("rb") as stream:
+            is_parquet = stream.read(4) == b"PAR1"
+        if not is_parquet and file.name.lower().endswith(_PART_SUFFIXES):
+            raise TableError(
+                f"{path}: {file.relative_to(path)} is no Parquet file, and stands among the parts"
+            )
+        if is_parquet:
+            found.append(file)
+    return found
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder among parts is none of them: _SUCCESS, _metadata, .part-0.parquet.crc."""
+    return name.startswith((".", "_"))
+
+
+def _visible(path: Path) -> Iterator[Path]:
+    for file in path.rglob("*"):
+        if file.is_file() and not any(map(is_hidden, file.relative_to(path).parts)):
+            yield file
+
+
+def _natural(name: str) -> list:
+    """part.10 stands behind part.9."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _folder(path: Path) -> str:
+    if any((path / mark).is_file() for mark in _ZARR_MARKS):
+        return ZARR
+    if parts(path):
+        return FOLDER
+    if path.suffix.lower() == ".zarr":
+        raise TableError(f"{path}: is no Zarr group (it holds none of {', '.join(_ZARR_MARKS)})")
+    raise TableError(
+        f"{path}: is a folder that holds neither a Zarr group nor Parquet files; what is read: {READ}"
+    )
+
+
+def _zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise TableError(f"{path}: is no {_claimed(path, 'NPZ')} file that can be read ({error})") from error
+    if any(Path(name).name in _ZARR_MARKS for name in names):
+        return ZARR_ZIP
+    if names and all(name.endswith(".npy") for name in names):
+        return NPZ
+    if "[Content_Types].xml" in names:
+        raise TableError(f"{path}: is an Excel workbook; save the sheet as CSV")
+    if any(name.endswith("data.pkl") for name in names):
+        raise TableError(f"{path}: is a file of PyTorch; what is read: {READ}")
+    raise TableError(f"{path}: is a zip archive of other files; unpack it (what is read: {READ})")
+
+
+def _decompressed(path: Path, start: bytes) -> bytes:
+    """The beginning of compressed text; of zstd, which Python does not unpack by itself, nothing is known."""
+    openers = {"gzip": gzip.open, "bz2": bz2.open}
+    opener = openers.get(compression(start))
+    if opener is None:
+        return b""
+    try:
+        with opener(path) as stream:
+            return stream.read(_BEGINNING)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{path}: is damaged ({error})") from error
+
+
+def _stranger(start: bytes) -> str | None:
+    # A table may have a column ORCID; what is no text has bytes of 0.
+    known = STRANGERS if b"\0" in start else STRANGE_TEXTS
+    bare = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((what for magic, what in known.items() if bare.startswith(magic)), None)
+
+
+def _claimed(path: Path, otherwise: str) -> str:
+    return CLAIMS.get(path.suffix.lower(), otherwise)
+
+
+def _unknown(path: Path, why: str) -> TableError:
+    claimed = CLAIMS.get(path.suffix.lower())
+    if claimed is None:
+        return TableError(f"{path}: is nothing that is read ({why}): {READ}")
+    return TableError(f"{path}: is no {claimed} file that can be read ({why})")

@@ -1,0 +1,41 @@
+"""Points as text or bytes in a column: WKT, GeoJSON, WKB, WKB in hexadecimal digits; with SRID=4326 or none."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earthdim.data.coordinate_tables import geometry
+from earthdim.data.coordinate_tables.formats.base import TableError
+
+_NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+_PAIR = re.compile(rf"^\s*[(\[]?\s*{_NUMBER}\s*[,; ]\s*{_NUMBER}\s*[)\]]?\s*$")
+
+
+def read(path: Path, name: str, values: Sequence[str | bytes | None]) -> NDArray[np.float64]:
+    """Points (n, 2), longitude and latitude, of a column.
+
+    Raises
+    ------
+    TableError
+        If a row holds no point, or another reference system.
+    """
+    import shapely
+
+    try:
+        shapes = geometry.parse(values, path, name)
+    except TableError:
+        raise
+    except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
+        raise geometry.no_geometry(path, name, error) from error
+    return geometry.points(path, name, shapes)
+
+
+def pairs(values: Sequence[str | bytes | None]) -> NDArray[np.float64] | None:
+    """Texts such as ``52.5, 13.4`` or ``(52.5 13.4)`` as numbers (n, 2), in their order; None if one is none."""
+    found = [_PAIR.match(value) if isinstance(value, str) else None for value in values]
+    if not found or None in found:
+        return None
+    return np.array([match.groups() for match in found]).astype(np.float64)

@@ -1,0 +1,91 @@
+"""Values as a table stores them: which rows hold none, and what quantised ones stand for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earthdim.data.coordinate_tables.formats.base import TableError
+
+NoData = float | str | Sequence[float | str] | None
+
+ALPHAEARTH, TESSERA, AS_IT_IS = "alphaearth", "tessera", "none"
+MASKED = -128
+"""What AlphaEarth writes into every band of a masked pixel."""
+
+
+def no_data_values(no_data: NoData) -> list[float]:
+    """The values that a table's maker wrote where there are none; the word ``nan`` means what is missing.
+
+    Raises
+    ------
+    ValueError
+        If one is neither a number nor that word.
+    """
+    listed = [] if no_data is None else list(no_data) if isinstance(no_data, list | tuple) else [no_data]
+    for value in listed:
+        try:
+            # YAML takes 1e+20 for a text.
+            wrong = isinstance(value, bool) or float(value) in (np.inf, -np.inf)
+        except (TypeError, ValueError):
+            wrong = True
+        if wrong:
+            raise ValueError(f"no_data: {value!r} is neither a number nor nan")
+    return [float(value) for value in listed]
+
+
+def rows_without(columns: Sequence[NDArray], values: Sequence[float]) -> NDArray[np.bool_]:
+    """Whether each row holds one of the values in any of the columns, (n,) or (n, d), as the columns' types have it."""
+    found = np.zeros(len(columns[0]), dtype=bool)
+    for column in columns:
+        of_rows = column.reshape(len(column), -1)
+        for value in values:
+            if np.isnan(value):
+                found |= np.isnan(of_rows).any(axis=1)
+            elif column.dtype.kind != "f" or np.isfinite(column.dtype.type(value)):
+                # In the column's own precision: -3.4e38 is another number in float64.
+                exact = column.dtype.type(value) if column.dtype.kind == "f" else value
+                found |= (of_rows == exact).any(axis=1)
+    return found
+
+
+def dequantised(path: Path, values: NDArray, how: str | None, scales: NDArray | None) -> NDArray:
+    """What quantised values stand for.
+
+    Parameters
+    ----------
+    path : path
+        Errors name it.
+    values : ndarray (n, d)
+    how : {"alphaearth", "tessera", "none"}, optional
+        ``alphaearth``: sign(v) (abs(v) / 127.5)**2. ``tessera``: v times the row's scale. Else as they are.
+    scales : ndarray (n,), optional
+        For ``tessera``.
+
+    Returns
+    -------
+    ndarray (n, d), float64 where they are changed
+
+    Raises
+    ------
+    TableError
+        If they are no whole numbers from -128 to 127, or a scale is not positive.
+    """
+    if how in (None, AS_IT_IS):
+        return values
+    wrong = (values != np.round(values)) | (np.abs(values) > 128)
+    if wrong.any():
+        raise TableError(
+            f"{path}: dequantise: {how} is for whole numbers from -128 to 127, and there are others, for instance "
+            f"{values[wrong][0]:.6g}; leave it out if they are dequantised already"
+        )
+    exact = values.astype(np.float64)
+    if how == ALPHAEARTH:
+        return np.sign(exact) * (np.abs(exact) / 127.5) ** 2
+    if scales is None:
+        raise TableError(f"{path}: dequantise: tessera needs scales: the column of a scale for each row")
+    if not (scales > 0).all():
+        row = int(np.argmin(scales > 0)) + 1
+        raise TableError(f"{path}: a scale is not positive, the first of the rows read in row {row}")
+    return exact * scales.astype(np.float64)[:, None]

@@ -1,0 +1,103 @@
+"""Climatologies and heights from the digital maps of ITU-R recommendations, in the package itur.
+
+The maps carry rows and columns beyond the poles and the date line, for their own interpolation; they are cut off here.
+"""
+
+import numpy as np
+import xarray as xr
+
+from earthdim.data.datasets.packaged import centres, package_file, raster
+from earthdim.data.datasets.raster import sample_raster
+
+CLIMATE_DEGREES = 0.5
+
+
+def _array(file: str) -> np.ndarray:
+    with np.load(package_file("itur", f"itur/data/{file}")) as archive:
+        (name,) = archive.files
+        return archive[name]
+
+
+def _months(dataset: xr.Dataset) -> xr.Dataset:
+    return dataset.assign_coords(month=("month", np.arange(1, 13), {"long_name": "month of the year"}))
+
+
+def elevation() -> xr.Dataset:
+    """Height above mean sea level, ITU-R P.1511-2, 5 arc-minutes.
+
+    Returns
+    -------
+    Dataset
+        `elevation` (lat, lon), float32, metres.
+    """
+    guarded = _array("1511/v2_topo.npz")
+    values = np.ascontiguousarray(guarded[2:-2, 2:-2][::-1]).astype(np.float32)
+    rows, columns = values.shape
+    attributes = {
+        "units": "m",
+        "standard_name": "surface_altitude",
+        "long_name": "height above mean sea level",
+    }
+    return raster(values, "elevation", attributes, centres(-90, 90, rows), centres(-180, 180, columns))
+
+
+def temperature() -> xr.Dataset:
+    """Mean monthly temperature 2 m above the surface, ITU-R P.1510-1, 0.75 degrees.
+
+    Returns
+    -------
+    Dataset
+        `temperature` (month, lat, lon), float32, kelvin; its rows and columns stand on the nodes of the grid.
+    """
+    months = [_array(f"1510/v1_t_month{month:02d}.npz")[:, :-1] for month in range(1, 13)]
+    lat, lon = _array("1510/v1_lat.npz")[:, 0], _array("1510/v1_lon.npz")[0, :-1]
+    attributes = {
+        "units": "K",
+        "standard_name": "air_temperature",
+        "long_name": "mean temperature 2 m above the surface",
+    }
+    values = np.stack(months).astype(np.float32)
+    return _months(raster(values, "temperature", attributes, lat.astype(float), lon.astype(float), "month"))
+
+
+def rainfall() -> xr.Dataset:
+    """Mean monthly rainfall, ITU-R P.837-7, 0.25 degrees.
+
+    Returns
+    -------
+    Dataset
+        `rainfall` (month, lat, lon), float32, millimetres a month.
+    """
+    months = [_array(f"837/v7_mt_month{month:02d}.npz")[1:-1, 1:-1] for month in range(1, 13)]
+    values = np.stack(months).astype(np.float32)
+    rows, columns = values.shape[1:]
+    attributes = {
+        "units": "mm month-1",
+        "standard_name": "lwe_thickness_of_precipitation_amount",
+        "long_name": "mean rainfall of the month",
+    }
+    return _months(
+        raster(values, "rainfall", attributes, centres(-90, 90, rows), centres(-180, 180, columns), "month")
+    )
+
+
+def climate() -> xr.Dataset:
+    """Monthly temperature and rainfall on one grid of 0.5 degrees.
+
+    Returns
+    -------
+    Dataset
+        `climate` (band, lat, lon), float32: twelve months of temperature in kelvin, then twelve of the logarithm of one
+        plus rainfall in millimetres a month.
+    """
+    lat = centres(-90, 90, round(180 / CLIMATE_DEGREES))
+    lon = centres(-180, 180, round(360 / CLIMATE_DEGREES))
+    nodes = np.stack(np.broadcast_arrays(lon[None, :], lat[:, None]), axis=-1).reshape(-1, 2)
+    bands = [
+        sample_raster(temperature()["temperature"], nodes, "bilinear"),
+        np.log1p(sample_raster(rainfall()["rainfall"], nodes, "bilinear")),
+    ]
+    values = np.concatenate(bands).reshape(24, len(lat), len(lon)).astype(np.float32)
+    attributes = {"long_name": "temperature (K) and log(1 + rainfall / (mm month-1)), by month", "units": "1"}
+    dataset = raster(values, "climate", attributes, lat, lon, "band")
+    return dataset.assign_coords(band=("band", np.arange(24), {"long_name": "month and variable"}))

@@ -1,0 +1,1 @@
+"""Location encoders: encodings and networks, released ones, and those that users bring."""

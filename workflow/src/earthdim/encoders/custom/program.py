@@ -1,0 +1,277 @@
+"""How an exported network wants its coordinates, and which of its results are embeddings: found by trying it."""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from earthdim.encoders.custom.encoder import BATCH_TOLERANCE, PLACES, Inputs, OwnEncoder, called, tried
+
+LATITUDE = re.compile(r"(^|[^a-z])(lat|lats|latitude|latitudes)([^a-z]|$)")
+LONGITUDE = re.compile(r"(^|[^a-z])(lon|lons|lng|long|longitude|longitudes)([^a-z]|$)")
+_ROUNDINGS = 4
+# What a half type says of degrees: it steps by this near 180.
+_STEPS = {"float16": "0.125", "bfloat16": "1"}
+
+
+class RunError(RuntimeError):
+    """A network does not run on what it was given; the text is one line of the reason."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """In which form coordinates are passed.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        Columns of (longitude, latitude) in the order in which they are passed.
+    apart : bool
+        As two arrays instead of one (n, 2).
+    columns : bool
+        Arrays apart as (n, 1) instead of (n,).
+    """
+
+    axes: tuple[int, int] = (0, 1)
+    apart: bool = False
+    columns: bool = False
+
+    def __call__(self, lonlat: Tensor) -> list[Tensor]:
+        """Split coordinates (n, 2), longitude first, into what is passed."""
+        if not self.apart:
+            parts = [lonlat if self.axes == (0, 1) else lonlat.flip(1)]
+        else:
+            parts = [lonlat[:, axis : axis + 1] if self.columns else lonlat[:, axis] for axis in self.axes]
+        # With the usual strides: a matrix product of others is rounded otherwise, for one place and for many.
+        return [part.clone(memory_format=torch.contiguous_format) for part in parts]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network in another interpreter.
+
+    Parameters
+    ----------
+    run : callable
+        Tensors -> whatever it gives. Raises `RunError` from its own errors.
+    names : sequence of str
+        Of its inputs.
+    dtypes : sequence of str
+        Types of numbers to try, the first that runs is taken.
+    key : str
+        What errors are about.
+    weights : str or None
+        Type of its weights, where that is known.
+    ranks : sequence of int, optional
+        Numbers of axes of its inputs, where those are known.
+    """
+
+    run: Callable[[list[Tensor]], Any]
+    names: Sequence[str]
+    dtypes: Sequence[str]
+    key: str
+    weights: str | None = None
+    ranks: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What a leaf says of an exported network; see `earthdim.encoders.custom.exported.torchscript`."""
+
+    takes: str | None
+    order: str | None
+    units: str
+    output: str | int | None
+    batch: int
+    places: Sequence[Sequence[float]] | None
+
+
+def encoder(program: Program, leaf: Leaf, parameters: int | None = None) -> OwnEncoder:
+    """Make an encoder of a network in the first form in which it runs and gives embeddings.
+
+    Raises
+    ------
+    ValueError
+        If it runs in none, its inputs are not two coordinates, or its result is no embedding; see
+        `earthdim.encoders.custom.encoder.tried`.
+    """
+    given = torch.tensor(PLACES if leaf.places is None else leaf.places, dtype=torch.float64)[: leaf.batch]
+    failures: list[str] = []
+    for dtype in program.dtypes:
+        inputs = Inputs("lonlat", leaf.units, dtype)
+        for form in forms(program, leaf):
+            try:
+                with torch.no_grad(), torch._C.DisableTorchFunction():
+                    result = program.run(form(inputs(given)))
+                select = _selection(result, len(given), leaf.output, program.key)
+            except (RunError, EmbeddingError) as error:
+                failures.append(str(error))
+                continue
+            return _tried(program, leaf, inputs, form, select, select(result), parameters)
+    raise ValueError(f"{program.key}: {_told(program, failures)}")
+
+
+def _tried(
+    program: Program,
+    leaf: Leaf,
+    inputs: Inputs,
+    form: Form,
+    select: Callable[[Any], Any],
+    first: Any,
+    parameters: int | None,
+) -> OwnEncoder:
+    if inputs.dtype in _STEPS:
+        warnings.warn(
+            f"{program.key}: takes {inputs.dtype}, in which degrees near 180 step by {_STEPS[inputs.dtype]}, so places "
+            "closer than that are one; export it with an input of float32",
+            UserWarning,
+            stacklevel=4,
+        )
+    types = {inputs.dtype, program.weights, str(getattr(first, "dtype", "")).removeprefix("torch.")}
+    half = max((torch.finfo(getattr(torch, name)).eps for name in types if name in _STEPS), default=0.0)
+
+    def function(coordinates: Tensor) -> Any:
+        return select(program.run(form(coordinates)))
+
+    compute = called(function, inputs, leaf.batch, program.key)
+    tolerance = max(BATCH_TOLERANCE, _ROUNDINGS * half)
+    return tried(compute, program.key, leaf.places, parameters, tolerance)
+
+
+def forms(program: Program, leaf: Leaf) -> list[Form]:
+    """The forms in which a network may take coordinates, by the names of its inputs and by its leaf.
+
+    Raises
+    ------
+    ValueError
+        If neither says which input is which, or they do not go together.
+    """
+    if len(program.names) == 1:
+        if leaf.takes is not None and ", " in leaf.takes:
+            raise ValueError(
+                f"weights.takes: {leaf.takes!r} is two arrays, and {_file(program)} takes one, {program.names[0]!r}"
+            )
+        return [Form(_together(program.names[0], leaf))]
+    named = ", ".join(program.names)
+    if len(program.names) != 2:
+        raise ValueError(
+            f"{program.key}: takes {len(program.names)} inputs ({named}), not longitude and latitude, together or apart"
+        )
+    axes = _apart(program, leaf, named)
+    ranks = program.ranks or (None, None)
+    return [Form(axes, True, columns) for columns in (False, True) if set(ranks) & {None, 1 + columns}]
+
+
+def _together(name: str, leaf: Leaf) -> tuple[int, int]:
+    """The order of the columns of one array: as the leaf says, else as the input's name does."""
+    order = leaf.takes or leaf.order
+    if order is None:
+        squeezed = name.lower().replace("latlon", "lat_lon").replace("latlng", "lat_lon")
+        latitude, longitude = LATITUDE.search(squeezed), LONGITUDE.search(squeezed)
+        both = latitude is not None and longitude is not None
+        order = "latlon" if both and latitude.start() < longitude.start() else "lonlat"
+    return (1, 0) if order == "latlon" else (0, 1)
+
+
+def _apart(program: Program, leaf: Leaf, named: str) -> tuple[int, int]:
+    """Which of two inputs is which: as their names say, else as the leaf does."""
+    axes = [_axis(name) for name in program.names]
+    if axes in ([0, 1], [1, 0]):
+        return axes[0], axes[1]
+    if leaf.takes is None:
+        raise ValueError(
+            f"{program.key}: takes 2 inputs, {named}, whose names do not say which is which; say weights.takes: "
+            "'lon, lat' or 'lat, lon'"
+        )
+    if ", " not in leaf.takes:
+        raise ValueError(
+            f"weights.takes: {leaf.takes!r} is one array, and {_file(program)} takes two, {named}; say 'lon, lat' or "
+            "'lat, lon'"
+        )
+    return (1, 0) if leaf.takes == "lat, lon" else (0, 1)
+
+
+def _axis(name: str) -> int | None:
+    """The column of longitude and latitude that an input is named after."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    found = LONGITUDE.search(words) is not None, LATITUDE.search(words) is not None
+    return {(True, False): 0, (False, True): 1}.get(found)
+
+
+def _file(program: Program) -> str:
+    return program.key.removeprefix("weights.file: ")
+
+
+class EmbeddingError(RuntimeError):
+    """A network ran and gave no array of a row for each place."""
+
+
+def _selection(result: Any, rows: int, output: str | int | None, key: str) -> Callable[[Any], Any]:
+    """A function that takes the embeddings out of what a network gives, by a result of `rows` places.
+
+    Raises
+    ------
+    EmbeddingError
+        If there are none.
+    ValueError
+        If there are several, or the one that is asked for is not there.
+    """
+    parts = _parts(result)
+    if parts is None:
+        if output is not None:
+            raise ValueError(
+                f"weights.output: {key.removeprefix('weights.file: ')} has one output without a name"
+            )
+        if not _is_embedding(result, rows):
+            raise EmbeddingError(f"gave {_described(result)} for {rows} places; it must be ({rows}, d)")
+        return lambda result: result
+    if output is not None:
+        wanted = next((name for name in parts if str(name) == str(output)), None)
+        if wanted is None:
+            raise ValueError(
+                f"weights.output: {key.removeprefix('weights.file: ')} has no {output!r}; it has "
+                f"{', '.join(map(str, parts))}"
+            )
+        return lambda result: _parts(result)[wanted]
+    fit = [name for name, part in parts.items() if _is_embedding(part, rows)]
+    if not fit:
+        shown = ", ".join(f"{name}: {_described(part)}" for name, part in parts.items())
+        raise EmbeddingError(f"gave {shown} for {rows} places; one of them must be ({rows}, d)")
+    if len(fit) > 1:
+        shown = ", ".join(f"{name} (n, {parts[name].shape[1]})" for name in fit)
+        raise ValueError(
+            f"weights.output: {key.removeprefix('weights.file: ')} has several outputs, {shown}: say which"
+        )
+    return lambda result: _parts(result)[fit[0]]
+
+
+def _parts(result: Any) -> dict[Any, Any] | None:
+    """The parts of a result by name, or by number where they have none; None for one array."""
+    if isinstance(result, Mapping):
+        return dict(result)
+    if isinstance(result, tuple | list):
+        return dict(zip(getattr(result, "_fields", range(len(result))), result, strict=True))
+    return None
+
+
+def _is_embedding(part: Any, rows: int) -> bool:
+    shape = tuple(getattr(part, "shape", ()))
+    return len(shape) == 2 and shape[0] == rows and shape[1] > 0
+
+
+def _described(part: Any) -> str:
+    if hasattr(part, "shape"):
+        return f"the shape {tuple(part.shape)}"
+    return f"a {type(part).__name__}"
+
+
+def _told(program: Program, failures: Sequence[str]) -> str:
+    """Why a network gives no embeddings, in one sentence."""
+    own = program.weights
+    if own is not None and own not in program.dtypes:
+        return f"{failures[0]} (its weights are {own}; say weights.dtype: {own}, or leave dtype out)"
+    return "; or ".join(dict.fromkeys(failures))

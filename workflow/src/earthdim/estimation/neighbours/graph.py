@@ -1,0 +1,137 @@
+"""The graph, and what can be read off it without searching all points again."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from earthdim.estimation.neighbours.exact import nearest
+from earthdim.estimation.neighbours.kernels import count_tile, restrict
+
+TILE = 2048
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The `k` nearest other points of every point, nearest first.
+
+    Attributes
+    ----------
+    distance : numpy.ndarray
+        Shape (m, k), float64, Euclidean, ascending along a row and never 0.
+    index : numpy.ndarray
+        Shape (m, k), int64. Neighbours at the same distance stand in the order of their index.
+    """
+
+    distance: np.ndarray
+    index: np.ndarray
+
+    @classmethod
+    def empty(cls) -> "Graph":
+        """The graph of no points, for what has none."""
+        return cls(np.empty((0, 1)), np.empty((0, 1), dtype=np.int64))
+
+    @property
+    def k(self) -> int:
+        """The number of neighbours of each point."""
+        return self.distance.shape[1]
+
+
+def subgraph(points: np.ndarray, graph: Graph, rows: np.ndarray, k: int) -> Graph:
+    """Return the exact graph of some of the points.
+
+    Those neighbours of the full graph that belong to the subset are its nearest ones there, in order; only a row that
+    has fewer than `k` of them is searched again.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        Shape (m, d): all points.
+    graph : Graph
+        The graph of `points`.
+    rows : numpy.ndarray
+        The subset, ascending and without repetition.
+    k : int
+        The number of neighbours, below ``len(rows) - 1``.
+
+    Returns
+    -------
+    Graph
+        Its indices count the subset.
+
+    Raises
+    ------
+    ValueError
+        If `rows` is not ascending, or `k` does not lie in 1 .. len(rows) - 2.
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    if not len(rows) or (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(points):
+        raise ValueError(f"rows: must be ascending rows of the {len(points)} points")
+    if not 1 <= k < len(rows) - 1:
+        raise ValueError(f"k: must lie in 1 .. {len(rows) - 2} for {len(rows)} points, is {k}")
+    place = np.full(len(points), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    distance, index = np.empty((len(rows), k)), np.empty((len(rows), k), dtype=np.int64)
+    found = np.empty(len(rows), dtype=np.int64)
+    restrict(graph.distance, graph.index, rows, place, k, distance, index, found)
+    short = np.flatnonzero(found < k)
+    if len(short):
+        distance[short], index[short] = nearest(points[rows], short, k)
+    return Graph(distance, index)
+
+
+def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndarray:
+    """Count the ordered pairs of different points at a distance below each radius, exactly.
+
+    Rows whose last neighbour lies beyond the largest radius are counted from the graph. The others are compared with
+    all points by a float32 matrix product; a pair too near a radius for its error is measured again in float64.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        Shape (m, d), float64.
+    graph : Graph
+        The graph of `points`.
+    radii : numpy.ndarray
+        Positive distances.
+
+    Returns
+    -------
+    numpy.ndarray
+        One int64 a radius; the pairs (i, j) and (j, i) count as two.
+    """
+    radii = np.atleast_1d(np.asarray(radii, dtype=np.float64))
+    open_ended = graph.distance[:, -1] < radii.max()
+    closed = graph.distance[~open_ended]
+    counts = np.array([np.count_nonzero(closed < radius) for radius in radii], dtype=np.int64)
+    rows = np.flatnonzero(open_ended)
+    if not len(rows):
+        return counts
+    low, norms, offset_error = single_precision(points)
+    for start in range(0, len(rows), TILE):
+        part = rows[start : start + TILE]
+        for first in range(0, len(points), TILE):
+            products = low[part] @ low[first : first + TILE].T
+            count_tile(products, points, norms, part, first, radii, offset_error, counts)
+    return counts
+
+
+def single_precision(
+    points: np.ndarray, order: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the points centred and in float32, their float64 norms, and how far centring may have moved one.
+
+    With `order`, a permutation, in that order.
+    """
+    centre = points.mean(axis=0)
+    low = np.empty(points.shape, dtype=np.float32)
+    norms = np.empty(len(points))
+    rows = max(1, 2**24 // (8 * points.shape[1]))
+    # What does not fit into float32 becomes infinite, and its rows are searched in float64.
+    with np.errstate(over="ignore"):
+        for start in range(0, len(points), rows):
+            block = slice(start, start + rows)
+            centred = points[block if order is None else order[block]] - centre
+            norms[block] = np.sqrt(np.einsum("ij,ij->i", centred, centred))
+            low[block] = centred
+    largest = max(points.max(), -points.min())
+    return low, norms, float(2 * np.finfo(np.float64).eps * largest * np.sqrt(points.shape[1]))

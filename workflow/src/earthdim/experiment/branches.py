@@ -1,0 +1,291 @@
+"""Branches of an experiment -> cells -> variants, each with its resolved config and a name of its own.
+
+The leaves of a cell are merged once, whatever the number of its seeds; a seed changes nothing but itself.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from earthdim.experiment import external, parts
+from earthdim.experiment.leaves import LeafStore
+from earthdim.experiment.model import Missing, Plain, Variant, twins
+from earthdim.experiment.overrides import ALONG, Override, merge
+from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema, check_target
+from earthdim.storage.digests import digest
+from earthdim.storage.schema import AXES, FROZEN
+
+# The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
+AXES_OF_KIND = {
+    "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
+    "untrained": ("model", "resolution", "weights", "seed"),
+    **dict.fromkeys(FROZEN, ("weights",)),
+}
+# An axis at its default leaves no token in names.
+AXIS_DEFAULTS = {"weights": "trained"}
+
+
+def suffix(config: object, plain: object) -> str:
+    """`@` and eight digits when overrides made `config` differ from its leaves."""
+    return "" if config == plain else f"@{digest(config, 8)}"
+
+
+def claim(names: dict[str, Plain], name: str, config: Plain, key: str) -> None:
+    """Take a name for a config; two configs never share one."""
+    if names.setdefault(name, config) != config:
+        raise ConfigError(f"{key}: the name {name!r} would stand for two different configs")
+
+
+def check_enough(leaf: Plain, root: Plain, key: str) -> None:
+    """Refuse fewer points than a graph needs."""
+    if leaf["n"] < root["neighbours"]["k"] + 2:
+        raise ConfigError(f"{key}: {leaf['n']} points are too few for neighbours.k of config.yaml")
+
+
+@contextmanager
+def _leaves_told(cell: Plain, key: str, *axes: str) -> Iterator[None]:
+    """Say of what is wrong along some axes which leaves it came of; an override has a part in it too."""
+    try:
+        yield
+    except ConfigError as error:
+        named = ", ".join(f"{axis} {cell[axis]!r}" for axis in axes if cell[axis] != "")
+        raise ConfigError(f"{error}; {named} of {key}") from None
+
+
+class Branches:
+    """The branches of one experiment.
+
+    Parameters
+    ----------
+    store : LeafStore
+        The config's leaves.
+    experiment : str
+        Name of the experiment's leaf.
+    settings : dict
+        The leaf, with its overrides.
+    overrides : list of Override
+        Those that reach into the axes' leaves are applied to every variant that has their key.
+    without : bool
+        Go on without released weights that are not at hand, in whichever branch.
+
+    Attributes
+    ----------
+    missing : dict
+        Name of a variant that is left out -> Missing.
+    own_points : dict
+        Name of a variant that brings its own points -> their point set.
+    """
+
+    def __init__(
+        self,
+        store: LeafStore,
+        experiment: str,
+        settings: Plain,
+        overrides: list[Override],
+        without: bool = False,
+    ):
+        self.store, self.name, self.settings, self.overrides = store, experiment, settings, overrides
+        self.without = without
+        self.key = f"experiment.{experiment}"
+        self.missing: dict[str, Missing] = {}
+        self.needed: list[str] = []
+        self.own_points: dict[str, str] = {}
+        self._resolved: dict[tuple, tuple[Plain, Plain, dict[str, str]]] = {}
+        self._bare: dict[str, bool] = {}
+
+    def variants(
+        self, threads: int, features: dict[str, Plain], points: dict[str, Plain]
+    ) -> dict[str, Variant]:
+        """Every variant, in the order of the grid.
+
+        Parameters
+        ----------
+        threads : int
+            Math threads of every job.
+        features, points : dict
+            Name -> config of feature stores and point sets; what the variants need is added.
+
+        Raises
+        ------
+        ConfigError
+            For any mistake in the branches or in the leaves that they name.
+        """
+        made: dict[str, Variant] = {}
+        for branch, axes in self.settings["branches"].items():
+            for cell in self._cells(branch, axes):
+                variant = self._variant(cell, branch, threads, features, points)
+                if variant is None:
+                    continue
+                known = made.get(variant.name, variant)
+                if known.config != variant.config:
+                    raise ConfigError(
+                        f"{self.key}.branches.{branch}: the name {variant.name!r} would stand for two different configs"
+                    )
+                branches = known.branches if branch in known.branches else (*known.branches, branch)
+                made[variant.name] = replace(known, branches=branches)
+        external.check_at_hand(self.needed, bool(made) or self.without, self.key)
+        found = twins(made.values())
+        return {name: replace(variant, twin=found.get(name, "")) for name, variant in made.items()}
+
+    def _cells(self, branch: str, axes: Mapping[str, list]) -> Iterator[Plain]:
+        key = f"{self.key}.branches.{branch}"
+        values = {
+            axis: list(axes.get(axis, [AXIS_DEFAULTS[axis]] if axis in AXIS_DEFAULTS else [""]))
+            for axis in AXES
+        }
+        if not any(values["model"]) and not axes.get("weights"):
+            raise ConfigError(f"{key}.model: is missing")
+        for combination in itertools.product(*values.values()):
+            cell = dict(zip(AXES, combination, strict=True))
+            kind = self._weights(cell["weights"], f"{key}.weights")["kind"]
+            for axis in AXES_OF_KIND[kind]:
+                if cell[axis] == "" and not (axis == "resolution" and self._without_knob(cell["model"], key)):
+                    raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
+            if kind in FROZEN:
+                self._check_belongs(cell, key)
+            yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
+
+    def _variant(
+        self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
+    ) -> Variant | None:
+        key = f"{self.key}.branches.{branch}"
+        if self._weights(cell["weights"], f"{key}.weights")["kind"] in FROZEN:
+            return self._frozen(cell["weights"], branch, threads, points)
+        config, plain, used = self._config(cell, key, features, points)
+        config = {**config, "math_threads": threads, "seed": cell["seed"]}
+        plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
+        tokens = [
+            f"s{value}" if axis == "seed" else str(value).rpartition("/")[2]
+            for axis, value in cell.items()
+            if value not in ("", AXIS_DEFAULTS.get(axis))
+        ]
+        name = "_".join(tokens) + suffix(config, plain)
+        axes = {**cell, "weights": config["weights"]["kind"]}
+        return Variant(name=name, axes=axes, config=config, features=used, branches=(branch,))
+
+    def _config(
+        self, cell: Plain, key: str, features: dict[str, Plain], points: dict[str, Plain]
+    ) -> tuple[Plain, Plain, dict[str, str]]:
+        """What a cell's leaves say, with the overrides and without, and its features: the same for every seed."""
+        at = tuple(value for axis, value in cell.items() if axis != "seed")
+        if at not in self._resolved:
+            plain = self._merged(cell, key)
+            config = plain
+            for override in self.overrides:
+                if override.path[0] in ALONG:
+                    config = override.apply(config, override.path)
+            self._check_variant(config, cell, key)
+            trained = config["weights"]["kind"] == "trained"
+            used = self._features(config, plain, features, points) if trained else {}
+            self._resolved[at] = (config, plain, used)
+        return self._resolved[at]
+
+    def _frozen(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
+        """The variant of an encoder that comes as it is; None where it is not at hand and need not be."""
+        key = f"{self.key}.branches.{branch}"
+        leaf = self._weights(name, f"{key}.weights")
+        variant = external.variant_name(name)
+        absent = external.check(leaf, name, SCHEMAS / "weights.schema.yaml", self.name)
+        if absent:
+            if branch not in self.settings.get("optional", []) and not self.without:
+                self.needed.append(absent)
+            self.missing[variant] = Missing(leaf, absent)
+            return None
+        own = external.points(leaf, name)
+        if own is not None:
+            check_enough(own[1], self.store.root(), f"weights.{name}.n")
+            claim(points, *own, f"weights.{name}")
+            self.own_points[variant] = own[0]
+        config = {
+            "weights": leaf,
+            "model": {"family": leaf["model"]},
+            "math_threads": threads,
+            "seed": "",
+        }
+        return Variant(name=variant, axes=external.axes(leaf), config=config, branches=(branch,))
+
+    def _weights(self, name: str, key: str) -> Plain:
+        """A leaf of weights, of a kind that there is."""
+        leaf = self.store.get("weights", name, key)["weights"]
+        if leaf.get("kind") not in AXES_OF_KIND:
+            known = ", ".join(AXES_OF_KIND)
+            raise ConfigError(f"weights.{name}.kind: {leaf.get('kind')!r} is none of {known}")
+        return leaf
+
+    def _without_knob(self, model: str, key: str) -> bool:
+        """Whether no leaf of config/resolution sets anything of a model."""
+        if model not in self._bare:
+            encoding = self.store.get("model", model, f"{key}.model")["model"]["encoding"]["_target_"]
+            leaves = (self.store.get("resolution", name, key) for name in self.store.options("resolution"))
+            fits = (parts.encodings(leaf["resolution"]["encoding"]) for leaf in leaves)
+            self._bare[model] = not any(encoding in names for names in fits)
+        return self._bare[model]
+
+    def _check_belongs(self, cell: Plain, key: str) -> None:
+        """Refuse a branch that names a model beside weights of another."""
+        leaf = self._weights(cell["weights"], f"{key}.weights")
+        if cell["model"] not in ("", leaf.get("model")):
+            raise ConfigError(
+                f"{key}.weights: {cell['weights']!r} belong to {leaf.get('model')}, not to {cell['model']}"
+            )
+
+    def _merged(self, cell: Plain, key: str) -> Plain:
+        """The leaves of a cell's axes, merged in the order of config.yaml's defaults list."""
+        merged: Plain = {}
+        for axis in ("model", "resolution", "modality", "schedule", "weights"):
+            if cell[axis] != "":
+                merged = merge(merged, self.store.get(axis, cell[axis], f"{key}.{axis}"))
+        return merged
+
+    def _check_variant(self, config: Plain, cell: Plain, key: str) -> None:
+        model = config["model"]
+        encoding = model["encoding"]["_target_"]
+        fits = config.get("resolution", {}).get("encoding", encoding)
+        if encoding not in parts.encodings(fits):
+            raise ConfigError(
+                f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
+            )
+        with _leaves_told(cell, key, "model", "resolution"):
+            check_schema(model, SCHEMAS / "model.schema.yaml", "model")
+            for part in ("encoding", "network", "objective"):
+                check_target(model[part], f"model.{part}")
+        if "schedule" in config:
+            with _leaves_told(cell, key, "schedule"):
+                check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
+                parts.check_schedule(config["schedule"])
+            with _leaves_told(cell, key, "modality"):
+                check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
+
+    def _features(
+        self, config: Plain, plain: Plain, features: dict[str, Plain], points: dict[str, Plain]
+    ) -> dict[str, str]:
+        """Name the feature store of each source at the schedule's locations."""
+        schedule = config["schedule"]
+        total = schedule["locations"] + schedule["validation"]
+        drawn, untouched = (
+            {key: leaf["schedule"][key] for key in ("locations", "validation", "seed")}
+            for leaf in (config, plain)
+        )
+        point_set = f"train-land-{total}-r0{suffix(drawn, untouched)}"
+        draw = {
+            "_target_": "earthdim.data.samples.area.land",
+            "kind": "train-land",
+            "n": total,
+            "seed": schedule["seed"],
+            "replicate": 0,
+        }
+        claim(points, point_set, draw, "schedule.locations")
+        names = {}
+        for source, leaf in config["modality"]["sources"].items():
+            check_target(leaf, f"modality.sources.{source}", frozenset({"about"}))
+            changed = suffix([leaf, drawn], [plain["modality"]["sources"].get(source), untouched])
+            name = f"{source}-{total}{changed}"
+            claim(
+                features,
+                name,
+                {"source": source, "points": point_set, "config": leaf},
+                f"modality.sources.{source}",
+            )
+            names[source] = name
+        return names

@@ -1,0 +1,186 @@
+"""Checks of config files as text, before their values are used."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from earthdim.experiment.validation import SCHEMAS, ConfigError, check_plain, check_schema, plain_loader
+
+if TYPE_CHECKING:
+    pass
+
+# Folders of results/ that are no experiment's.
+RESERVED = ("archives", "benchmarks", "data", "logs", "records", "variants")
+
+
+# Longer names do not fit a file system once the suffixes of unfinished files stand behind them.
+LONGEST = 180
+
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]*(/[a-z0-9][a-z0-9._@-]*)*")
+
+
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null", "merge")
+)
+
+
+_RESOLVER = re.compile(r"\$\{\s*[\w.]+\s*:")
+
+
+def read_tree(folder: Path) -> dict[str, str]:
+    """Texts of all YAML files of the config folder, by their paths inside it.
+
+    Raises
+    ------
+    ConfigError
+        If one cannot be read as text.
+    """
+    return {str(file.relative_to(folder)): _text(file, folder) for file in sorted(folder.rglob("*.yaml"))}
+
+
+def _text(file: Path, folder: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"config/{file.relative_to(folder)}: is no text in UTF-8 ({error.reason})"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"config/{file.relative_to(folder)}: cannot be read ({error.strerror})") from error
+
+
+def check_text(folder: Path, name: str, above: tuple[str, ...] = ()) -> None:
+    """Refuse a config file that is no plain YAML, and a defaults list that leads back to its own file.
+
+    Parameters
+    ----------
+    folder : path
+        The config folder.
+    name : str
+        The file's path inside it, without suffix.
+    above : tuple of str
+        The files whose defaults lists led here.
+
+    Raises
+    ------
+    ConfigError
+        Naming file and line.
+    """
+    import yaml
+
+    file = folder / f"{name}.yaml"
+    if name in above:
+        cycle = " -> ".join([*above[above.index(name) :], name])
+        raise ConfigError(f"config/{name}.yaml: its defaults list leads back to itself: {cycle}")
+    if not file.is_file():
+        return  # Hydra says which list asked for it.
+    try:
+        root = yaml.compose(_text(file, folder), plain_loader())
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        raise ConfigError(f"config/{name}.yaml{line}: {problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config/{name}.yaml: {' '.join(str(error).split())}") from error
+    if root is None:
+        return
+    _check_node(root, f"config/{name}.yaml")
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(f"config/{name}.yaml: holds no keys")
+    for other in _defaults(root, PurePosixPath(name)):
+        check_text(folder, other, (*above, name))
+
+
+def _check_node(node: Any, file: str) -> None:
+    import yaml
+
+    where = f"{file}, line {node.start_mark.line + 1}"
+    if node.tag not in _TAGS and node.tag != "tag:yaml.org,2002:timestamp":
+        raise ConfigError(
+            f"{where}: the tag {node.tag} is not read; write plain text, numbers, lists and keys"
+        )
+    if isinstance(node, yaml.ScalarNode):
+        if _RESOLVER.search(node.value):
+            raise ConfigError(
+                f"{where}: {node.value!r} takes a value from elsewhere; the same config must mean the same"
+            )
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _check_node(item, file)
+    else:
+        seen = set()
+        for key, item in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise ConfigError(
+                    f"{file}, line {key.start_mark.line + 1}: the key {key.value!r} stands there twice"
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+            _check_node(key, file)
+            _check_node(item, file)
+
+
+def _defaults(root: Any, name: PurePosixPath) -> Iterator[str]:
+    """The files that a file's defaults list names, as paths inside the config folder without suffix."""
+    lists = [item for key, item in root.value if key.value == "defaults"]
+    for entry in (entry for found in lists if isinstance(found.value, list) for entry in found.value):
+        if isinstance(entry.value, str):
+            group, leaf = "", entry.value.partition("@")[0]
+        else:
+            ((key, value), *_) = entry.value
+            group, leaf = str(key.value).split()[-1].partition("@")[0], value.value
+        if leaf != "_self_" and isinstance(leaf, str):
+            path = PurePosixPath(group) / leaf.lstrip("/") if group else PurePosixPath(leaf)
+            path = name.parent / path if not path.is_absolute() else path.relative_to("/")
+            yield str(path).removesuffix(".yaml")
+
+
+def check_leaf(composed: Mapping[str, Any], group: str, name: str) -> None:
+    """Refuse a leaf that sets what is another group's, or whose package line is missing.
+
+    Parameters
+    ----------
+    composed : mapping
+        What Hydra made of it; begins at the config's root.
+    group, name : str
+        Where it stands.
+
+    Raises
+    ------
+    ConfigError
+        Naming the file.
+    """
+    file = f"config/{group}/{name}.yaml"
+    if group == "experiment":
+        _check_experiment_name(name)
+    package = "_global_" if group == "resolution" else group
+    inside = composed.get(group)
+    lost = "/" in name and isinstance(inside, Mapping) and set(inside) == {name.partition("/")[0]}
+    if lost or (group == "resolution" and isinstance(inside, Mapping) and "model" in inside):
+        raise ConfigError(f"{file}: must begin with the line '# @package {package}'")
+    allowed = {group, "model"} if group == "resolution" else {group}
+    for key in composed:
+        if key not in allowed:
+            raise ConfigError(f"{file}: sets {key!r}, which is no part of {group}")
+    if not isinstance(inside, Mapping):
+        raise ConfigError(f"{file}: says nothing of {group}")
+    for key, value in composed.items():
+        check_plain(value, f"{file}: {key}")
+    if group == "resolution":
+        check_schema(inside, SCHEMAS / "resolution.schema.yaml", f"{file}: resolution")
+    elif group == "weights" and name in ("trained", "untrained") and inside.get("kind") != name:
+        raise ConfigError(f"weights.{name}.kind: {inside.get('kind')!r} is not {name}")
+    elif group == "weights" and inside.get("kind") in ("trained", "untrained"):
+        check_schema(inside, SCHEMAS / "weights.schema.yaml", f"weights.{name}")
+    elif group == "model" and "_target_" not in (inside.get("encoding") or {}):
+        raise ConfigError(f"{file}: encoding._target_: is missing")
+
+
+def _check_experiment_name(name: str) -> None:
+    if not _NAME.fullmatch(name) or "@" in name or "_" in name or len(name) > LONGEST:
+        raise ConfigError(f"experiment: {name!r} is no name for a folder of results: take a-z, 0-9, - and .")
+    if name.partition("/")[0] in RESERVED:
+        raise ConfigError(
+            f"experiment: {name!r}: results/{name.partition('/')[0]} is for what experiments share"
+        )

@@ -1,0 +1,126 @@
+"""What the rule of figures asks of a resolved experiment: inputs, options, and facts for captions.
+
+A path begins with `<results>`, as in the rules.
+"""
+
+from typing import Any
+
+from earthdim.experiment import queries
+from earthdim.experiment.model import Experiment
+from earthdim.figures.declaration import declared
+from earthdim.storage.digests import digest
+
+# In place of a table: files that a figure reads of each variant, and a data set.
+STORES = {
+    "maps": "<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr",
+    "curves": "<results>/variants/{variant}/training.csv",
+    "coastline": "<results>/data/datasets/coastline.zarr",
+}
+
+
+def inputs(experiment: Experiment, name: str) -> dict[str, str | list[str]]:
+    """What a figure and its caption read: name -> path, or paths.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    name : str
+        The figure's.
+    """
+    figure = declared(name)
+    made = queries.tables(experiment)
+    names = [*figure.inputs, *(table for table in figure.optional if table in made), *figure.caption_inputs]
+    return {item: _path(experiment, item) for item in dict.fromkeys(names)}
+
+
+def _path(experiment: Experiment, item: str) -> str | list[str]:
+    if item == "curves":
+        trained = [name for name, variant in experiment.variants.items() if variant.kind == "trained"]
+        return [STORES[item].format(variant=variant) for variant in trained]
+    if item == "maps":
+        # Of one trained variant of each model and resolution, and of all encoders that come as they are.
+        return [
+            STORES[item].format(experiment=experiment.name, variant=variant, points=points)
+            for variant in queries.one_a_resolution(experiment)
+            for points in queries.dimension_points(experiment, variant)[:1]
+        ]
+    return STORES.get(item, f"<results>/{experiment.name}/tables/{item}.csv")
+
+
+def config(experiment: Experiment, name: str) -> dict[str, Any]:
+    """All that decides a figure beside its inputs and the code.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    name : str
+        The figure's.
+
+    Returns
+    -------
+    dict
+        `_target_`, the options of `draw`, facts for the caption, and the digest of the caption's text.
+    """
+    figure = declared(name)
+    chosen = _chosen(experiment)
+    options = {**figure.options, **{argument: chosen[choice] for argument, choice in figure.chosen.items()}}
+    return {
+        "_target_": f"earthdim.figures.{name}.draw",
+        "options": options,
+        "facts": {**_facts(experiment), **_shown(options)},
+        "caption": digest(figure.template()),
+    }
+
+
+def _chosen(experiment: Experiment) -> dict[str, Any]:
+    """What the experiment chooses, by the names of `earthdim.figures.declaration.CHOSEN`."""
+    shown = experiment.shown
+    kinds = {
+        kind: [head for head in heads if head in experiment.heads] for kind, heads in shown["kinds"].items()
+    }
+    name, k = _measure(experiment, shown["estimator"])
+    activation_name, activation_k = _measure(experiment, experiment.settings.get("activation_estimator"))
+    return {
+        "cell": list(experiment.cell),
+        "splits": list(experiment.splits),
+        "kinds of heads": {kind: heads for kind, heads in kinds.items() if heads},
+        "objectives": queries.objectives(experiment),
+        "estimator": name,
+        "k": k,
+        "activation estimator": activation_name,
+        "activation k": activation_k,
+        "heads": [shown["head"]],
+        "split": shown["split"],
+        "optimistic split": shown["optimistic_split"],
+    }
+
+
+def _measure(experiment: Experiment, name: str | None) -> tuple[str | None, int | None]:
+    """What tables call an estimator, and its k."""
+    leaf = experiment.estimators.get(name, {})
+    return leaf.get("name", name), leaf.get("k")
+
+
+def _facts(experiment: Experiment) -> dict[str, Any]:
+    """Facts for captions that the config tells; of tasks there are none where dimension alone is measured."""
+    blocks = experiment.splits.get(experiment.shown["split"], {})
+    trained = {variant.axes["seed"] for variant in experiment.variants.values() if variant.kind == "trained"}
+    return {
+        "n": experiment.points[experiment.sample_points[0]]["n"],
+        "task_n": experiment.points.get(experiment.task_points, {}).get("n"),
+        "sample": experiment.sample_points[0],
+        "k_local": experiment.estimators[experiment.settings["local_estimator"]]["k"],
+        "seeds": len(trained),
+        "draws": experiment.statistics.get("draws"),
+        "draws_of_points": len(experiment.sample_points),
+        "folds": blocks.get("folds"),
+        "block_degrees": blocks.get("degrees"),
+        "buffer_km": blocks.get("buffer_km"),
+    }
+
+
+def _shown(options: dict[str, Any]) -> dict[str, Any]:
+    """The facts that options tell: the split, the head where there is one, the level."""
+    facts = {name: options[name] for name in ("split", "level") if name in options}
+    heads = options.get("heads")
+    return {**facts, "head": heads[0]} if isinstance(heads, list) else facts

@@ -1,0 +1,142 @@
+"""What rules and tables ask of a resolved experiment."""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from earthdim.experiment.model import Experiment, Variant
+from earthdim.experiment.validation import ConfigError
+from earthdim.storage.schema import FROZEN
+
+# Keys of --config, and the target that alone reads one.
+CONFIG_KEYS = {"experiment": None, "overrides": None, "branch": "branch", "row": "trace", "variant": "trace"}
+# Targets of which no table comes, and no report.
+ASIDE = frozenset({"branch", "fetch", "verify", "trace", "archive"})
+
+
+def facts(variant: Variant) -> dict[str, Any]:
+    """What the tables say of a variant, as plain values."""
+    return {
+        "variant": variant.name,
+        **variant.axes,
+        "branches": list(variant.branches),
+        "twin": variant.twin,
+        "family": variant.config["model"]["family"],
+        "counted": variant.counted,
+        "sources": sorted(variant.features or variant.config["weights"].get("sources", [])),
+    }
+
+
+def resolved(experiment: Experiment) -> dict[str, Any]:
+    """Everything that an experiment decides, as one plain value."""
+    return {"experiment": asdict(experiment), "math_threads": experiment.math_threads}
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A regular expression that matches these names only; nothing at all when there are none."""
+    return "|".join(sorted(map(re.escape, names))) or "(?!)"
+
+
+def check_keys(config: Mapping[str, Any], asked: Iterable[str] | None = None) -> None:
+    """Refuse a `--config` key that means nothing, or nothing without the target that it is for.
+
+    Parameters
+    ----------
+    config : mapping
+        What ``--config`` says.
+    asked : iterable of str, optional
+        The words of the command; files of a branch may be asked for by their names.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first such key.
+    """
+    for key in config:
+        if key not in CONFIG_KEYS:
+            known = ", ".join(CONFIG_KEYS)
+            raise ConfigError(f"--config {key}: there is no such key; there are {known}")
+        target = CONFIG_KEYS[key]
+        words = [target] if asked is None or target is None else list(asked)
+        if target is not None and target not in words and not any(f"/{target}" in word for word in words):
+            raise ConfigError(
+                f"--config {key}: is for the target `{target}`, which the command does not name"
+            )
+
+
+def one_a_resolution(experiment: Experiment) -> list[str]:
+    """Names of the first trained variant of every model and resolution, and of all that come as they are."""
+    first: dict[tuple, str] = {}
+    for variant in experiment.variants.values():
+        if variant.kind != "untrained":
+            place = tuple(variant.axes[axis] for axis in ("model", "resolution"))
+            first.setdefault((variant.name if variant.kind in FROZEN else "", *place), variant.name)
+    return list(first.values())
+
+
+def objectives(experiment: Experiment) -> dict[str, str]:
+    """What each model that is trained minimises."""
+    trained = (variant for variant in experiment.variants.values() if variant.kind == "trained")
+    return {
+        variant.axes["model"]: variant.config["model"]["objective"]["_target_"].rpartition(".")[2]
+        for variant in trained
+    }
+
+
+def dimension_points(experiment: Experiment, variant: str) -> list[str]:
+    """Names of the point sets where a variant's dimension is read."""
+    return (
+        [experiment.own_points[variant]] if variant in experiment.own_points else [*experiment.sample_points]
+    )
+
+
+def probe_points(experiment: Experiment, variant: str) -> str:
+    """Name of the point set where a variant is probed."""
+    return experiment.own_points.get(variant, experiment.task_points)
+
+
+def gathered(experiment: Experiment) -> list[str]:
+    """Names of the tables of an experiment that are made from its variants' rows."""
+    optional = {
+        "probe": experiment.tasks,
+        "missing": experiment.missing,
+        "draws": len(experiment.sample_points) > 1,
+        "scale": experiment.scale,
+        "costly": experiment.costly,
+        "jacobian": experiment.jacobian,
+        "table1": "table1" in experiment.settings.get("compare", []),
+    }
+    return ["variants", "dimension", "left_out", *(name for name, wanted in optional.items() if wanted)]
+
+
+def tables(experiment: Experiment) -> list[str]:
+    """Names of all tables of an experiment."""
+    correlated = ["correlation", "correlation_families", "correlation_summary"] if experiment.tasks else []
+    return ["datasets", *gathered(experiment), *correlated]
+
+
+def searched_in_blocks(experiment: Experiment) -> list[str]:
+    """Names of the point sets whose graphs several jobs search together."""
+    least = experiment.neighbours["blocks_from"]
+    return [name for name, points in experiment.points.items() if points["n"] >= least]
+
+
+def searched_at_once(experiment: Experiment) -> list[str]:
+    """Names of the point sets whose graphs are one job each."""
+    return sorted(set(experiment.points) - set(searched_in_blocks(experiment)))
+
+
+def all_names(experiment: Experiment) -> set[str]:
+    """Every name that stands in the paths of an experiment's jobs."""
+    kinds = (
+        experiment.variants,
+        experiment.points,
+        experiment.features,
+        experiment.datasets,
+        experiment.tasks,
+        tables(experiment),
+        map(str, range(experiment.neighbours["blocks"])),
+    )
+    return {experiment.name, *experiment.settings["figures"], *itertools.chain(*kinds)}

@@ -1,8 +1,0 @@
-"""What users bring: a function, an exported network or a table of embeddings, as a location encoder.
-
-Planning reads `check` and `files` alone, which import no library and none of the user's code.
-"""
-
-from earthdim.own.dependencies import check, files
-
-__all__ = ["check", "files"]

@@ -1,0 +1,1 @@
+"""Pre-training of location encoders, and their weights."""

@@ -1,0 +1,242 @@
+"""Pre-training: one loop for all objectives, from frozen features of places to the weights of an encoder."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from earthdim.build import build
+from earthdim.encoders.location import LocationEncoder
+from earthdim.pretraining.objectives import Batch, Objective, retrieval_top1
+
+# Further words of the seed: what an objective draws while training, and afresh at every evaluation.
+TRAINING, EVALUATION = 1, 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """What pre-training leaves behind.
+
+    Attributes
+    ----------
+    state : dict of Tensor
+        The encoder's parameters and buffers at the best step.
+    step : int
+        The best step: the evaluated one of the lowest validation loss.
+    val_loss : float
+        The objective's loss at the best step, in its own unit (nats but for the mean squared error of a regression);
+        the mean over held-out batches of the schedule's size.
+    val_top1 : float or None
+        Share of the held-out observations that find their own location among the candidates, at the best
+        step; None for an objective that pairs nothing.
+    curve : DataFrame
+        One row an evaluation: step, train_loss (mean since the evaluation before), val_loss, val_top1 (empty where
+        there is none).
+    """
+
+    state: dict[str, Tensor]
+    step: int
+    val_loss: float
+    val_top1: float | None
+    curve: pd.DataFrame
+
+
+def learning_rate_factor(step: int, steps: int, warmup_steps: int) -> float:
+    """Share of the peak learning rate at a step from 1 on: linear warm-up, then cosine decay towards 0."""
+    if step <= warmup_steps:
+        return step / warmup_steps
+    return (1 + math.cos(math.pi * (step - warmup_steps) / (steps - warmup_steps + 1))) / 2
+
+
+def pretrain(
+    encoder: LocationEncoder,
+    features: Mapping[str, np.ndarray],
+    lonlat: np.ndarray,
+    validation_rows: np.ndarray,
+    model: Mapping,
+    schedule: Mapping,
+    seed: int,
+    log: Callable[[str], object],
+    device: str = "cpu",
+) -> Result:
+    """Train a location encoder for an objective, such as to match a learned linear projection of frozen features.
+
+    AdamW with linear warm-up and cosine decay; no weight decay on biases, norms and the logit scale. The
+    state of the lowest validation loss is kept. Two encoders that train with one seed and schedule see the
+    same batches, and every evaluation the same draws.
+
+    Parameters
+    ----------
+    encoder : LocationEncoder
+        Trained in place; left at its best state, in evaluation mode, on the CPU.
+    features : mapping of ndarray (n, w)
+        Frozen features of the locations by source.
+    lonlat : ndarray (n, 2)
+        Longitude and latitude, degrees.
+    validation_rows : int ndarray
+        Rows held out of training; their number is a multiple of the schedule's `batch` and `candidates`.
+    model : mapping
+        Of it, `objective` (a leaf) and `optimiser` (lr, weight_decay) are used.
+    schedule : mapping
+        A leaf of config/schedule.
+    seed : int
+        Fixes the start of what the objective learns, its draws, the order of the batches, and dropout.
+    log : callable
+        Takes one line of text at every evaluation.
+    device : str
+        Of torch, where the steps are made. The start is the same everywhere; the digits after it are not.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        If features, locations and schedule do not fit together, the objective fits neither features nor encoder, or
+        there is no such device.
+    FloatingPointError
+        If a loss is not finite.
+
+    References
+    ----------
+    Klemmer, Rolf, Robinson, Mackey, Russwurm (2025). SatCLIP: Global, general-purpose location embeddings
+    with satellite imagery. AAAI (frozen image features, a linear projection, symmetric InfoNCE, AdamW).
+    """
+    training_rows = np.setdiff1d(np.arange(len(lonlat)), validation_rows)
+    _check(features, lonlat, training_rows, validation_rows, schedule)
+    there = _device(device)
+    places = torch.as_tensor(lonlat, dtype=torch.float64, device=there)
+    best, curve, losses = None, [], []
+    with torch.random.fork_rng(devices=[] if there.type == "cpu" else [there]):
+        torch.manual_seed(seed)
+        objective = build(model["objective"])
+        observations = torch.from_numpy(objective.observations(features, training_rows)).to(there)
+        objective.attach(encoder, observations.shape[1])
+        trained = nn.ModuleList((encoder, objective)).to(there)
+        optimiser = _adamw(trained, model["optimiser"]["weight_decay"])
+        batches = _batches(training_rows, schedule["batch"], np.random.default_rng(seed))
+        rng = np.random.default_rng([seed, TRAINING])
+        for step in range(1, schedule["steps"] + 1):
+            factor = learning_rate_factor(step, schedule["steps"], schedule["warmup_steps"])
+            rate, rows = factor * model["optimiser"]["lr"], next(batches)
+            batch = Batch(encoder, places[rows], observations[rows], rng)
+            losses.append(_require_finite(_descend(trained, objective, batch, optimiser, rate), step))
+            if step % schedule["evaluate_every"] == 0 or step == schedule["steps"]:
+                trained.eval()
+                held_out = _held_out(
+                    encoder, places[validation_rows], observations[validation_rows], schedule, seed
+                )
+                val_loss, val_top1 = _evaluate(objective, held_out, schedule["candidates"])
+                _require_finite(val_loss, step)
+                if best is None or val_loss < best["val_loss"]:
+                    state = {
+                        name: value.detach().cpu().clone() for name, value in encoder.state_dict().items()
+                    }
+                    best = {"state": state, "step": step, "val_loss": val_loss, "val_top1": val_top1}
+                curve.append((step, float(np.mean(losses)), val_loss, val_top1))
+                losses = []
+                log(_progress(*curve[-1], best["step"], schedule["steps"]))
+    encoder.cpu().load_state_dict(best["state"])
+    encoder.eval()
+    return Result(**best, curve=pd.DataFrame(curve, columns=["step", "train_loss", "val_loss", "val_top1"]))
+
+
+def _device(name: str) -> torch.device:
+    if name != "cpu" and not torch.cuda.is_available():
+        raise ValueError(f"pretraining.device: {name}, but torch finds no GPU on this machine")
+    return torch.device(name)
+
+
+def _adamw(trained: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW that shrinks matrices alone: vectors and scalars are biases, norms and the logit scale."""
+    parameters = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    )
+
+
+def _batches(rows: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Batches without end: every row once an epoch in a fresh order, but for an incomplete last batch."""
+    while True:
+        order = rng.permutation(rows)
+        for start in range(0, len(order) - batch + 1, batch):
+            yield order[start : start + batch]
+
+
+def _descend(
+    trained: nn.Module, objective: Objective, batch: Batch, optimiser: torch.optim.Optimizer, rate: float
+) -> float:
+    """One step of the optimiser at a learning rate; returns the loss before it."""
+    trained.train()
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad()
+    loss = objective(batch)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def _held_out(
+    encoder: LocationEncoder, places: Tensor, observations: Tensor, schedule: Mapping, seed: int
+) -> list[Batch]:
+    """Batches of held-out rows."""
+    rng = np.random.default_rng([seed, EVALUATION])
+    parts = zip(places.split(schedule["batch"]), observations.split(schedule["batch"]), strict=True)
+    return [Batch(encoder, *part, rng) for part in parts]
+
+
+@torch.no_grad()
+def _evaluate(objective: Objective, batches: list[Batch], candidates: int) -> tuple[float, float | None]:
+    """Loss and, where observations have locations to find, top-1 retrieval: means over groups of their own sizes."""
+    loss = float(np.mean([objective(batch).item() for batch in batches]))
+    pairs = [objective.pair(batch) for batch in batches]
+    if None in pairs:
+        return loss, None
+    locations, targets = (torch.cat(side).split(candidates) for side in zip(*pairs, strict=True))
+    return loss, float(np.mean([retrieval_top1(*both) for both in zip(locations, targets, strict=True)]))
+
+
+def _require_finite(loss: float, step: int) -> float:
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"the loss is {loss} at step {step}; a lower optimiser.lr may help")
+    return loss
+
+
+def _progress(
+    step: int, train_loss: float, val_loss: float, val_top1: float | None, best: int, steps: int
+) -> str:
+    top1 = "" if val_top1 is None else f"top-1 {val_top1:6.1%}  "
+    return (
+        f"step {step:>{len(str(steps))}}/{steps}  train loss {train_loss:.3f}  "
+        f"val loss {val_loss:.3f}  {top1}best step {best}"
+    )
+
+
+def _check(
+    features: Mapping[str, np.ndarray],
+    lonlat: np.ndarray,
+    training_rows: np.ndarray,
+    validation_rows: np.ndarray,
+    schedule: Mapping,
+) -> None:
+    """Raise ValueError unless features, locations and schedule fit together."""
+    for source, values in features.items():
+        if len(values) != len(lonlat):
+            raise ValueError(f"sources.{source}: {len(values)} rows for {len(lonlat)} locations")
+    for name in ("batch", "candidates"):
+        if len(validation_rows) == 0 or len(validation_rows) % schedule[name]:
+            raise ValueError(
+                f"validation: {len(validation_rows)} is not a multiple of {name} {schedule[name]}"
+            )
+    if len(training_rows) < schedule["batch"]:
+        raise ValueError(f"batch: {schedule['batch']} is more than the {len(training_rows)} locations")
+    if not 0 <= schedule["warmup_steps"] < schedule["steps"]:
+        raise ValueError(f"warmup_steps: {schedule['warmup_steps']} is not below steps {schedule['steps']}")

@@ -1,0 +1,1 @@
+"""Downstream probes: tasks, splits, heads, metrics."""

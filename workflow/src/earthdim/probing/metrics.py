@@ -1,0 +1,229 @@
+"""Scores of pooled out-of-fold predictions, with intervals by a bootstrap over blocks of the sphere.
+
+Every score is a function of sums over points. So the sums are taken once for each block, and a bootstrap draw is a
+weighted sum of blocks: a thousand draws cost one matrix product.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earthdim.geo import equal_area_blocks
+from earthdim.omissions import MisfitError
+
+Statistic = Callable[[NDArray], NDArray]
+"""Maps sums over points, shape (draws, k), to scores, shape (draws,)."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of one set of predictions.
+
+    Attributes
+    ----------
+    metric : str
+    primary : bool
+        Whether this is the metric that performance is judged by.
+    value : float
+        The score.
+    low, high : float or None
+        Its interval; None where there is none.
+    n : int
+        Number of points scored.
+    note : str
+        Why there is no interval, or nothing.
+    """
+
+    metric: str
+    primary: bool
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    note: str = ""
+
+
+class BlockBootstrap:
+    """Intervals from draws of whole equal-area blocks, with replacement.
+
+    Labels close to each other are alike, and so are the errors of a head on them: single points are no independent
+    draws, blocks wider than the range of the likeness nearly are. An interval runs between quantiles of the draws,
+    shifted by the draws' own bias: a draw that misses most of a class scores it on its fringe, and plain quantiles of
+    balanced accuracy over many classes can lie beside the value.
+
+    Parameters
+    ----------
+    degrees : float
+        Side of a block at the equator, degrees.
+    draws : int
+        Number of bootstrap draws, at least 1.
+    level : float
+        Coverage of the intervals, in (0, 1).
+    seed : int
+        Draws the blocks.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    References
+    ----------
+    Lahiri (2003), Resampling Methods for Dependent Data, Springer, doi:10.1007/978-1-4757-3803-2.
+    """
+
+    def __init__(self, *, degrees: float, draws: int, level: float, seed: int):
+        if draws < 1:
+            raise ValueError(f"draws must be at least 1, not {draws}")
+        if not 0 < level < 1:
+            raise ValueError(f"level must be in (0, 1), not {level}")
+        self.degrees, self.draws, self.level, self.seed = degrees, draws, level, seed
+
+    def blocks(self, lonlat: NDArray) -> NDArray[np.int64]:
+        """Return the block of every point of `lonlat`, shape (n, 2), degrees."""
+        return equal_area_blocks(lonlat, self.degrees)
+
+    def intervals(
+        self, statistics: Mapping[str, Statistic], sums: NDArray
+    ) -> dict[str, tuple[float, float, float]]:
+        """Return scores, each with the ends of its interval; all share the same draws.
+
+        Parameters
+        ----------
+        statistics : dict
+        sums : ndarray of float64, shape (blocks, k)
+            The sums over the points of each block that holds any.
+
+        Raises
+        ------
+        MisfitError
+            If there are so few blocks that a draw of them has no score.
+        """
+        number = len(sums)
+        rng = np.random.default_rng(self.seed)
+        weights = rng.multinomial(number, np.full(number, 1 / number), size=self.draws).astype(np.float64)
+        drawn, whole = weights @ sums, sums.sum(axis=0, keepdims=True)
+        tail = (1 - self.level) / 2
+        found = {}
+        for name, statistic in statistics.items():
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = statistic(drawn)
+            if number < 2 or not np.isfinite(values).all():
+                raise MisfitError(
+                    f"degrees: {number} blocks of {self.degrees} degrees are too few to draw intervals from"
+                )
+            value = float(statistic(whole)[0])
+            low, high = value + np.quantile(values, [tail, 1 - tail]) - values.mean()
+            found[name] = value, float(low), float(high)
+        return found
+
+    def scores(
+        self, statistics: Mapping[str, Statistic], sums: NDArray
+    ) -> dict[str, tuple[float, float | None, float | None, str]]:
+        """Return scores as `intervals`, each with a note: where no interval can be drawn, the value stands alone."""
+        try:
+            found = self.intervals(statistics, sums)
+        except MisfitError as error:
+            whole = sums.sum(axis=0, keepdims=True)
+            note = f"no interval: {error}"
+            return {name: (float(score(whole)[0]), None, None, note) for name, score in statistics.items()}
+        return {name: (*values, "") for name, values in found.items()}
+
+
+def regression_scores(
+    y: NDArray, predicted: NDArray, block: NDArray, bootstrap: BlockBootstrap
+) -> list[Score]:
+    """Coefficient of determination (primary), root mean square error and mean absolute error.
+
+    Parameters
+    ----------
+    y, predicted : ndarray of float64, shape (n,)
+        In the unit of the task; `y` is not constant.
+    block : ndarray of int64, shape (n,)
+        As `BlockBootstrap.blocks`.
+    bootstrap : BlockBootstrap
+    """
+    _, block = np.unique(block, return_inverse=True)
+    centred, error = y - y.mean(), predicted - y
+    per_point = (np.ones_like(y), centred, centred**2, error**2, np.abs(error))
+    sums = np.stack([np.bincount(block, values) for values in per_point], axis=1)
+    statistics = {
+        "r2": lambda s: 1 - s[:, 3] / (s[:, 2] - s[:, 1] ** 2 / s[:, 0]),
+        "rmse": lambda s: np.sqrt(s[:, 3] / s[:, 0]),
+        "mae": lambda s: s[:, 4] / s[:, 0],
+    }
+    found = bootstrap.scores(statistics, sums)
+    return [
+        Score(name, name == "r2", *bounds, n=len(y), note=note) for name, (*bounds, note) in found.items()
+    ]
+
+
+def classification_scores(
+    y: NDArray, predicted: NDArray, known: NDArray, block: NDArray, bootstrap: BlockBootstrap
+) -> list[Score]:
+    """Balanced accuracy (primary) and accuracy.
+
+    Balanced accuracy is the mean over classes of the share of their points that are told right; only points whose
+    class was in the training fold count. Accuracy is the share of all points; an unseen class is told wrong.
+
+    Parameters
+    ----------
+    y, predicted : ndarray of int64, shape (n,)
+        Class codes from 0.
+    known : ndarray of bool, shape (n,)
+        Whether the point's class was in the training fold.
+    block : ndarray of int64, shape (n,)
+        As `BlockBootstrap.blocks`.
+    bootstrap : BlockBootstrap
+
+    Raises
+    ------
+    MisfitError
+        If no point is `known`.
+    """
+    if not known.any():
+        raise MisfitError("no point is of a class that its training fold holds")
+    hit = y == predicted
+    scores = []
+    for name, rows in (("balanced_accuracy", known), ("accuracy", np.ones_like(known))):
+        _, cell = np.unique(block[rows], return_inverse=True)
+        if name == "balanced_accuracy":
+            _, of = np.unique(y[rows], return_inverse=True)
+        else:
+            of = np.zeros(len(y), dtype=np.int64)
+        table = (int(cell.max()) + 1, int(of.max()) + 1)
+        place = np.ravel_multi_index((cell, of), table)
+        sums = [np.bincount(place, values, np.prod(table)).reshape(table) for values in (None, hit[rows])]
+        statistic = {name: lambda s: _mean_recall(*np.hsplit(s, 2))}
+        *bounds, note = bootstrap.scores(statistic, np.hstack(sums).astype(np.float64))[name]
+        scores.append(Score(name, name == "balanced_accuracy", *bounds, n=int(rows.sum()), note=note))
+    return scores
+
+
+def balanced_accuracy(y: NDArray, predicted: NDArray) -> float:
+    """Return the mean over the classes in `y` of the share of their points that are told right.
+
+    Parameters
+    ----------
+    y, predicted : ndarray of int64, shape (n,)
+        Class codes from 0.
+
+    Raises
+    ------
+    MisfitError
+        If there is no point.
+    """
+    if len(y) == 0:
+        raise MisfitError("balanced accuracy: no point has a class that was trained on")
+    of_class = np.bincount(y)
+    hit = np.bincount(y[y == predicted], minlength=len(of_class))
+    return float(_mean_recall(of_class[None], hit[None])[0])
+
+
+def _mean_recall(of_class: NDArray, hit: NDArray) -> NDArray:
+    """Mean share of hits over the classes that occur; both shape (draws, classes)."""
+    occurs = of_class > 0
+    share = np.divide(hit, of_class, out=np.zeros(of_class.shape), where=occurs)
+    return share.sum(axis=1) / occurs.sum(axis=1)

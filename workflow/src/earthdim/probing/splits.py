@@ -1,0 +1,201 @@
+"""Splits of points into training and test folds: at random, or by blocks of the sphere.
+
+Inner folds, on which a head makes its own choices, follow the rule of the outer split: a penalty chosen on random inner
+folds would be the one that fills in best between neighbours, which is not what a split by blocks asks for.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from earthdim.geo import EARTH_RADIUS_KM, equal_area_blocks, unit_vectors
+from earthdim.omissions import MisfitError
+
+Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows to train on and rows to test on, each ascending."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One outer fold with its inner folds; all rows count in the whole point set.
+
+    Attributes
+    ----------
+    train, test : ndarray of int64
+    inner : list of (ndarray, ndarray)
+        Rows to fit on and rows to validate on, both within `train`.
+    """
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    inner: list[Pair]
+
+
+class Split(ABC):
+    """A rule that cuts points into folds; every point is tested exactly once.
+
+    Parameters
+    ----------
+    folds : int
+        Number of outer folds, at least 2.
+    inner_folds : int
+        Number of inner folds within a training fold, at least 2.
+    smallest_class : int
+        Classes with fewer members are left out of a classification task, at least 1.
+    seed : int
+        Draws the folds.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    def __init__(self, *, folds: int, inner_folds: int, smallest_class: int, seed: int):
+        for name, value, least in (
+            ("folds", folds, 2),
+            ("inner_folds", inner_folds, 2),
+            ("smallest_class", smallest_class, 1),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
+        self.number, self.inner_number = folds, inner_folds
+        self.smallest_class = smallest_class
+        self.seed = seed
+
+    @abstractmethod
+    def _cut(self, lonlat: NDArray, number: int, rng: np.random.Generator) -> list[Pair]:
+        """Cut points into `number` folds."""
+
+    def folds(self, lonlat: NDArray) -> list[Pair]:
+        """Return training and test rows of every outer fold.
+
+        Parameters
+        ----------
+        lonlat : ndarray, shape (n, 2)
+            Degrees.
+
+        Raises
+        ------
+        MisfitError
+            If there are too few points or blocks, or the buffer leaves nothing to train on.
+        """
+        return self._cut(lonlat, self.number, np.random.default_rng(self.seed))
+
+    def inner(self, lonlat_train: NDArray, seed: int) -> list[Pair]:
+        """Return rows to fit and to validate on, counted within one training fold.
+
+        Parameters
+        ----------
+        lonlat_train : ndarray, shape (m, 2)
+            The points of the training fold, degrees.
+        seed : int
+            Tells the training folds of one split apart.
+
+        Raises
+        ------
+        MisfitError
+            As `folds`.
+        """
+        return self._cut(lonlat_train, self.inner_number, np.random.default_rng([self.seed, seed]))
+
+    def nested(self, lonlat: NDArray) -> list[Fold]:
+        """Return every outer fold together with its inner folds."""
+        nested = []
+        for number, (train, test) in enumerate(self.folds(lonlat)):
+            inner = self.inner(lonlat[train], seed=number)
+            nested.append(Fold(train, test, [(train[fit], train[check]) for fit, check in inner]))
+        return nested
+
+
+class RandomFolds(Split):
+    """Folds of nearly equal size, drawn point by point."""
+
+    def __init__(self, *, folds: int, inner_folds: int, smallest_class: int, seed: int):
+        super().__init__(folds=folds, inner_folds=inner_folds, smallest_class=smallest_class, seed=seed)
+
+    def _cut(self, lonlat: NDArray, number: int, rng: np.random.Generator) -> list[Pair]:
+        if len(lonlat) < number:
+            raise MisfitError(f"folds: {len(lonlat)} points cannot be cut into {number} folds")
+        fold = np.empty(len(lonlat), dtype=np.int64)
+        fold[rng.permutation(len(lonlat))] = np.arange(len(lonlat)) % number
+        return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(number)]
+
+
+class SpatialBlocks(Split):
+    """Folds of whole equal-area blocks, with a buffer between training and test points.
+
+    Parameters
+    ----------
+    folds, inner_folds, smallest_class, seed : int
+        As `Split`.
+    degrees : float
+        Side of a block at the equator, degrees.
+    buffer_km : float
+        Training points within this great-circle distance of any test point are dropped, km; 0 drops none.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    References
+    ----------
+    Roberts et al. (2017), Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
+    structure, Ecography 40, 913-929, doi:10.1111/ecog.02881.
+    """
+
+    def __init__(
+        self,
+        *,
+        folds: int,
+        inner_folds: int,
+        degrees: float,
+        buffer_km: float,
+        smallest_class: int,
+        seed: int,
+    ):
+        super().__init__(folds=folds, inner_folds=inner_folds, smallest_class=smallest_class, seed=seed)
+        if not 0 <= buffer_km < np.pi * EARTH_RADIUS_KM:
+            raise ValueError(
+                f"buffer_km must be at least 0 and below half the Earth's girth, not {buffer_km}"
+            )
+        self.degrees, self.buffer_km = degrees, buffer_km
+
+    def _cut(self, lonlat: NDArray, number: int, rng: np.random.Generator) -> list[Pair]:
+        fold = self._draw(equal_area_blocks(lonlat, self.degrees), number, rng)
+        pairs = []
+        for one in range(number):
+            test = np.flatnonzero(fold == one)
+            train = np.flatnonzero(fold != one)
+            train = train[~self._near(lonlat[train], lonlat[test])]
+            if len(train) == 0:
+                raise MisfitError(f"buffer_km: {self.buffer_km} km leaves a fold without training points")
+            pairs.append((train, test))
+        return pairs
+
+    def _draw(self, block: NDArray, number: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Give every point the fold of its block: blocks in random order, each to the fold with the fewest points."""
+        _, block, size = np.unique(block, return_inverse=True, return_counts=True)
+        if len(size) < number:
+            raise MisfitError(
+                f"degrees: the points lie in {len(size)} blocks of {self.degrees} degrees, too few for {number} folds"
+            )
+        # The first blocks open one fold each, so that none stays empty where a single block holds most points.
+        of_block = np.empty(len(size), dtype=np.int64)
+        points = np.zeros(number, dtype=np.int64)
+        for place, one in enumerate(rng.permutation(len(size))):
+            of_block[one] = place if place < number else np.argmin(points)
+            points[of_block[one]] += size[one]
+        return of_block[block]
+
+    def _near(self, lonlat: NDArray, test: NDArray) -> NDArray[np.bool_]:
+        """Whether a point lies within the buffer of a test point."""
+        if self.buffer_km == 0:
+            return np.zeros(len(lonlat), dtype=bool)
+        chord = 2 * np.sin(self.buffer_km / EARTH_RADIUS_KM / 2)
+        distance, _ = cKDTree(unit_vectors(test)).query(unit_vectors(lonlat), distance_upper_bound=chord)
+        return np.isfinite(distance)

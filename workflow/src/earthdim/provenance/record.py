@@ -1,0 +1,112 @@
+"""Write the record of a job: what it made, of what, by which code, with which packages, where and when."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from earthdim.provenance import environment
+from earthdim.provenance.contents import RESULTS, contents, identity
+from earthdim.storage.digests import digest
+from earthdim.storage.files import read_json, write_json
+
+SCHEMA_VERSION = 1
+FOLDER = RESULTS / "records"
+# Imported with the script, before it does anything.
+_BEGUN = datetime.now(UTC)
+
+
+def record_path(log: str | Path) -> Path:
+    """Where the record of a job stands: ``results/logs/embed/a.log`` -> ``results/records/embed/a.json``."""
+    return (FOLDER / Path(log).relative_to(RESULTS / "logs")).with_suffix(".json")
+
+
+def environment_path(number: str) -> Path:
+    """Where the list of packages with this digest stands."""
+    return FOLDER / "environments" / f"{number}.json"
+
+
+def report_path(experiment: str) -> Path:
+    """Where the record of an experiment's report stands."""
+    return FOLDER / "report" / f"{experiment}.json"
+
+
+def report_files(experiment: str) -> list[Path]:
+    """What a finished run leaves beside its tables and figures: the report and the costs."""
+    return [RESULTS / experiment / name for name in ("report.html", "budget.csv")]
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with a digest of all that it says."""
+    said = {key: value for key, value in record.items() if key != "seal"}
+    return {**said, "seal": digest(said, 64)}
+
+
+def write(snakemake: Any, job: Mapping[str, Any]) -> None:
+    """Write the record of the job that is about to end; an earlier one of the same job is replaced.
+
+    Parameters
+    ----------
+    snakemake : object
+        What the engine gives a script: rule, wildcards, input, output and log are read.
+    job : mapping
+        The rule's parameter: config, code, schema and libraries.
+    """
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    made = {
+        "rule": snakemake.rule,
+        "wildcards": {name: str(value) for name, value in snakemake.wildcards.items()},
+        "config": job["config"],
+        "code": job["code"],
+        "schema": job["schema"],
+        "libraries": job["libraries"],
+    }
+    _write(record_path(snakemake.log[0]), made, snakemake.input, snakemake.output, script and Path(script))
+
+
+def write_report(experiment: str, of: Iterable[Path]) -> None:
+    """Write the record of an experiment's report and costs, which no job makes."""
+    known = {"rule": "report", "wildcards": {"experiment": experiment}, "config": {}, "code": ""}
+    known |= {"schema": {}, "libraries": {}}
+    _write(report_path(experiment), known, of, report_files(experiment), Path(sys.argv[0]).resolve())
+
+
+def _write(
+    path: Path, made: Mapping[str, Any], inputs: Iterable[Any], outputs: Iterable[Any], script: Path | None
+) -> None:
+    files = environment.loaded_code(script)
+    record = {
+        "record": SCHEMA_VERSION,
+        "path": path.as_posix(),
+        **made,
+        "outputs": {str(output): contents(output) for output in outputs},
+        "inputs": {str(item): identity(item) for item in inputs},
+        "code_files": files,
+        "environment": _environment(),
+        "git": environment.commit(),
+        "machine": environment.machine(),
+        "begun": _BEGUN.isoformat(timespec="milliseconds"),
+        "ended": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    write_json(sealed(record), path)
+
+
+def _environment() -> str:
+    """Store the list of installed packages once for all jobs that share it, and return its digest."""
+    packages = environment.packages()
+    number = digest(packages)
+    path = environment_path(number)
+    if read_whole(path, number) is None:
+        write_json(packages, path)
+    return number
+
+
+def read_whole(path: Path, number: str) -> dict[str, str] | None:
+    """A stored list of packages, or None where it is missing or not the one of this digest."""
+    try:
+        found = read_json(path)
+        return found if digest(found) == number else None
+    # A folder in its place, text that is no JSON or nested without end: whatever it is, it is not the list.
+    except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
+        return None

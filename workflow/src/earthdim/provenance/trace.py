@@ -1,0 +1,258 @@
+"""Tell what made one row of a table: its variant, its jobs from the data on, code, packages, machine and time."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from earthdim.experiment import queries
+from earthdim.experiment.model import Experiment
+from earthdim.experiment.validation import ConfigError
+from earthdim.provenance import environment
+from earthdim.provenance.chain import Chain, Record, Records, chain, is_result, read
+from earthdim.provenance.contents import RESULTS
+from earthdim.provenance.record import environment_path
+from earthdim.provenance.verify import Finding, job_findings
+from earthdim.storage.digests import digest as config_digest
+
+Row = dict[str, str]
+# What tells a row from the others of its variant, where both a table and the rows that it is made of have it.
+TWIN_KEYS = (
+    "points",
+    "support",
+    "n",
+    "replicate",
+    "space",
+    "task",
+    "split",
+    "head",
+    "metric",
+    "estimator",
+    "k",
+)
+KEYS = (*TWIN_KEYS, "aggregation", "value")
+
+
+def question(config: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """Read what the command line asks for.
+
+    Parameters
+    ----------
+    config : mapping
+        ``row=TABLE:NUMBER``, the rows of a table counted from 1 below the header, or ``variant=NAME``.
+    experiment : Experiment
+        Resolved.
+
+    Returns
+    -------
+    dict
+        table, number and variant: the first two are "" and 0 for a variant, the last is "" for a row.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, names nothing that the experiment has, or is not made yet.
+    """
+    row, variant = config.get("row"), config.get("variant")
+    if (row is None) == (variant is None):
+        raise ConfigError(
+            "trace: say of what: --config row=TABLE:NUMBER (from 1 below the header), or --config variant=NAME"
+        )
+    if not resolved_path(experiment.name).is_file():
+        raise ConfigError(f"trace: {resolved_path(experiment.name)} is not there; run the experiment first")
+    if variant is not None:
+        if variant not in experiment.variants:
+            raise ConfigError(f"variant: {variant!r} is none of {', '.join(experiment.variants)}")
+        return {"table": "", "number": 0, "variant": variant}
+    table, _, number = str(row).rpartition(":")
+    if table not in queries.tables(experiment) or not (number.isascii() and number.isdigit() and int(number)):
+        known = ", ".join(queries.tables(experiment))
+        raise ConfigError(f"row: {row!r} is not TABLE:NUMBER with a number from 1 on and a table of {known}")
+    read_row(table_path(experiment.name, table), int(number))
+    return {"table": table, "number": int(number), "variant": ""}
+
+
+def resolved_path(experiment: str) -> Path:
+    """Where the resolved experiment stands."""
+    return RESULTS / experiment / "experiment.json"
+
+
+def table_path(experiment: str, table: str) -> Path:
+    """Where a table stands."""
+    return RESULTS / experiment / "tables" / f"{table}.csv"
+
+
+def read_row(table: Path, number: int) -> Row:
+    """One row of a table, as text.
+
+    Raises
+    ------
+    ConfigError
+        If the table is not there or has fewer rows.
+    """
+    if not table.is_file():
+        raise ConfigError(f"row: {table} is not there; make it first")
+    rows = read_rows(table)
+    if number > len(rows):
+        raise ConfigError(f"row: {table} has {len(rows)} rows, not {number}")
+    return rows[number - 1]
+
+
+def read_rows(table: Path) -> list[Row]:
+    """All rows of a table, as text."""
+    with Path(table).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str]) -> Chain:
+    """The jobs behind one row of a table.
+
+    Parameters
+    ----------
+    records : Records
+        All records.
+    table : str
+        Path of the table.
+    row : dict
+        Its row.
+    twins : mapping
+        Name of a variant -> name of its untrained twin, whose value may stand beside its own.
+    """
+    roots = [table, *_dataset_named(records, row)]
+    own, twin = row.get("variant", ""), twins.get(row.get("variant", ""), "") if row.get("twin_value") else ""
+    variants = {own, twin} - {""}
+
+    def of_variants(path: str) -> bool:
+        record = records.of.get(path)
+        variant = record.wildcards.get("variant") if record is not None else None
+        return not variants or variant is None or variant in variants
+
+    # Of several tables of rows of one variant only those that hold this row are behind it.
+    read = _rows_read(chain(records, roots, of_variants))
+    aside = {
+        path for path, variant in read.items() if not _holds(path, row, KEYS if variant == own else TWIN_KEYS)
+    }
+    if not {path for path, variant in read.items() if variant == own} - aside:
+        aside = set()
+    return chain(records, roots, lambda path: path not in aside and of_variants(path))
+
+
+def _dataset_named(records: Records, row: Row) -> list[str]:
+    """The store of the data set that a row is about, in the list of data sets."""
+    stores = (
+        next(iter(record.outputs))
+        for record in records
+        if record.rule == "dataset" and record.wildcards.get("dataset") == row.get("dataset")
+    )
+    return list(stores) if "dataset" in row else []
+
+
+def _rows_read(found: Chain) -> dict[str, str]:
+    """Tables of one variant's rows that were read for other tables -> the variant."""
+    made = {path: record.wildcards.get("variant") for record in found.records for path in record.outputs}
+    tables = (record for record in found.records if record.rule in ("table", "branch_table"))
+    read = {path: made.get(path) for record in tables for path in record.inputs if path.endswith(".csv")}
+    return {path: variant for path, variant in read.items() if variant is not None and Path(path).is_file()}
+
+
+def _holds(path: str, row: Row, keys: Sequence[str]) -> bool:
+    """Whether a table has a row that agrees with this one in all keys that both have."""
+    return any(
+        all(row[key] == other[key] for key in keys if key in row and key in other)
+        for other in read_rows(path)
+    )
+
+
+def told(question: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    """What made a row or a variant, for a person.
+
+    Parameters
+    ----------
+    question : mapping
+        What is asked for, as `question` gives it.
+    experiment : mapping
+        The resolved experiment, as it was written down.
+
+    Raises
+    ------
+    ConfigError
+        If the table is not there or has fewer rows.
+    """
+    records = read()
+    lines, variant, found = _asked(records, question, experiment)
+    variants = experiment["variants"]
+    if variant in variants:
+        config = yaml.safe_dump(variants[variant]["config"], sort_keys=True, width=110)
+        lines += ["", f"{variant}, resolved config", *(f"    {line}" for line in config.splitlines())]
+    lines += ["", f"made by {len(found.records)} jobs, from the data on"]
+    wrong = 0
+    for number, record in enumerate(found.records, start=1):
+        findings = list(job_findings(records, record))
+        wrong += len(findings)
+        lines += [
+            "",
+            f"{number}. {record.title}",
+            *_columns(_job(record) if record.sound else []),
+            *_columns(_wrong(findings)),
+        ]
+    for path, title in found.unrecorded.items():
+        lines += ["", f"NO RECORD of what made {path}" + (f", which {title} read" if title else "")]
+    troubled = wrong + len(found.unrecorded)
+    end = (
+        f"{troubled} of the files above are NOT what their records say"
+        if troubled
+        else "All are what their records say"
+    )
+    return "\n".join([*lines, "", f"{end}."])
+
+
+def _asked(
+    records: Records, question: Mapping[str, Any], experiment: Mapping[str, Any]
+) -> tuple[list[str], str, Chain]:
+    """The row in words, its variant, and the jobs behind it."""
+    name = experiment["name"]
+    if question["variant"]:
+        of = [record for record in records if record.wildcards.get("variant") == question["variant"]]
+        here = [record for record in of if record.wildcards.get("experiment", name) == name]
+        return [], question["variant"], chain(records, [next(iter(record.outputs)) for record in here])
+    table = table_path(name, question["table"])
+    row = read_row(table, question["number"])
+    twins = {variant: known["twin"] for variant, known in experiment["variants"].items()}
+    cells = _columns((key, value) for key, value in row.items() if value)
+    found = behind_row(records, str(table), row, twins)
+    return [f"{table}, row {question['number']}", *cells], row.get("variant", ""), found
+
+
+def _columns(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Names and values, one below the other."""
+    pairs = list(pairs)
+    width = max((len(name) for name, _ in pairs), default=0)
+    return [f"    {name:<{width}}  {value}" for name, value in pairs]
+
+
+def _job(record: Record) -> Iterator[tuple[str, str]]:
+    said = record.said
+    about = said["config"].get("about", {}) if record.rule == "dataset" else {}
+    yield from (
+        (key, about[key]) for key in ("title", "package", "source", "licence", "citation") if key in about
+    )
+    for path, written in record.outputs.items():
+        yield "made", f"{path}, sha256 {written['sha256']}"
+    for path, digest in record.inputs.items():
+        if not is_result(path):
+            yield "read", f"your {path}, sha256 {digest}"
+    yield "config", f"digest {config_digest(said['config'])}, in {record.path}"
+    yield "code", f"digest {said['code']} ({len(said['code_files'])} files, listed in the record)"
+    versions = ", ".join(f"{name} {number}" for name, number in said["libraries"].items())
+    packages = environment_path(said["environment"])
+    yield "packages", f"{versions}; all: {packages}" if versions else f"all: {packages}"
+    yield "git", environment.told(said["git"])
+    machine = said["machine"]
+    yield "machine", f"{machine['host']}, {machine['cpu']}, {machine['platform']}, Python {machine['python']}"
+    yield "time", f"{said['begun']} to {said['ended']}"
+
+
+def _wrong(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
+    yield from (("NOT SOUND", f"{finding.path}: {finding.what}") for finding in findings)
