@@ -97,6 +97,12 @@ def probe_points(experiment: Experiment, variant: str) -> str:
     return experiment.own_points.get(variant, experiment.task_points)
 
 
+def gpus(experiment: Experiment, variant: str) -> int:
+    """Number of GPUs that the pre-training of a variant requests; a variant that is not trained requests none."""
+    trained = experiment.variants[variant].kind == "trained"
+    return int(trained and experiment.pretraining["device"] == "cuda")
+
+
 def gathered(experiment: Experiment) -> list[str]:
     """Names of the tables of an experiment that are made from its variants' rows."""
     optional = {
