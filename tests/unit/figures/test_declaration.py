@@ -72,7 +72,7 @@ def test_options_are_of_the_experiment(default):
 
 def test_maps_are_of_one_variant_a_resolution_and_curves_of_the_trained(default):
     maps = figure_jobs.inputs(default, "local_maps")["maps"]
-    assert len(maps) == len(queries.one_a_resolution(default))
+    assert len(maps) == len(queries.one_per_resolution(default))
     assert maps[0] == "<results>/default/variants/satclip_l5_rgb_short_s0/land-10000-r0/local_dimension.zarr"
     curves = figure_jobs.inputs(default, "loss")["curves"]
     assert len(curves) == sum(variant.kind == "trained" for variant in default.variants.values())
