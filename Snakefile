@@ -2,12 +2,12 @@
 #
 #   snakemake --cores 2                                          the experiment `default`
 #   snakemake --cores 2 --config experiment=smoke                another experiment of config/experiment
-#   snakemake --cores 2 branch --config branch=modality          the rows of one branch
-#   snakemake --cores 1 fetch --config experiment=table1          released weights that are not at hand
-#   snakemake --cores 1 verify --config experiment=smoke         every file against its record
-#   snakemake --cores 1 trace --config experiment=smoke row=dimension:17    what made a row
-#   snakemake --cores 1 archive --config experiment=smoke        all of it in one file
-#   snakemake --cores 2 --config 'overrides=[sample.n=2000]'     other values, under names of their own
+#   snakemake --cores 2 branch --config branch=modality          the tables of one branch
+#   snakemake --cores 1 fetch --config experiment=table1         download released weights that are not available locally
+#   snakemake --cores 1 verify --config experiment=smoke         compare every file with its record
+#   snakemake --cores 1 trace --config experiment=smoke row=dimension:17    print the provenance of a row
+#   snakemake --cores 1 archive --config experiment=smoke        write the whole experiment to one file
+#   snakemake --cores 2 --config 'overrides=[sample.n=2000]'     other settings; results get a name of their own
 from snakemake.utils import min_version
 
 min_version("9.27")

@@ -11,17 +11,22 @@ def figures_drawn(vector):
     return queries.one_of(name for name in names if declared(name).vector == vector)
 
 
+def reported_figure():
+    """The PNG of a figure, at the place in the report that the figure declares."""
+    return report(
+        "<results>/{experiment}/figures/{figure}.png",
+        caption="../report/figure.rst",
+        category=lambda wildcards: declared(wildcards.figure).category,
+        labels=lambda wildcards: {"figure": declared(wildcards.figure).title},
+    )
+
+
 rule figure:
     """One figure as PNG and SVG, and its caption."""
     input:
         unpack(lambda wildcards: figure_jobs.inputs(EXPERIMENT, wildcards.figure)),
     output:
-        report(
-            "<results>/{experiment}/figures/{figure}.png",
-            caption="../report/figure.rst",
-            category=lambda wildcards: declared(wildcards.figure).category,
-            labels=lambda wildcards: {"figure": declared(wildcards.figure).title},
-        ),
+        reported_figure(),
         "<results>/{experiment}/figures/{figure}.svg",
         caption="<results>/{experiment}/figures/{figure}.rst",
     log:
@@ -38,14 +43,10 @@ rule figure:
         "../scripts/figure.py"
 
 
+# A figure of many pixels, such as maps: without SVG.
 use rule figure as figure_of_pixels with:
     output:
-        report(
-            "<results>/{experiment}/figures/{figure}.png",
-            caption="../report/figure.rst",
-            category=lambda wildcards: declared(wildcards.figure).category,
-            labels=lambda wildcards: {"figure": declared(wildcards.figure).title},
-        ),
+        reported_figure(),
         caption="<results>/{experiment}/figures/{figure}.rst",
     wildcard_constraints:
         figure=figures_drawn(vector=False),

@@ -11,7 +11,9 @@ def selected():
     """The words of the command line that select this experiment, for commands that messages suggest."""
     keys = {"experiment": config.get("experiment", "default"), "overrides": config.get("overrides", [])}
     words = [
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in keys.items() if value
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in keys.items()
+        if value
     ]
     here = Path.cwd()
     return words if here.samefile(workflow.basedir) else [*words, "--directory", str(here)]

@@ -1,4 +1,4 @@
-"""A figure is one file: its declaration is read without running it, and is what `draw` takes."""
+"""Declarations of figures: parsed without executing the file, and consistent with the arguments of `draw`."""
 
 import inspect
 import re
@@ -37,17 +37,17 @@ def written(tmp_path, text):
 
 
 @pytest.mark.parametrize("name", figures())
-def test_draw_takes_what_the_declaration_gives_and_no_more(name):
+def test_draw_accepts_exactly_the_declared_arguments(name):
     figure = declared(name)
     assert target(f"earthdim.figures.{name}.FIGURE") == figure
-    given = {*figure.inputs, *figure.optional, *figure.options, *figure.chosen}
-    takes = inspect.signature(target(f"earthdim.figures.{name}.draw")).parameters
-    assert given <= set(takes)
-    required = {key for key, parameter in takes.items() if parameter.default is inspect.Parameter.empty}
-    assert required <= given - set(figure.optional)
+    passed = {*figure.inputs, *figure.optional, *figure.options, *figure.chosen}
+    parameters = inspect.signature(target(f"earthdim.figures.{name}.draw")).parameters
+    assert passed <= set(parameters)
+    required = {key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
+    assert required <= passed - set(figure.optional)
 
 
-def test_inputs_are_tables_that_are_made_or_stores(default):
+def test_inputs_are_tables_of_the_workflow_or_stores(default):
     tables = {name for name in INPUTS if name not in figure_jobs.STORES}
     assert tables - {"correlation_families", "correlation_summary", "datasets"} <= set(COLUMNS)
     assert tables - {"draws", "table1"} <= set(queries.tables(default))
@@ -56,7 +56,7 @@ def test_inputs_are_tables_that_are_made_or_stores(default):
             assert "{" not in str(path)
 
 
-def test_options_are_of_the_experiment(default):
+def test_options_come_from_the_experiment(default):
     options = figure_jobs.config(default, "performance")["options"]
     cell = yaml.safe_load((CONFIG / "statistics" / "default.yaml").read_text())["cell"]
     assert options == {"estimator": "fishers", "k": None, "split": "blocks", "heads": ["mlp"], "cell": cell}
@@ -70,7 +70,7 @@ def test_options_are_of_the_experiment(default):
     assert set(figure_jobs._chosen(default)) == set(CHOSEN)
 
 
-def test_maps_are_of_one_variant_a_resolution_and_curves_of_the_trained(default):
+def test_maps_show_one_variant_per_resolution_and_curves_all_trained_variants(default):
     maps = figure_jobs.inputs(default, "local_maps")["maps"]
     assert len(maps) == len(queries.one_per_resolution(default))
     assert maps[0] == "<results>/default/variants/satclip_l5_rgb_short_s0/land-10000-r0/local_dimension.zarr"
@@ -78,17 +78,17 @@ def test_maps_are_of_one_variant_a_resolution_and_curves_of_the_trained(default)
     assert len(curves) == sum(variant.kind == "trained" for variant in default.variants.values())
 
 
-def test_a_caption_that_changes_is_drawn_anew(default):
+def test_the_text_of_a_caption_is_part_of_the_job(default):
     before = figure_jobs.config(default, "heads")["caption"]
     assert before != figure_jobs.config(default, "gap")["caption"]
 
 
-def test_statistics_say_what_a_cell_is_to_figures_and_to_the_planner(tmp_path_factory, default):
+def test_figures_average_over_the_cells_of_the_statistics(tmp_path_factory, default):
     cache = tmp_path_factory.mktemp("cache")
     changed = resolve.resolve(CONFIG, "default", ["statistics.cell=[family,resolution]"], cache)
     assert figure_jobs.config(changed, "twins")["options"]["cell"] == ["family", "resolution"]
     assert list(default.cell) == default.statistics["cell"]
-    # Without tasks there is no correlation, but figures have cells.
+    # An experiment without tasks has no correlation, but its figures have cells.
     assert resolve.resolve(CONFIG, "table1", cache=cache).cell == default.cell
 
 
@@ -101,7 +101,7 @@ def test_needs_follow_from_inputs():
     assert set(NEEDS) == set(resolve.parts._made({}, {}, {}, 1))
 
 
-def test_a_file_without_a_declaration_is_no_figure():
+def test_a_file_without_a_declaration_is_not_a_figure():
     assert (
         set(figures()) & {"cells", "marks", "rows", "style", "captions", "declaration", "__init__"} == set()
     )
@@ -111,24 +111,24 @@ def test_a_file_without_a_declaration_is_no_figure():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('inputs=("dimension",)', 'inputs=("dimensions",)', "inputs: there is no 'dimensions'"),
-        ('inputs=("dimension",)', 'inputs=("dimension")', "inputs: 'dimension' is no list"),
+        ('inputs=("dimension",)', 'inputs=("dimensions",)', "inputs: unknown name 'dimensions'"),
+        ('inputs=("dimension",)', 'inputs=("dimension")', "inputs: 'dimension'"),
         ('inputs=("dimension",)', "inputs=tuple(NAMES)", "inputs must be a literal"),
-        ('title="Mine"', 'titel="Mine"', "there is no 'titel'"),
+        ('title="Mine"', 'titel="Mine"', "unknown key 'titel'"),
         ('    title="Mine",\n', "", "lacks title"),
-        ('"Of {{ experiment }}."', '"mine.rst"', "no file mine.rst in workflow/report"),
-        ("FIGURE", "PICTURE", "no line FIGURE"),
+        ('"Of {{ experiment }}."', '"mine.rst"', "workflow/report/mine.rst"),
+        ("FIGURE", "PICTURE", "FIGURE = Figure(...)"),
         ("title=", "title=)", "line 8"),
     ],
 )
-def test_a_declaration_that_means_nothing_names_file_and_key(tmp_path, old, new, words):
+def test_an_invalid_declaration_is_reported_with_file_and_key(tmp_path, old, new, words):
     with pytest.raises(DeclarationError, match=r"figures/mine\.py") as caught:
         written(tmp_path, HEAD.replace(old, new))
     assert words in str(caught.value)
 
 
-def test_the_planner_tells_which_figures_there_are():
-    with pytest.raises(ConfigError, match=r"no figure 'histogram'; there are activation, gap, "):
+def test_an_unknown_figure_is_rejected_with_the_known_names():
+    with pytest.raises(ConfigError, match=r"figures: .*'histogram'.* activation, gap, "):
         resolve.resolve(CONFIG, "tiny", ["experiment.figures=[histogram]"])
 
 
@@ -146,7 +146,7 @@ sys.exit("matplotlib" in sys.modules)
 
 
 def recipe() -> str:
-    """The file that README gives for a new figure."""
+    """The template of a new figure in the README."""
     text = (ROOT / "README.md").read_text()
     (found,) = re.findall(
         r"^```python\n(# workflow/src/earthdim/figures/spread\.py\n.*?)^```", text, re.M | re.S
@@ -154,7 +154,7 @@ def recipe() -> str:
     return found
 
 
-def test_the_readmes_figure_is_declared_and_drawn(tmp_path):
+def test_the_template_of_a_figure_can_be_drawn(tmp_path):
     from figure_tables import tables
 
     figure = written(tmp_path, recipe())
