@@ -10,7 +10,7 @@ from earthdim.figures import captions
 from earthdim.figures.declaration import declared
 from earthdim.figures.style import nothing
 from earthdim.jobs import runtime
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 from earthdim.storage import stores
 from earthdim.storage.atomic import publish
 from earthdim.storage.files import read_table, save_figure
@@ -32,7 +32,7 @@ drawn = {
 }
 try:
     figure = target(config["_target_"])(**drawn, **config["options"])
-except MisfitError as error:
+except OmittedError as error:
     figure = nothing(str(error))
     log.warning("there is nothing to show: %s", error)
 for path in snakemake.output:

@@ -15,7 +15,7 @@ points = stores.open_store(snakemake.input.points, "points")
 encoder = restore(config["encoder"], open_checkpoint(snakemake.input.checkpoint))
 try:
     rows = summarise(local_jacobian(encoder, stores.lonlat(points)[: config["n"]]))
-except omissions.MisfitError as error:
+except omissions.OmittedError as error:
     rows = without(error)
 write_table(rows.assign(**where, n=config["n"]), snakemake.output.table)
 omissions.warn(log, rows)

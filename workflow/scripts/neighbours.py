@@ -6,7 +6,7 @@ import xarray as xr
 from earthdim import provenance
 from earthdim.estimation.neighbours import Graph, knn, prepare
 from earthdim.jobs import runtime
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 from earthdim.storage import stores
 
 job = snakemake.params.job
@@ -20,7 +20,7 @@ try:
     k = min(config["k"], len(prepared.points) - 2)
     graph, kept = knn(prepared.points, k, config["memory_mb"] * 2**20, config["device"]), prepared.kept
     log.info("%d points, %d duplicates dropped", len(kept), prepared.duplicates_dropped)
-except MisfitError as error:
+except OmittedError as error:
     graph, kept = Graph.empty(), []
     log.warning("there is no graph: %s", error)
 store = xr.Dataset(

@@ -5,7 +5,7 @@ import xarray as xr
 from earthdim import provenance
 from earthdim.estimation.neighbours import Candidates, candidates, prepare
 from earthdim.jobs import runtime
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 from earthdim.storage import stores
 
 job = snakemake.params.job
@@ -19,7 +19,7 @@ try:
     points = prepare(embeddings["embedding"].values).points
     k = min(config["k"], len(points) - 2)
     found = candidates(points, k, block, config["blocks"], memory, config["device"])
-except MisfitError as error:
+except OmittedError as error:
     found = Candidates.empty()
     log.warning("there is no graph: %s", error)
 store = xr.Dataset(

@@ -6,7 +6,7 @@ import xarray as xr
 from earthdim import provenance
 from earthdim.estimation.neighbours import Candidates, Graph, merge, prepare
 from earthdim.jobs import runtime
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 from earthdim.storage import stores
 
 job = snakemake.params.job
@@ -22,7 +22,7 @@ try:
     graph = merge(prepared.points, min(job["config"]["k"], len(prepared.points) - 2), parts)
     kept = prepared.kept
     log.info("%d points, %d duplicates dropped", len(kept), prepared.duplicates_dropped)
-except MisfitError as error:
+except OmittedError as error:
     graph, kept = Graph.empty(), []
     log.warning("there is no graph: %s", error)
 store = xr.Dataset(

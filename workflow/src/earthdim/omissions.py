@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 
-class MisfitError(ValueError):
+class OmittedError(ValueError):
     """One row, task, split or head cannot be had from this data; others can.
 
     Raised at known places only. What catches it leaves the one thing out, with the message as the reason; every other

@@ -69,14 +69,14 @@ def _at(experiment: Experiment, name: str) -> Iterator[str]:
 def _uncut(experiment: Experiment, leaf: Plain) -> dict[str, str]:
     """The splits that the places of a file cannot be cut by, and why."""
     from earthdim.build import build
-    from earthdim.omissions import MisfitError
+    from earthdim.omissions import OmittedError
 
     lonlat = _places(leaf["path"], leaf.get("longitude"), leaf.get("latitude"))
     found = {}
     for name, split in experiment.splits.items() if lonlat is not None else ():
         try:
             build(split).nested(lonlat[: leaf["n"]])
-        except MisfitError as error:
+        except OmittedError as error:
             found[name] = str(error)
     return found
 
