@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from earthdim.storage.schema import LEFT_OUT
+
 
 class OmittedError(ValueError):
     """One row, task, split or head cannot be had from this data; others can.
@@ -12,10 +14,6 @@ class OmittedError(ValueError):
     Raised at known places only. What catches it leaves the one thing out, with the message as the reason; every other
     error ends the job.
     """
-
-
-LEFT_OUT = ("table", "what", "name", "task", "split", "head", "n", "without_label", "reason")
-"""What is said of a thing that is left out, beside the variant and its points."""
 
 
 def left_out(rows: Iterable[dict]) -> pd.DataFrame:

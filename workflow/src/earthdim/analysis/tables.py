@@ -7,7 +7,7 @@ import pandas as pd
 
 from earthdim.analysis.correlation import unmet
 from earthdim.omissions import notes
-from earthdim.storage.schema import AXES, COLUMNS
+from earthdim.storage.schema import AXES, COLUMNS, DIMENSION_KEY, TARGET
 
 
 def leaked(sources: Sequence[str], task: Mapping[str, Sequence[str]]) -> str:
@@ -56,7 +56,7 @@ def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFr
         task, split and head too.
     """
     table = measured_table(facts, rows)
-    key = ["points", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation"]
+    key = list(DIMENSION_KEY)
     # Where an estimator has no k, the cell is empty, and empty cells do not find each other.
     table["k"] = table["k"].fillna(0)
     twins = table["variant"].map({fact["variant"]: fact["twin"] for fact in facts})
@@ -147,7 +147,7 @@ def measured_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFra
     axes = pd.DataFrame(facts)[["variant", *AXES]]
     # Empty tables have no types; where nothing else is left they keep their columns.
     table = pd.concat([part for part in rows if len(part)] or list(rows), ignore_index=True)
-    for column in ("task", "split", "head", "interval", "note"):
+    for column in (*TARGET, "interval", "note"):
         if column in table:
             table[column] = table[column].fillna("")
     return table.merge(axes, on="variant", how="left", validate="many_to_one")

@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from earthdim.encoders.location import LocationEncoder
-from earthdim.estimation.measure import ROW_COLUMNS, ROW_TYPES
+from earthdim.estimation.measure import ROW_TYPES
 from earthdim.estimation.uncertainty import Interval, draws_interval
 from earthdim.geo import EARTH_RADIUS_KM, check_lonlat
 from earthdim.omissions import OmittedError
+from earthdim.storage.schema import ESTIMATE
 
 RANK_TOLERANCE = 1e-6
 """Singular values below this part of the larger one count as zero. It is ten times the rounding of float32, in which
@@ -141,7 +142,7 @@ def without(reason: OmittedError) -> pd.DataFrame:
 def _table(rank: Interval, ratio: Interval, note: str = "") -> pd.DataFrame:
     found = {"jacobian-rank": rank, "jacobian-participation-ratio": ratio}
     rows = [_row(name, **values._asdict(), note=note) for name, values in found.items()]
-    return pd.DataFrame(rows, columns=list(ROW_COLUMNS)).astype(ROW_TYPES)
+    return pd.DataFrame(rows, columns=list(ESTIMATE)).astype(ROW_TYPES)
 
 
 def _row(estimator: str, **found: Any) -> dict[str, Any]:

@@ -13,12 +13,7 @@ from earthdim.estimation.neighbours import Graph, Prepared, knn, prepare
 from earthdim.estimation.uncertainty import Interval, half_samples, subsampling_interval
 from earthdim.geo import neighbour_radius_km
 from earthdim.omissions import OmittedError
-
-ROW_COLUMNS = (
-    "estimator", "k", "aggregation", "value", "low", "high", "interval", "above_ambient", "duplicates_dropped",
-    "library", "library_version", "note",
-)  # fmt: skip
-"""What tables say of one estimate."""
+from earthdim.storage.schema import ESTIMATE, TARGET
 
 ROW_TYPES = {"k": "Int64", "value": "float64", "low": "float64", "high": "float64"}
 """The columns that may be empty, with the type that they have even where all their cells are."""
@@ -297,7 +292,7 @@ def measure_activations(
         # n: what one estimate saw; folds are measured apart.
         of = {"task": task, "split": split, "head": head, "n": round(np.mean([len(fold) for fold in folds]))}
         rows.append({**of, **_activation_row(folds, places[split], name, leaf)})
-    columns = ["task", "split", "head", "n", *ROW_COLUMNS, "neighbour_radius_km"]
+    columns = [*TARGET, "n", *ESTIMATE, "neighbour_radius_km"]
     return pd.DataFrame(rows, columns=columns).astype({**ROW_TYPES, "neighbour_radius_km": "float64"})
 
 

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from earthdim.estimation.measure import ROW_COLUMNS, measure_embedding, with_radius
+from earthdim.estimation.measure import measure_embedding, with_radius
 from earthdim.estimation.neighbours import knn
 from earthdim.geo import check_lonlat
+from earthdim.storage.schema import DETAILS, INTERVAL, MEASURE
 
-COLUMNS = ("n", *ROW_COLUMNS[:7], "neighbour_radius_km", *ROW_COLUMNS[7:])
+COLUMNS = ("n", *MEASURE, *INTERVAL, "neighbour_radius_km", *DETAILS)
 
 
 def measure_scale(

@@ -7,9 +7,9 @@ import pandas as pd
 
 from earthdim.omissions import OmittedError
 from earthdim.omissions import measured as with_value
-from earthdim.storage.schema import AXES, FROZEN
+from earthdim.storage.schema import AXES, FROZEN, TARGET
 
-_TEXT = ["model", "resolution", "modality", "schedule", "weights", "points", "task", "split", "head"]
+_TEXT = [*(axis for axis in AXES if axis != "seed"), "points", *TARGET]
 
 
 def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:

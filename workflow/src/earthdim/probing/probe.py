@@ -12,9 +12,7 @@ from earthdim.omissions import OmittedError, left_out
 from earthdim.probing.heads.base import Head, OutOfFold, Target, standardise
 from earthdim.probing.metrics import BlockBootstrap, Score, classification_scores, regression_scores
 from earthdim.probing.splits import Fold, Split
-
-COLUMNS = ("task", "split", "head", "metric", "primary", "value", "low", "high", "n", "folds", "note")
-"""Columns of the table of scores."""
+from earthdim.storage.schema import SCORE
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class ProbeResult:
     Attributes
     ----------
     rows : DataFrame
-        One row for each task, split, head and metric, with `COLUMNS`. Each task has one primary metric. `value` is
+        One row for each task, split, head and metric, with the columns `SCORE`. Each task has one primary metric. `value` is
         taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval (empty where
         `note` says that there is none), `n` is the number of points that the metric counts.
     activations : dict
@@ -94,7 +92,7 @@ def probe(
             continue
         places[name] = [lonlat[fold.test] for fold in folds]
         run.split(name, split.smallest_class, folds)
-    rows = pd.DataFrame(run.rows, columns=list(COLUMNS))
+    rows = pd.DataFrame(run.rows, columns=list(SCORE))
     return ProbeResult(rows, run.activations, places, left_out(run.without))
 
 
