@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from earthdim.jobs.runtime import lack
+from earthdim.jobs.runtime import shortage
 
 BEGIN = """
 import errno, resource, sys
-from earthdim import runtime
+from earthdim.jobs import runtime
 runtime.begin("embed", "x", sys.argv[1], {"config": {"math_threads": 1}})
 """
 
@@ -71,15 +71,15 @@ MEMORY = {
 def test_what_libraries_say_of_too_little_memory_is_understood(library):
     with pytest.raises((MemoryError, RuntimeError)) as raised:
         MEMORY[library]()
-    assert "not enough memory" in lack(raised.value)
+    assert "not enough memory" in shortage(raised.value)
 
 
 def test_an_error_that_came_of_a_full_disk_is_told_as_one():
     error = ValueError("the store could not be written")
     error.__cause__ = OSError(28, "No space left on device")
-    assert "the disk is full" in lack(error)
+    assert "the disk is full" in shortage(error)
 
 
-def test_anything_else_is_no_lack():
-    assert lack(ValueError("k is too large")) is None
-    assert lack(FileNotFoundError(2, "No such file")) is None
+def test_anything_else_is_no_shortage():
+    assert shortage(ValueError("k is too large")) is None
+    assert shortage(FileNotFoundError(2, "No such file")) is None

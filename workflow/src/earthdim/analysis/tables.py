@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from earthdim.analysis.claims import left_out_rows
 from earthdim.analysis.correlation import unmet
 from earthdim.omissions import notes
 from earthdim.storage.schema import AXES, COLUMNS, DIMENSION_KEY, TARGET
@@ -98,12 +99,7 @@ def left_out_table(
     if not found:
         return pd.DataFrame(columns=columns)
     claims = unmet(*whole, statistics) if whole and statistics else {}
-    about = {"table": "correlation", "what": "claim"}
-    claimed = [
-        {**about, "name": f"statistics.primary.{number}", "reason": f"nothing is left of {dict(claim)}"}
-        for number, claim in claims.items()
-    ]
-    found += [pd.DataFrame(claimed).reindex(columns=columns)] if claimed else []
+    found += [pd.DataFrame(left_out_rows(claims)).reindex(columns=columns)] if claims else []
     return pd.concat(found, ignore_index=True)
 
 

@@ -133,6 +133,14 @@ def summarise(singular_values: np.ndarray) -> pd.DataFrame:
     return _table(Interval(float(rank.mean()), None, None, ""), ratio)
 
 
+def jacobian_rows(encoder: LocationEncoder, lonlat: np.ndarray) -> pd.DataFrame:
+    """The rows of `summarise` for an encoder at these points; of `without` if it has no Jacobian there."""
+    try:
+        return summarise(local_jacobian(encoder, lonlat))
+    except OmittedError as error:
+        return without(error)
+
+
 def without(reason: OmittedError) -> pd.DataFrame:
     """The rows of `summarise` for an encoder that has no Jacobian: empty values, and the reason as their note."""
     nothing = Interval(None, None, None, "")

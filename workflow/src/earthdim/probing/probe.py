@@ -22,9 +22,9 @@ class ProbeResult:
     Attributes
     ----------
     rows : DataFrame
-        One row for each task, split, head and metric, with the columns `SCORE`. Each task has one primary metric. `value` is
-        taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval (empty where
-        `note` says that there is none), `n` is the number of points that the metric counts.
+        One row for each task, split, head and metric, with the columns `SCORE`. Each task has one primary metric.
+        `value` is taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval (empty
+        where `note` says that there is none), `n` is the number of points that the metric counts.
     activations : dict
         (task, split, head) to a list of arrays of float32, shape (n_test, width), one for each fold: the last hidden
         layer at the test points. Heads without a hidden layer have none.
