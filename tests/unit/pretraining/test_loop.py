@@ -12,13 +12,21 @@ from earthdim.storage.files import read_table, write_json, write_table
 
 MODEL = {
     "objective": {
-        "_target_": "earthdim.pretraining.objectives.InfoNCE",
+        "_target_": "earthdim.pretraining.objectives.info_nce.InfoNCE",
         "temperature": 0.07,
         "max_scale": 100.0,
     },
     "optimiser": {"lr": 0.01, "weight_decay": 0.01},
 }
 TERMS = {"batch_temperature": 0.07, "negative_temperature": 0.07, "simcse_temperature": 0.07}
+MODULES = {
+    "InfoNCE": "info_nce",
+    "SigLIP": "siglip",
+    "CSP": "csp",
+    "GeoCLIP": "geoclip",
+    "PresenceOnly": "presence_only",
+    "Regression": "regression",
+}
 OBJECTIVES = {
     "InfoNCE": {"temperature": 0.07, "max_scale": 100.0},
     "SigLIP": {"scale": 10.0, "bias": -10.0},
@@ -85,9 +93,8 @@ def train(data, model=MODEL, schedule=SCHEDULE, seed=0, trained=None, log=lambda
 
 
 def model(objective):
-    return MODEL | {
-        "objective": {"_target_": f"earthdim.pretraining.objectives.{objective}", **OBJECTIVES[objective]}
-    }
+    target = f"earthdim.pretraining.objectives.{MODULES[objective]}.{objective}"
+    return MODEL | {"objective": {"_target_": target, **OBJECTIVES[objective]}}
 
 
 def features_for(objective, data):

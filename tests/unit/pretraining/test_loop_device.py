@@ -13,7 +13,7 @@ from earthdim.build import build
 from earthdim.encoders.location import build_encoder
 from earthdim.experiment.leaves import LeafStore
 from earthdim.pretraining.loop import pretrain
-from earthdim.pretraining.objectives import Batch
+from earthdim.pretraining.objectives.base import Batch
 
 STORE = LeafStore(Path(__file__).parents[3] / "config")
 # Its queue moves places by NumPy's draws, which takes numbers.

@@ -12,7 +12,8 @@ from earthdim.build import build
 from earthdim.data.samples.area import sphere
 from earthdim.encoders.location import LocationEncoder, build_encoder
 from earthdim.pretraining.loop import pretrain
-from earthdim.pretraining.objectives import Batch, PresenceOnly
+from earthdim.pretraining.objectives.base import Batch
+from earthdim.pretraining.objectives.presence_only import PresenceOnly
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 MODELS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "model").glob("*.yaml"))}

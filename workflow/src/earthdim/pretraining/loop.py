@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from earthdim.build import build
 from earthdim.encoders.location import LocationEncoder
-from earthdim.pretraining.objectives import Batch, Objective, retrieval_top1
+from earthdim.pretraining.objectives.base import Batch, Objective, retrieval_top1
 
 # Further words of the seed: what an objective draws while training, and afresh at every evaluation.
 TRAINING, EVALUATION = 1, 2
