@@ -101,10 +101,10 @@ def encoder_and_points(n: int) -> tuple:
     from earthdim.data.datasets.landmask import is_land, land_mask
     from earthdim.data.samples.area import land
     from earthdim.experiment.leaves import LeafStore
-    from earthdim.pretraining.weights import fresh
+    from earthdim.pretraining.weights import initial_encoder
 
     leaf = LeafStore(ROOT / "config").get("weights", "geoclip/released", "weights")["weights"]
-    encoder = fresh({"weights": leaf})
+    encoder = initial_encoder({"weights": leaf})
     lonlat = land(n, np.random.default_rng([SEED, 0]), is_land(land_mask()))
     encoder.embed(lonlat[:WARM_ROWS])
     return encoder, lonlat

@@ -3,7 +3,7 @@
 from earthdim import omissions, provenance
 from earthdim.estimation.jacobian import local_jacobian, summarise, without
 from earthdim.jobs import runtime
-from earthdim.pretraining.weights import restore
+from earthdim.pretraining.weights import restore_encoder
 from earthdim.storage import stores
 from earthdim.storage.files import open_checkpoint, write_table
 
@@ -12,7 +12,7 @@ where = {"variant": snakemake.wildcards.variant, "points": snakemake.wildcards.p
 log = runtime.begin(snakemake.rule, " ".join(where.values()), snakemake.log[0], job)
 config = job["config"]
 points = stores.open_store(snakemake.input.points, "points")
-encoder = restore(config["encoder"], open_checkpoint(snakemake.input.checkpoint))
+encoder = restore_encoder(config["encoder"], open_checkpoint(snakemake.input.checkpoint))
 try:
     rows = summarise(local_jacobian(encoder, stores.lonlat(points)[: config["n"]]))
 except omissions.MisfitError as error:

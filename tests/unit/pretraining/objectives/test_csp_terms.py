@@ -22,7 +22,7 @@ from earthdim.pretraining.objectives.csp import CSP
 
 
 def test_csp_matches_the_formula():
-    """All three terms in numpy; the encoder is called for the first pass, the negatives and the second pass, in order."""
+    """All three terms in numpy; the encoder is called for the first pass, the negatives and the second pass."""
     lonlat, observation = places(5), pairs(5, 3)[1]
     encoder = RecordingEncoder(drift=0.3)
     objective = with_identity(CSP(**CSP_TERMS, negative_locations=2, negative_weight=0.7, simcse_weight=0.4))

@@ -15,18 +15,19 @@ from earthdim.pretraining.modalities.observations import standardise
 
 @dataclass(frozen=True)
 class Batch:
-    """What an objective may ask of a batch.
+    """One batch of training locations, as passed to an objective.
 
     Attributes
     ----------
     encoder : callable
-        Longitude and latitude in degrees, (m, 2) float64, to embeddings (m, d); for further places or a second pass.
+        Maps longitude and latitude in degrees, (m, 2) float64, to embeddings (m, d). Objectives call it for additional
+        locations or for a second pass.
     lonlat : Tensor of shape (n, 2), float64
-        The batch's locations, degrees.
+        Locations of the batch, degrees.
     observations : Tensor of shape (n, w), float32
-        What is observed at each of them, from `Objective.observations`.
+        Observations at the locations, from `Objective.observations`.
     rng : numpy.random.Generator
-        Source of an objective's own draws; it starts alike at every evaluation on held-out rows.
+        Random generator of the objective. It has the same state at the start of every evaluation on held-out rows.
     """
 
     encoder: Callable[[Tensor], Tensor]
@@ -41,31 +42,31 @@ class Batch:
 
 
 class Objective(nn.Module):
-    """A loss with what it learns beside the encoder; none of it is part of a checkpoint.
+    """Base class of training objectives: a loss together with its trainable layers, which are not part of a checkpoint.
 
-    In training mode a call is one step; in evaluation mode it changes nothing, and says how good the encoder is on
-    held-out rows in a way that can be compared between steps.
+    Subclasses implement `attach` and `forward`. In training mode, one call is one training step. In evaluation mode, a
+    call has no side effects and returns a loss on held-out rows that is comparable between steps.
     """
 
     def observations(self, features: Mapping[str, np.ndarray], training_rows: np.ndarray) -> np.ndarray:
-        """Make one float32 matrix (n, w) of the features of the modality's sources; see `standardise`."""
+        """Combine the features of all sources into one float32 matrix (n, w); see `standardise`."""
         return standardise(features, training_rows)
 
     def attach(self, encoder: LocationEncoder, width: int) -> None:
-        """Make the layer between embeddings and observations of a width, drawn from torch's random state."""
+        """Create the layers between embeddings and observations of a given width, initialised from torch's random state."""
         raise NotImplementedError
 
     def forward(self, batch: Batch) -> Tensor:
-        """Loss of a batch, of shape ()."""
+        """Return the loss of a batch, shape ()."""
         raise NotImplementedError
 
     def pair(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """Embeddings (n, d) of locations and of observations that should find each other; None where none do."""
+        """Return embeddings (n, d) of the locations and of their observations, or None if the objective is not contrastive."""
         return None
 
 
 class Contrastive(Objective):
-    """An objective that compares embeddings with a learned linear projection of the observations."""
+    """Base class of objectives that compare embeddings with a learned linear projection of the observations."""
 
     def attach(self, encoder: LocationEncoder, width: int) -> None:  # noqa: D102
         self.projection = nn.Linear(width, encoder.ambient_dim)
@@ -77,22 +78,22 @@ class Contrastive(Objective):
         return self.loss(*self.pair(batch))
 
     def loss(self, z_location: Tensor, z_observation: Tensor) -> Tensor:
-        """Loss of two batches of embeddings of which row i of both is a pair."""
+        """Return the loss of two batches of embeddings whose rows i form a pair."""
         raise NotImplementedError
 
 
 def retrieval_top1(z_location: Tensor, z_observation: Tensor) -> float:
-    """Share of the observations to which their own location is more similar than every other one.
+    """Top-1 retrieval: share of observations whose own location is strictly more similar than every other location.
 
     Parameters
     ----------
     z_location, z_observation : Tensor of shape (n, d)
-        Embeddings of n >= 2 pairs; chance is 1 / n, and a tie is no hit.
+        Embeddings of n >= 2 pairs. Chance level is 1 / n; ties do not count as hits.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or there is nothing to confuse.
+        If the shapes differ or n < 2.
     """
     check_pairs(z_location, z_observation)
     similarity = cosine_similarity(z_observation.detach(), z_location.detach())
@@ -107,7 +108,7 @@ def cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
 
 
 def matching_row_loss(logits: Tensor) -> Tensor:
-    """Mean cross entropy of n rows of logits (n, m >= n) of which row i belongs to column i."""
+    """Mean cross-entropy of logits (n, m), m >= n, in which column i is the target of row i."""
     return functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
 
 
@@ -121,12 +122,14 @@ def check_pairs(z_location: Tensor, z_observation: Tensor) -> None:
 
 
 def require_positive(**values: float) -> None:
+    """Raise ValueError naming the first argument that is not above 0."""
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value!r}")
 
 
 def require_not_negative(**values: float) -> None:
+    """Raise ValueError naming the first argument that is below 0."""
     for name, value in values.items():
         if not value >= 0:
             raise ValueError(f"{name} must not be negative, got {value!r}")

@@ -18,31 +18,31 @@ from earthdim.pretraining.objectives.base import (
 
 
 class CSP(Contrastive):
-    """CSP's three terms: observations of the batch, negative locations, and a second dropout pass.
+    """Sum of the three terms of CSP: in-batch, negative locations, and SimCSE.
 
-    Each is a cross entropy over cosine similarities divided by a temperature:
+    Each term is a cross-entropy over cosine similarities divided by a temperature:
 
-    - batch: a location against its own observation and those of the rest of the batch;
-    - negative locations: an observation against its own location and some drawn uniformly by area over the globe;
-    - SimCSE: a location against itself in a second pass, with other units dropped, and the rest of the batch in it.
+    - in-batch: a location against its own observation and the other observations of the batch;
+    - negative locations: an observation against its own location and locations drawn uniformly by area over the globe;
+    - SimCSE: a location against itself and the other locations of the batch in a second pass with another dropout mask.
 
-    The total is the first plus the weighted others. In evaluation mode nothing is dropped, so that the last term
-    tells only how far apart the embeddings of different locations lie.
+    The loss is the first term plus the weighted second and third. In evaluation mode dropout is off, so the SimCSE term
+    only measures how well the embeddings of different locations are separated.
 
     Parameters
     ----------
     batch_temperature, negative_temperature, simcse_temperature : float
-        What the similarities of each term are divided by.
+        Temperature of each term.
     negative_locations : int
-        Number of negative locations of each observation.
+        Number of negative locations per observation.
     negative_weight, simcse_weight : float
         Weights of the second and third term, at least 0.
 
     References
     ----------
     Mai, Lao, He, Song, Ermon (2023). CSP: Self-supervised contrastive spatial pre-training for geospatial-visual
-    representations. ICML. The authors' repository draws the negative locations of its published runs so that they are
-    not uniform by area.
+    representations. ICML. In the authors' repository the negative locations of the published runs are not uniform by
+    area.
 
     Gao, Yao, Chen (2021). SimCSE: Simple contrastive learning of sentence embeddings. EMNLP (the second pass).
     """
@@ -65,14 +65,17 @@ class CSP(Contrastive):
         self.simcse_temperature, self.simcse_weight = simcse_temperature, simcse_weight
 
     def attach(self, encoder: LocationEncoder, width: int) -> None:
-        """Make the projection; ValueError if a second pass through the encoder would be the first again."""
+        """Create the projection; ValueError if the second pass would equal the first because the encoder has no dropout."""
         drops = any(isinstance(part, nn.Dropout) and part.p > 0 for part in encoder.modules())
         if self.simcse_weight > 0 and not drops:
             raise ValueError("objective.simcse_weight: a second dropout pass needs network.dropout above 0")
         super().attach(encoder, width)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Loss of a batch, nats; log n + weights of log(1 + negatives) and log n for embeddings that are all one."""
+        """Return the loss of a batch, nats.
+
+        For constant embeddings it is log n + negative_weight log(1 + negative_locations) + simcse_weight log n.
+        """
         location, observation = self.pair(batch)
         loss = self.loss(location, observation)
         if self.negative_weight > 0:
@@ -83,7 +86,7 @@ class CSP(Contrastive):
         return loss
 
     def loss(self, z_location: Tensor, z_observation: Tensor) -> Tensor:
-        """The first term alone, of n >= 2 pairs of embeddings (n, d); ValueError as in `InfoNCE.loss`."""
+        """Return the in-batch term of n >= 2 pairs of embeddings (n, d); ValueError as in `InfoNCE.loss`."""
         check_pairs(z_location, z_observation)
         similarity = cosine_similarity(z_location, z_observation)
         return matching_row_loss(similarity / self.batch_temperature)

@@ -15,18 +15,18 @@ from earthdim.pretraining.objectives.info_nce import InfoNCE
 
 
 class GeoCLIP(InfoNCE):
-    """GeoCLIP's loss: an observation against the coordinates of the batch and of a queue of earlier batches.
+    """GeoCLIP's loss: each observation against the coordinates of the batch and of a queue of earlier batches.
 
-    The coordinates of the queue are embedded anew at each step, and all are moved on the ground by fresh Gaussian
-    noise. The queue starts empty (the authors' with random numbers). In evaluation mode there is neither noise nor
-    queue: the candidates are those of the batch.
+    At each step the coordinates of the batch and of the queue are moved by fresh Gaussian noise on the ground, and the
+    queue is embedded with the current encoder. The queue starts empty; the authors' starts with random coordinates. In
+    evaluation mode there is no noise and no queue: the candidates are the coordinates of the batch.
 
     Parameters
     ----------
     queue_size : int
-        Number of coordinates in the queue: the last ones seen.
+        Number of most recent coordinates kept in the queue.
     noise_km, queue_noise_km : float
-        Standard deviation, km, of the steps eastwards and northwards of the batch's and of the queue's coordinates.
+        Standard deviation, km, of the steps eastwards and northwards of the coordinates of the batch and of the queue.
     temperature, max_scale : float
         As in `InfoNCE`.
 
@@ -56,11 +56,11 @@ class GeoCLIP(InfoNCE):
 
     @property
     def queued(self) -> Tensor:
-        """Longitudes and latitudes in the queue, degrees, (m, 2), in no order that matters."""
+        """Longitudes and latitudes in the queue, degrees, (m, 2); their order has no meaning."""
         return self.queue[: min(self.seen.item(), len(self.queue))]
 
     def forward(self, batch: Batch) -> Tensor:
-        """Loss of a batch, nats; log of the number of candidates when embeddings and observations are unrelated."""
+        """Return the loss of a batch, nats; log of the number of candidates for unrelated embeddings and observations."""
         observation = self.projection(batch.observations)
         if not self.training:
             return matching_row_loss(self.logits(observation, batch.embeddings))
@@ -70,7 +70,7 @@ class GeoCLIP(InfoNCE):
         return matching_row_loss(self.logits(observation, batch.encoder(torch.cat((own, earlier)))))
 
     def _enqueue(self, lonlat: Tensor) -> None:
-        """Let coordinates in, and as many of the oldest out as there is no room for."""
+        """Add coordinates to the queue, overwriting the oldest."""
         latest = lonlat[-len(self.queue) :]
         first = self.seen + len(lonlat) - len(latest)
         self.queue[(first + torch.arange(len(latest), device=lonlat.device)) % len(self.queue)] = latest
@@ -78,8 +78,8 @@ class GeoCLIP(InfoNCE):
 
 
 def _jitter(lonlat: Tensor, noise_km: float, rng: np.random.Generator) -> Tensor:
-    """Longitudes and latitudes (n, 2), degrees, after Gaussian steps of a standard deviation east- and northwards."""
+    """Move longitudes and latitudes (n, 2), degrees, by Gaussian steps east and north of standard deviation `noise_km`."""
     vectors = unit_vectors(lonlat.cpu().numpy())
-    # Of a step in space only the part along the ground counts: alike in all directions, at the poles as elsewhere.
+    # A step in space is projected onto the ground, so it is isotropic everywhere, including at the poles.
     steps = rng.normal(scale=noise_km / EARTH_RADIUS_KM, size=vectors.shape)
     return torch.from_numpy(lonlat_of(vectors + steps)).to(lonlat)

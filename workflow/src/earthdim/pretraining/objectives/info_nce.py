@@ -17,13 +17,13 @@ from earthdim.pretraining.objectives.base import (
 class InfoNCE(Contrastive):
     """Symmetric InfoNCE over a batch of pairs, with a learned logit scale.
 
-    Row i of both batches is a pair, all other rows of the batch are its negatives; cosine similarities times
-    the logit scale are the logits, and the cross entropies of both directions are averaged.
+    Rows i of both batches form a pair; the other rows of the batch are the negatives. The logits are cosine
+    similarities multiplied by the logit scale. The loss is the mean of the cross-entropies in both directions.
 
     Parameters
     ----------
     temperature : float
-        The logit scale starts at its inverse.
+        Inverse of the initial logit scale.
     max_scale : float
         Upper bound of the logit scale.
 
@@ -46,33 +46,33 @@ class InfoNCE(Contrastive):
 
     @property
     def scale(self) -> float:
-        """The logit scale, the inverse of the temperature."""
+        """Logit scale, the inverse of the temperature."""
         return math.exp(min(self.log_scale.item(), self.max_log_scale))
 
     def logits(self, a: Tensor, b: Tensor) -> Tensor:
-        """Cosine similarities of the rows of a and b times the logit scale."""
-        # The parameter itself is bounded: a clamped exponential would lose its gradient and never come back.
+        """Return the cosine similarities of the rows of a and b, multiplied by the logit scale."""
+        # Clamp the parameter, not its exponential: a clamped exponential has zero gradient and could never decrease.
         with torch.no_grad():
             self.log_scale.clamp_(max=self.max_log_scale)
         return self.log_scale.exp() * cosine_similarity(a, b)
 
     def loss(self, z_location: Tensor, z_observation: Tensor) -> Tensor:
-        """Loss of a batch of pairs.
+        """Return the loss of a batch of pairs.
 
         Parameters
         ----------
         z_location, z_observation : Tensor of shape (n, d)
-            Embeddings of n >= 2 locations and of what is observed there; they need not have unit length.
+            Embeddings of n >= 2 locations and of their observations; they need not have unit length.
 
         Returns
         -------
         Tensor of shape ()
-            In nats; log(n) when the embeddings know nothing of each other.
+            In nats; log(n) for unrelated embeddings.
 
         Raises
         ------
         ValueError
-            If the shapes differ, or there are no negatives.
+            If the shapes differ or there are no negatives.
         """
         check_pairs(z_location, z_observation)
         logits = self.logits(z_location, z_observation)

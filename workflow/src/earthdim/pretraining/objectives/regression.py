@@ -8,14 +8,14 @@ from earthdim.pretraining.objectives.base import Batch, Objective
 
 
 class Regression(Objective):
-    """Mean squared error of a linear layer that predicts the observations: a control without contrast.
+    """Mean squared error of a linear layer that predicts the observations: a non-contrastive control.
 
-    The observations are standardised (see `standardise`), so that predicting their mean costs 1.
+    The observations are standardised (see `standardise`), so predicting their mean has a loss of 1.
 
     References
     ----------
     Mai, Lao, He, Song, Ermon (2023). CSP: Self-supervised contrastive spatial pre-training for geospatial-visual
-    representations. ICML (one of the losses that they compare).
+    representations. ICML (one of the losses compared there).
     """
 
     def __init__(self) -> None:
@@ -25,5 +25,5 @@ class Regression(Objective):
         self.head = nn.Linear(encoder.ambient_dim, width)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Loss of a batch."""
+        """Return the loss of a batch."""
         return functional.mse_loss(self.head(batch.embeddings), batch.observations)

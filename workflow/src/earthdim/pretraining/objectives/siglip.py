@@ -10,17 +10,17 @@ from earthdim.pretraining.objectives.base import Contrastive, check_pairs, cosin
 
 
 class SigLIP(Contrastive):
-    """Pairwise sigmoid loss: every location and observation of a batch, pair or not, is a question of its own.
+    """Pairwise sigmoid loss: binary classification of every combination of location and observation in a batch.
 
-    The logits are cosine similarities times a learned scale plus a learned bias; the negative log likelihood of
-    "is a pair" or "is none" is summed over all n^2 combinations and divided by n.
+    The logits are cosine similarities times a learned scale plus a learned bias. The negative log-likelihood of the
+    labels "pair" and "no pair" is summed over all n^2 combinations and divided by n.
 
     Parameters
     ----------
     scale : float
-        The logit scale at the start.
+        Initial logit scale.
     bias : float
-        The bias at the start: far below 0, since all but one of n combinations are no pairs.
+        Initial bias, far below 0 because only one of n combinations is a pair.
 
     References
     ----------
@@ -34,7 +34,7 @@ class SigLIP(Contrastive):
         self.bias = nn.Parameter(torch.tensor(float(bias)))
 
     def loss(self, z_location: Tensor, z_observation: Tensor) -> Tensor:
-        """Loss of n >= 2 pairs of embeddings (n, d), in nats a pair; ValueError as in `InfoNCE.loss`."""
+        """Return the loss of n >= 2 pairs of embeddings (n, d), in nats per pair; ValueError as in `InfoNCE.loss`."""
         check_pairs(z_location, z_observation)
         logits = self.log_scale.exp() * cosine_similarity(z_location, z_observation) + self.bias
         signs = 2 * torch.eye(len(logits), device=logits.device) - 1
