@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from earthdim.estimation.estimators import Evidence, estimate
+from earthdim.estimation.estimators import PreparedEmbedding, estimate
 from earthdim.estimation.measure import measure
 from earthdim.estimation.neighbours import knn, prepare
 
@@ -24,15 +24,18 @@ def ball(d, seed):
     return direction / np.linalg.norm(direction, axis=1, keepdims=True) * rng.random((N, 1)) ** (1 / d)
 
 
-def evidence(d, seed):
+def prepared_embedding(d, seed):
     prepared = prepare(ball(d, seed))
-    return Evidence(prepared, knn(prepared.points, 20))
+    return PreparedEmbedding(prepared, knn(prepared.points, 20))
 
 
 @cache
 def trials(d, seeds):
     """Value, low and high of each estimator (axis 1) for each seed (axis 0)."""
-    rows = (measure(evidence(d, seed), LEAVES, {"draws": DRAWS, "seed": seed})[0] for seed in range(seeds))
+    rows = (
+        measure(prepared_embedding(d, seed), LEAVES, {"draws": DRAWS, "seed": seed})[0]
+        for seed in range(seeds)
+    )
     return np.array([part[["value", "low", "high"]].to_numpy() for part in rows])
 
 
@@ -60,7 +63,9 @@ def test_intervals_are_about_as_wide_as_the_scatter_asks(d):
 
 @pytest.mark.parametrize("d", [2, 5])
 def test_pointwise_values_taken_for_independent_would_claim_too_much(d):
-    inverse = np.array([1 / estimate(LEAVES["mle"], evidence(d, seed)).local for seed in range(SEEDS)])
+    inverse = np.array(
+        [1 / estimate(LEAVES["mle"], prepared_embedding(d, seed)).local for seed in range(SEEDS)]
+    )
     value = 1 / inverse.mean(axis=1)
     claimed = (value**2 * inverse.std(axis=1, ddof=1) / np.sqrt(N)).mean()
     assert claimed < 0.85 * value.std(ddof=1)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthdim.estimation.estimators import Evidence, estimate
-from earthdim.estimation.neighbours import Graph, Prepared, knn, prepare
+from earthdim.estimation.estimators import PreparedEmbedding, estimate
+from earthdim.estimation.neighbours import Graph, PreparedPoints, knn, prepare
 from earthdim.experiment.leaves import compose
 
 # Relative deviation allowed on 1,500 points: TwoNN scatters, MOM and TLE are biased upwards at k = 20 in low
@@ -49,15 +49,15 @@ def leaf(name):
 
 def dimensions(X, names):
     prepared = prepare(X)
-    evidence = Evidence(prepared, knn(prepared.points, 21))
-    return {name: estimate(leaf(name), evidence).value for name in names}
+    prepared_embedding = PreparedEmbedding(prepared, knn(prepared.points, 21))
+    return {name: estimate(leaf(name), prepared_embedding).value for name in names}
 
 
 def of_distances(distance, columns=10):
-    """Return evidence of distances alone; the points and the indices say nothing."""
+    """Return prepared_embedding of distances alone; the points and the indices say nothing."""
     n, k = distance.shape
-    prepared = Prepared(np.ones((n, columns)), np.arange(n), 0, 1.0, np.zeros(columns))
-    return Evidence(prepared, Graph(distance, np.zeros((n, k), dtype=np.int64)))
+    prepared = PreparedPoints(np.ones((n, columns)), np.arange(n), 0, 1.0, np.zeros(columns))
+    return PreparedEmbedding(prepared, Graph(distance, np.zeros((n, k), dtype=np.int64)))
 
 
 def test_mle_of_distances_by_hand():
@@ -81,8 +81,8 @@ def test_twonn_of_ratios_that_follow_its_law(d):
     n = 50
     ratio = (1 - np.arange(1, n) / n) ** (-1 / d)
     ratio = np.append(ratio, ratio[-1] * 2)
-    evidence = of_distances(np.stack([np.ones(n), ratio], axis=1))
-    assert estimate(leaf("twonn"), evidence).value == pytest.approx(d)
+    prepared_embedding = of_distances(np.stack([np.ones(n), ratio], axis=1))
+    assert estimate(leaf("twonn"), prepared_embedding).value == pytest.approx(d)
 
 
 @pytest.mark.parametrize("shape", [uniform_ball, uniform_sphere, uniform_cube])
@@ -109,9 +109,9 @@ def test_expected_simplex_skewness_finds_the_dimension(d):
 def test_gride_of_one_law_is_the_same_at_every_scale(d):
     """Distances of a Poisson process in d dimensions: volumes of balls grow by exponential steps."""
     rng = np.random.default_rng(d)
-    evidence = of_distances(rng.exponential(size=(20000, 64)).cumsum(axis=1) ** (1 / d))
+    prepared_embedding = of_distances(rng.exponential(size=(20000, 64)).cumsum(axis=1) ** (1 / d))
     for name in ("gride", "gride-k4", "gride-k8", "gride-k16", "gride-k32", "gride-k64"):
-        found = estimate(leaf(name), evidence)
+        found = estimate(leaf(name), prepared_embedding)
         assert found.value == pytest.approx(d, rel=0.02)
         # Independent points: the interval is right, and reaches 1 % to either side at most.
         assert found.low < d * 1.005

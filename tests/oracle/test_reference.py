@@ -15,7 +15,7 @@ from reference import PLAIN
 from earthdim.build import build
 from earthdim.data.samples import area as samples
 from earthdim.encoders.location import build_encoder
-from earthdim.estimation.estimators import EstimateError, Evidence, estimate
+from earthdim.estimation.estimators import EstimateError, PreparedEmbedding, estimate
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.experiment.leaves import compose
 from earthdim.pretraining.loop import pretrain
@@ -85,9 +85,9 @@ EMBEDDINGS = {
 
 
 @cache
-def evidence(name, n):
+def prepared_embedding(name, n):
     prepared = prepare(EMBEDDINGS[name](n))
-    return Evidence(prepared, knn(prepared.points, 21))
+    return PreparedEmbedding(prepared, knn(prepared.points, 21))
 
 
 def compare(embedding, n, name):
@@ -95,7 +95,7 @@ def compare(embedding, n, name):
     import skdim.id
 
     assert f"scikit-dimension {skdim.__version__}" == REFERENCE
-    read = evidence(embedding, n)
+    read = prepared_embedding(embedding, n)
     leaf = compose(CONFIG, f"estimator/{name}")["estimator"]
     plain = PLAIN[name](skdim.id, read.prepared.points)
     if plain.dimension_ == 0:

@@ -14,7 +14,7 @@ GEOCLIP_QUEUE = {"queue_size": 4096, "noise_km": 0.15, "queue_noise_km": 1.0}
 
 
 class RecordingEncoder:
-    """An encoder that records the coordinates of each call; it returns unit vectors plus `drift` times earlier calls."""
+    """Returns unit vectors plus `drift` times the number of earlier calls, and records the coordinates of each call."""
 
     def __init__(self, drift=0.0):
         self.calls, self.drift = [], drift

@@ -1,7 +1,7 @@
 """Global and local intrinsic dimension of one embedding."""
 
 from earthdim import omissions, provenance
-from earthdim.estimation.measure import local_map, measure_embedding, no_map, with_radius
+from earthdim.estimation.measure import empty_map, local_map, measure_embedding, with_radius
 from earthdim.estimation.neighbours import Graph
 from earthdim.jobs import runtime
 from earthdim.storage import stores
@@ -22,13 +22,13 @@ k = config["estimators"][name]["k"]
 # Where the estimator has no value there is no map, which its row's note tells already.
 failed = rows["value"].isna()[list(config["estimators"]).index(name)]
 lonlat = stores.lonlat(embeddings)
-local = no_map(k) if failed else local_map(prepared, pointwise, lonlat, name, k)
+local = empty_map(k) if failed else local_map(prepared, pointwise, lonlat, name, k)
 store = embeddings[["lon", "lat"]].isel(point=local.kept)
 store["local_dimension"] = ("point", local.value)
 store["neighbour_radius_km"] = ("point", local.radius_km)
 store.attrs = {"variant": snakemake.wildcards.variant, "estimator": name, "k": k}
 stores.save_store(store, snakemake.output.store, "local_dimension", runtime.provenance(job))
-rows = local.told(with_radius(rows, lonlat, prepared), list(config["estimators"]).index(name)).assign(
+rows = local.with_note(with_radius(rows, lonlat, prepared), list(config["estimators"]).index(name)).assign(
     variant=snakemake.wildcards.variant,
     points=snakemake.wildcards.points,
     n=len(embeddings["point"]),

@@ -1,7 +1,7 @@
 """The exact local rank of one variant's encoder at the first points of a sample."""
 
 from earthdim import omissions, provenance
-from earthdim.estimation.jacobian import local_jacobian, summarise, without
+from earthdim.estimation.jacobian import empty_summary, local_jacobian, summarise
 from earthdim.jobs import runtime
 from earthdim.pretraining.weights import restore_encoder
 from earthdim.storage import stores
@@ -16,7 +16,7 @@ encoder = restore_encoder(config["encoder"], open_checkpoint(snakemake.input.che
 try:
     rows = summarise(local_jacobian(encoder, stores.lonlat(points)[: config["n"]]))
 except omissions.MisfitError as error:
-    rows = without(error)
+    rows = empty_summary(error)
 write_table(rows.assign(**where, n=config["n"]), snakemake.output.table)
 omissions.warn(log, rows)
 log.info("%s", ", ".join(f"{row.estimator} {row.value:.3f}" for row in omissions.measured(rows).itertuples()))

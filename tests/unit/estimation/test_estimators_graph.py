@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from estimator_data import bare, evidence, leaf, uniform_ball
+from estimator_data import embedding_of_graph, leaf, prepared_embedding, uniform_ball
 
 from earthdim.estimation.estimators import EstimateError, estimate
 
 
 @pytest.fixture(scope="module")
 def ball():
-    return evidence(uniform_ball(600, 3), 64)
+    return prepared_embedding(uniform_ball(600, 3), 64)
 
 
 class TestGride:
@@ -25,7 +25,7 @@ class TestGride:
     def test_interval_of_dependent_points_is_too_narrow_but_not_by_much(self):
         inside = 0
         for seed in range(40):
-            found = estimate(leaf("gride"), evidence(uniform_ball(400, 2, seed), 20))
+            found = estimate(leaf("gride"), prepared_embedding(uniform_ball(400, 2, seed), 20))
             inside += found.low < 2 < found.high
         assert 28 <= inside < 38
 
@@ -62,7 +62,9 @@ class TestMada:
     def test_by_hand(self):
         # Twice as far for twice the neighbours is one dimension; sqrt 2 as far is two.
         distance = np.array([[1.0, 1, 1, 2], [1, 1, 1, np.sqrt(2)]])
-        found = estimate({**leaf("mada"), "k": 4}, bare(np.eye(2), distance, np.ones((2, 4), dtype=int)))
+        found = estimate(
+            {**leaf("mada"), "k": 4}, embedding_of_graph(np.eye(2), distance, np.ones((2, 4), dtype=int))
+        )
         np.testing.assert_allclose(found.local, [1, 2])
 
 
@@ -84,7 +86,7 @@ class TestMindMl:
         distance = ball.graph.distance.copy()
         distance[3] = distance[3, 0]
         with pytest.raises(EstimateError, match="all 21 neighbours of 1 points are at one distance"):
-            estimate(leaf("mind-ml"), bare(ball.prepared.points, distance, ball.graph.index))
+            estimate(leaf("mind-ml"), embedding_of_graph(ball.prepared.points, distance, ball.graph.index))
 
     def test_refuses_a_version(self, ball):
         with pytest.raises(EstimateError, match="ver: must be MLk or MLi, is 'ML1'"):

@@ -4,12 +4,12 @@ import inspect
 
 import numpy as np
 import pytest
-from estimator_data import NAMES, curved_surface, evidence, leaf
+from estimator_data import NAMES, curved_surface, leaf, prepared_embedding
 from reference import PLAIN
 
 from earthdim.build import target
 from earthdim.estimation.estimators import estimate
-from earthdim.estimation.estimators.estimate import OWN_KEYS
+from earthdim.estimation.estimators.estimate import ENVELOPE_KEYS
 
 # Not in scikit-dimension, or not as it should be; each has a test of its own.
 OURS = {"participation-ratio", "rankme", "danco", "danco-fit"}
@@ -22,7 +22,7 @@ def test_every_leaf_is_compared():
 @pytest.mark.parametrize("name", NAMES)
 def test_spells_out_every_argument(name):
     arguments = set(inspect.signature(target(leaf(name)["_target_"])).parameters)
-    assert set(leaf(name)) - {"name"} == arguments | {"_target_", *OWN_KEYS}
+    assert set(leaf(name)) - {"name"} == arguments | {"_target_", *ENVELOPE_KEYS}
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -31,7 +31,7 @@ def test_equals_scikit_dimension_by_itself(name, columns):
     import skdim.id
 
     rng = np.random.default_rng(1)
-    read = evidence(curved_surface(350, columns) + 0.01 * rng.standard_normal((350, columns)), 100)
+    read = prepared_embedding(curved_surface(350, columns) + 0.01 * rng.standard_normal((350, columns)), 100)
     result = estimate(leaf(name), read)
     plain = PLAIN[name](skdim.id, read.prepared.points)
     assert result.value == pytest.approx(plain.dimension_, rel=1e-9)
@@ -46,7 +46,7 @@ def test_equals_scikit_dimension_by_itself(name, columns):
 def test_a_tiny_huge_or_shifted_embedding_has_the_same_dimension(name):
     X = curved_surface(300, 10)
     changes = (X, 1e-5 * X, 1e-160 * X, 1e160 * X, 1e4 + 10 * X)
-    values = [estimate(leaf(name), evidence(changed, 100)).value for changed in changes]
+    values = [estimate(leaf(name), prepared_embedding(changed, 100)).value for changed in changes]
     # An offset of 1e4 leaves twelve digits of each coordinate.
     assert values == pytest.approx([values[0]] * len(changes), rel=1e-6)
 
@@ -54,7 +54,8 @@ def test_a_tiny_huge_or_shifted_embedding_has_the_same_dimension(name):
 def test_rankme_reads_where_the_embedding_lies():
     X = curved_surface(300, 10)
     values = [
-        estimate(leaf("rankme"), evidence(changed, 20)).value for changed in (X, 1e-160 * X, 1e160 * X, 9 + X)
+        estimate(leaf("rankme"), prepared_embedding(changed, 20)).value
+        for changed in (X, 1e-160 * X, 1e160 * X, 9 + X)
     ]
     assert values[1:3] == pytest.approx([values[0]] * 2, rel=1e-9)
     assert values[3] < values[0] - 1

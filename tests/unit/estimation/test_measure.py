@@ -6,7 +6,7 @@ from places import CONFIG
 
 from earthdim.data.samples.area import sphere
 from earthdim.estimation import measure
-from earthdim.estimation.estimators import EstimateError, Evidence, estimate
+from earthdim.estimation.estimators import EstimateError, PreparedEmbedding, estimate
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.estimation.uncertainty import half_samples, subsampling_interval
 
@@ -15,9 +15,9 @@ def leaf(name):
     return yaml.safe_load((CONFIG / "estimator" / f"{name}.yaml").read_text())
 
 
-def evidence(embedding, k=20):
+def prepared_embedding(embedding, k=20):
     prepared = prepare(embedding)
-    return Evidence(prepared, knn(prepared.points, k))
+    return PreparedEmbedding(prepared, knn(prepared.points, k))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def plane():
 
 def test_a_plane_has_two_dimensions_by_every_estimator(plane):
     estimators = {name: leaf(name) for name in ("mle", "twonn", "mom", "tle")}
-    rows, local = measure.measure(evidence(plane), estimators)
+    rows, local = measure.measure(prepared_embedding(plane), estimators)
     assert rows["estimator"].tolist() == list(estimators)
     assert rows["value"].between(1.8, 2.6).all()
     assert set(local) == {"mle", "mom", "tle"}
@@ -40,13 +40,13 @@ def test_a_plane_has_two_dimensions_by_every_estimator(plane):
 
 
 def test_duplicates_are_counted(plane):
-    rows, _ = measure.measure(evidence(np.concatenate([plane, plane[:7]])), {"mle": leaf("mle")})
+    rows, _ = measure.measure(prepared_embedding(np.concatenate([plane, plane[:7]])), {"mle": leaf("mle")})
     assert rows["duplicates_dropped"].tolist() == [7]
 
 
 def test_a_local_map_knows_its_reach_on_the_ground(plane):
     lonlat = sphere(len(plane), np.random.default_rng(1))
-    whole = evidence(plane)
+    whole = prepared_embedding(plane)
     _, local = measure.measure(whole, {"mle": leaf("mle")})
     found = measure.local_map(whole.prepared, local, lonlat, "mle", 20)
     # n points spread evenly over the globe: the k-th neighbour is about sqrt(k A / (pi n)) away.
@@ -67,7 +67,7 @@ def reach_km(lonlat, k):
 
 def test_the_neighbour_radius_is_that_of_distinct_points_in_maps_and_tables(plane):
     lonlat = sphere(len(plane), np.random.default_rng(1))
-    twice = evidence(np.concatenate([plane, plane[:300]]))
+    twice = prepared_embedding(np.concatenate([plane, plane[:300]]))
     everywhere = np.concatenate([lonlat, lonlat[:300]])
     estimators = {name: leaf(name) for name in ("mle", "twonn", "fishers")}
     rows, local = measure.measure(twice, estimators)
@@ -142,7 +142,7 @@ def test_no_heads_give_an_empty_table_with_columns():
 
 def test_an_estimator_that_fails_leaves_the_rows_of_the_others():
     noise = np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32)
-    whole = evidence(noise)
+    whole = prepared_embedding(noise)
     rows, local = measure.measure(whole, {name: leaf(name) for name in ("fishers", "mle", "twonn")})
     assert rows["estimator"].tolist() == ["fishers", "mle", "twonn"]
     assert np.isnan(rows["value"][0])
@@ -156,17 +156,17 @@ def test_an_estimator_that_fails_leaves_the_rows_of_the_others():
 def test_neighbours_that_few_points_do_not_have_leave_their_estimator_out(plane):
     estimators = {"mle": leaf("mle") | {"k": 60}, "twonn": leaf("twonn")}
     prepared = prepare(plane[:50])
-    rows, _ = measure.measure(Evidence(prepared, knn(prepared.points, 48)), estimators)
+    rows, _ = measure.measure(PreparedEmbedding(prepared, knn(prepared.points, 48)), estimators)
     assert rows["note"].tolist() == ["50 distinct points are too few for k = 60", ""]
     # A graph that is not as deep as it could be is a mistake, no misfit.
     with pytest.raises(ValueError, match=r"k: must lie in 2 \.\. 20"):
-        measure.measure(Evidence(prepared, knn(prepared.points, 20)), estimators)
+        measure.measure(PreparedEmbedding(prepared, knn(prepared.points, 20)), estimators)
 
 
 def test_a_wrong_argument_is_an_error_whatever_the_points(plane):
     wrong = {"twonn": leaf("twonn"), "fishers": leaf("fishers") | {"alphas": [0.9, 0.8]}}
     with pytest.raises(EstimateError, match="alphas: must ascend"):
-        measure.measure(evidence(plane), wrong)
+        measure.measure(prepared_embedding(plane), wrong)
 
 
 def test_points_that_cannot_be_prepared_leave_all_rows_empty():
@@ -181,7 +181,7 @@ def test_points_that_cannot_be_prepared_leave_all_rows_empty():
 
 def test_a_map_leaves_out_the_points_without_a_finite_value(plane):
     lonlat = sphere(len(plane), np.random.default_rng(1))
-    whole = evidence(plane)
+    whole = prepared_embedding(plane)
     rows, local = measure.measure(whole, {"mle": leaf("mle")})
     values = local["mle"].copy()
     values[[3, 700]] = np.inf
@@ -195,7 +195,7 @@ def test_a_map_leaves_out_the_points_without_a_finite_value(plane):
 
 def test_half_samples_give_intervals_and_leave_values_and_local_maps_alone(plane):
     estimators = {name: leaf(name) for name in ("mle", "twonn", "fishers")}
-    whole = evidence(plane)
+    whole = prepared_embedding(plane)
     without, local = measure.measure(whole, estimators)
     rows, local_again = measure.measure(whole, estimators, {"draws": 4, "seed": 0})
     assert rows["value"].tolist() == without["value"].tolist()
@@ -212,7 +212,7 @@ def test_half_samples_give_intervals_and_leave_values_and_local_maps_alone(plane
 
 
 def test_intervals_of_half_samples_are_those_of_the_halves_by_themselves(plane):
-    whole, one = evidence(plane), {"mle": leaf("mle")}
+    whole, one = prepared_embedding(plane), {"mle": leaf("mle")}
     halves = [estimate(leaf("mle"), half).value for half in half_samples(whole, 20, 3, 9)]
     expected = subsampling_interval(estimate(leaf("mle"), whole).value, halves, len(plane))
     (row,) = measure.measure(whole, one, {"draws": 3, "seed": 9})[0].itertuples()
@@ -221,8 +221,8 @@ def test_intervals_of_half_samples_are_those_of_the_halves_by_themselves(plane):
 
 def test_an_interval_of_the_estimators_own_stays(plane):
     estimators = {"gride": leaf("gride"), "mle": leaf("mle")}
-    alone, _ = measure.measure(evidence(plane), {"gride": leaf("gride")})
-    rows, _ = measure.measure(evidence(plane), estimators, {"draws": 3, "seed": 0})
+    alone, _ = measure.measure(prepared_embedding(plane), {"gride": leaf("gride")})
+    rows, _ = measure.measure(prepared_embedding(plane), estimators, {"draws": 3, "seed": 0})
     assert rows["interval"].tolist() == [alone["interval"][0], "3 half samples"]
     assert rows["interval"][0] != ""
     assert rows["low"][0] == alone["low"][0] < rows["value"][0] < rows["high"][0] == alone["high"][0]
@@ -231,14 +231,14 @@ def test_an_interval_of_the_estimators_own_stays(plane):
 @pytest.mark.parametrize(("up_to", "text"), [(800, "3 half samples"), (799, "")])
 def test_many_points_are_not_subsampled(plane, up_to, text):
     subsampling = {"draws": 3, "seed": 0, "up_to": up_to}
-    rows, _ = measure.measure(evidence(plane), {"mle": leaf("mle")}, subsampling)
+    rows, _ = measure.measure(prepared_embedding(plane), {"mle": leaf("mle")}, subsampling)
     assert rows["interval"].tolist() == [text]
 
 
 def test_a_half_that_fails_costs_the_interval_alone():
     # On 60 points FisherS gives 13.3 of 10 dimensions, on some halves of them more than 1.5 times as many.
     noise = np.random.default_rng(0).normal(size=(60, 10)).astype(np.float32)
-    whole, half = evidence(noise), {"draws": 8, "seed": 0}
+    whole, half = prepared_embedding(noise), {"draws": 8, "seed": 0}
     rows, _ = measure.measure(whole, {name: leaf(name) for name in ("fishers", "mle", "twonn")}, half)
     assert rows["value"][0] == estimate(leaf("fishers"), whole).value
     assert np.isnan(rows["low"][0])
@@ -250,7 +250,7 @@ def test_a_half_that_fails_costs_the_interval_alone():
 
 def test_halves_too_small_for_a_k_cost_the_interval_alone(plane):
     estimators = {name: leaf(name) for name in ("mle", "twonn")}
-    rows, _ = measure.measure(evidence(plane[:40]), estimators, {"draws": 4, "seed": 0})
+    rows, _ = measure.measure(prepared_embedding(plane[:40]), estimators, {"draws": 4, "seed": 0})
     assert rows["value"].notna().all()
     assert rows["note"].tolist() == ["no interval: half of 40 points are too few for k = 20", ""]
     assert rows["interval"].tolist() == ["", "4 half samples"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from earthdim.data.samples.area import sphere
 from earthdim.encoders.encodings.fourier import EqualEarthFourier
 from earthdim.estimation.neighbours import (
-    Prepared,
+    PreparedPoints,
     candidates,
     cleaning,
     count_within,
@@ -247,7 +247,7 @@ class TestPrepare:
     def test_centres_and_rescales(self, rng):
         X = (5 + 0.01 * rng.standard_normal((400, 8))).astype(np.float32)
         prepared = prepare(X)
-        assert isinstance(prepared, Prepared)
+        assert isinstance(prepared, PreparedPoints)
         assert prepared.points.dtype == np.float64
         np.testing.assert_allclose(prepared.points.mean(axis=0), 0, atol=1e-12)
         assert np.median(knn(prepared.points, 20).distance[:, -1]) == pytest.approx(1, rel=1e-12)

@@ -5,7 +5,7 @@ import yaml
 from places import CONFIG
 
 from earthdim.data.samples.area import sphere
-from earthdim.estimation.estimators import Evidence
+from earthdim.estimation.estimators import PreparedEmbedding
 from earthdim.estimation.measure import measure
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.estimation.scale import COLUMNS, measure_scale
@@ -37,7 +37,7 @@ def test_rows_are_those_of_the_first_points_alone(lonlat):
     assert table["n"].tolist() == [200] * 3 + [N] * 3
     for size in (200, N):
         prepared = prepare(embedding[:size])
-        expected, _ = measure(Evidence(prepared, knn(prepared.points, 20)), estimators)
+        expected, _ = measure(PreparedEmbedding(prepared, knn(prepared.points, 20)), estimators)
         found = table[table["n"] == size].reset_index(drop=True)
         pd.testing.assert_frame_equal(found[expected.columns.tolist()], expected)
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from estimator_data import evidence, leaf
+from estimator_data import leaf, prepared_embedding
 
 from earthdim.estimation.estimators import EstimateError, estimate
 from earthdim.estimation.estimators.fisher import TILE, count_inseparable, whiten
@@ -85,7 +85,7 @@ def test_whitening_is_bounded_in_memory_and_right(monkeypatch):
 
 
 def test_refuses_points_that_are_all_separable():
-    read = evidence(np.random.default_rng(0).standard_normal((40, 60)), 2)
+    read = prepared_embedding(np.random.default_rng(0).standard_normal((40, 60)), 2)
     with pytest.raises(
         EstimateError, match=r"FisherS \(global\): all 40 points are separable at alpha = 0.6"
     ):
@@ -101,4 +101,4 @@ def test_refuses_a_point_at_the_mean():
 @pytest.mark.parametrize("alphas", [[], [0.5, 0.5], [0.0, 0.5], [0.5, 1.0], [0.9, 0.6]])
 def test_refuses_alphas(alphas):
     with pytest.raises(EstimateError, match=r"alphas: must ascend inside \(0, 1\)"):
-        estimate({**leaf("fishers"), "alphas": alphas}, evidence(gaussian(60, 4), 20))
+        estimate({**leaf("fishers"), "alphas": alphas}, prepared_embedding(gaussian(60, 4), 20))

@@ -196,7 +196,7 @@ def _held_out(
 
 @torch.no_grad()
 def _evaluate(objective: Objective, batches: list[Batch], candidates: int) -> tuple[float, float | None]:
-    """Mean validation loss over batches, and mean top-1 retrieval over groups of candidates for contrastive objectives."""
+    """Mean loss over batches, and for contrastive objectives mean top-1 retrieval over groups of candidates."""
     loss = float(np.mean([objective(batch).item() for batch in batches]))
     pairs = [objective.pair(batch) for batch in batches]
     if None in pairs:

@@ -53,7 +53,7 @@ class Objective(nn.Module):
         return standardise(features, training_rows)
 
     def attach(self, encoder: LocationEncoder, width: int) -> None:
-        """Create the layers between embeddings and observations of a given width, initialised from torch's random state."""
+        """Create the layers between embeddings and observations of this width, initialised by torch's generator."""
         raise NotImplementedError
 
     def forward(self, batch: Batch) -> Tensor:
@@ -61,7 +61,7 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def pair(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """Return embeddings (n, d) of the locations and of their observations, or None if the objective is not contrastive."""
+        """Return embeddings (n, d) of the locations and of their observations; None if not contrastive."""
         return None
 
 
@@ -97,9 +97,9 @@ def retrieval_top1(z_location: Tensor, z_observation: Tensor) -> float:
     """
     check_pairs(z_location, z_observation)
     similarity = cosine_similarity(z_observation.detach(), z_location.detach())
-    own = similarity.diagonal().clone()
+    matching = similarity.diagonal().clone()
     others = similarity.fill_diagonal_(-torch.inf).amax(dim=1)
-    return (own > others).double().mean().item()
+    return (matching > others).double().mean().item()
 
 
 def cosine_similarity(a: Tensor, b: Tensor) -> Tensor:

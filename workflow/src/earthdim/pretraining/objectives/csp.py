@@ -65,7 +65,7 @@ class CSP(Contrastive):
         self.simcse_temperature, self.simcse_weight = simcse_temperature, simcse_weight
 
     def attach(self, encoder: LocationEncoder, width: int) -> None:
-        """Create the projection; ValueError if the second pass would equal the first because the encoder has no dropout."""
+        """Create the projection; ValueError if the encoder has no dropout, so that both passes would be equal."""
         drops = any(isinstance(part, nn.Dropout) and part.p > 0 for part in encoder.modules())
         if self.simcse_weight > 0 and not drops:
             raise ValueError("objective.simcse_weight: a second dropout pass needs network.dropout above 0")
@@ -97,5 +97,5 @@ class CSP(Contrastive):
         negatives = batch.encoder(drawn).reshape(n, -1, d)
         candidates = torch.cat((location[:, None], negatives), dim=1)
         similarity = functional.cosine_similarity(candidates, observation[:, None], dim=2)
-        own = torch.zeros(n, dtype=torch.long, device=similarity.device)
-        return functional.cross_entropy(similarity / self.negative_temperature, own)
+        target = torch.zeros(n, dtype=torch.long, device=similarity.device)
+        return functional.cross_entropy(similarity / self.negative_temperature, target)

@@ -60,14 +60,14 @@ class GeoCLIP(InfoNCE):
         return self.queue[: min(self.seen.item(), len(self.queue))]
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch, nats; log of the number of candidates for unrelated embeddings and observations."""
+        """Return the loss of a batch, nats; log of the number of candidates if embeddings are unrelated."""
         observation = self.projection(batch.observations)
         if not self.training:
             return matching_row_loss(self.logits(observation, batch.embeddings))
-        own = _jitter(batch.lonlat, self.noise_km, batch.rng)
+        current = _jitter(batch.lonlat, self.noise_km, batch.rng)
         earlier = _jitter(self.queued, self.queue_noise_km, batch.rng)
         self._enqueue(batch.lonlat)
-        return matching_row_loss(self.logits(observation, batch.encoder(torch.cat((own, earlier)))))
+        return matching_row_loss(self.logits(observation, batch.encoder(torch.cat((current, earlier)))))
 
     def _enqueue(self, lonlat: Tensor) -> None:
         """Add coordinates to the queue, overwriting the oldest."""
@@ -78,7 +78,7 @@ class GeoCLIP(InfoNCE):
 
 
 def _jitter(lonlat: Tensor, noise_km: float, rng: np.random.Generator) -> Tensor:
-    """Move longitudes and latitudes (n, 2), degrees, by Gaussian steps east and north of standard deviation `noise_km`."""
+    """Move locations (n, 2), degrees, by Gaussian steps east and north with standard deviation `noise_km`."""
     vectors = unit_vectors(lonlat.cpu().numpy())
     # A step in space is projected onto the ground, so it is isotropic everywhere, including at the poles.
     steps = rng.normal(scale=noise_km / EARTH_RADIUS_KM, size=vectors.shape)
