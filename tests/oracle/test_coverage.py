@@ -1,4 +1,4 @@
-"""How often the intervals of half samples hold what they promise to hold, on uniform balls."""
+"""Coverage of the intervals of half samples on uniform balls."""
 
 from functools import cache
 from pathlib import Path
@@ -40,20 +40,20 @@ def trials(d, seeds):
 
 
 def covered(found):
-    """Share of intervals that hold the estimator's expectation, which is the mean over seeds."""
+    """Share of intervals that contain the estimator's expectation, the mean over seeds."""
     value, low, high = np.moveaxis(found, 2, 0)
     expected = value.mean(axis=0)
     return ((low <= expected) & (expected <= high)).mean(axis=0)
 
 
 @pytest.mark.parametrize("d", [2, 5])
-def test_intervals_hold_what_the_estimator_gives_on_average(d):
-    # Over 200 seeds they do so in 96.5 to 100 % of cases; `earthdim.estimation.uncertainty` has the table.
+def test_intervals_cover_the_estimators_expectation(d):
+    # Over 200 seeds the coverage is 96.5 to 100 %; see the table in `earthdim.estimation.uncertainty`.
     assert (covered(trials(d, SEEDS)) >= 0.8).all()
 
 
 @pytest.mark.parametrize("d", [2, 5])
-def test_intervals_are_about_as_wide_as_the_scatter_asks(d):
+def test_interval_width_matches_the_sampling_variability(d):
     value, low, high = np.moveaxis(trials(d, SEEDS), 2, 0)
     # The t quantile of seven degrees of freedom at 97.5 %.
     claimed = ((high - low) / 2 / 2.364624).mean(axis=0)
@@ -62,7 +62,7 @@ def test_intervals_are_about_as_wide_as_the_scatter_asks(d):
 
 
 @pytest.mark.parametrize("d", [2, 5])
-def test_pointwise_values_taken_for_independent_would_claim_too_much(d):
+def test_treating_pointwise_values_as_independent_is_too_narrow(d):
     inverse = np.array(
         [1 / estimate(LEAVES["mle"], prepared_embedding(d, seed)).local for seed in range(SEEDS)]
     )

@@ -1,4 +1,4 @@
-"""Equality with the reference implementation, which searches for neighbours and decomposes by itself.
+"""Equality with the reference implementation, which computes its own neighbours and decompositions.
 
 Three embeddings: a released encoder, one pre-trained here for a few steps, and a uniform ball. The reference gets the
 same centred and rescaled points and nothing else.
@@ -99,7 +99,7 @@ def compare(embedding, n, name):
     leaf = compose(CONFIG, f"estimator/{name}")["estimator"]
     plain = PLAIN[name](skdim.id, read.prepared.points)
     if plain.dimension_ == 0:
-        # No component stands out from a ball: a rank of 0, which is no dimension.
+        # No component of a ball stands out: the rank is 0, which is not a valid dimension.
         with pytest.raises(EstimateError, match=r"gave 0\.0"):
             estimate(leaf, read)
         return
@@ -121,5 +121,5 @@ def test_equals_the_reference(embedding, n, name):
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 @pytest.mark.parametrize("n", [10000], ids=[f"{REFERENCE}, 10000 points"])
 def test_equals_the_reference_on_many_points(embedding, n, name):
-    """Minutes: the reference's MADA and TwoNN hold all distances, its ESS takes a millisecond a point."""
+    """Takes minutes: the reference's MADA and TwoNN hold all distances, its ESS takes a millisecond per point."""
     compare(embedding, n, name)

@@ -1,4 +1,4 @@
-"""Leaves of config/estimator, and point sets with what estimators read of them."""
+"""Leaves of config/estimator, and point sets prepared for estimators."""
 
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ def leaf(name):
 
 
 def curved_surface(n, d, seed=3):
-    """Return points of a smooth surface in d dimensions, as an encoder of low frequencies makes them."""
+    """Return points of a smooth surface in d dimensions, similar to a low-frequency encoder."""
     rng = np.random.default_rng(seed)
     return np.sin(rng.uniform(-1, 1, (n, 2)) @ rng.standard_normal((2, d)) * 2 + rng.uniform(0, 6, d))
 
@@ -36,7 +36,7 @@ def prepared_embedding(X, k):
 
 
 def embedding_of_graph(points, distance, index):
-    """Return prepared_embedding of points and a graph that nobody searched."""
+    """Return an embedding with a given graph."""
     n, d = points.shape
     return PreparedEmbedding(
         PreparedPoints(points, np.arange(n), 0, 1.0, np.zeros(d)), Graph(distance, index)

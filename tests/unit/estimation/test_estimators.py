@@ -21,7 +21,7 @@ def ball():
 
 @pytest.fixture(scope="module")
 def jittered_lattice():
-    """Return 400 points of a plane, nearly regular, among four columns of dead units."""
+    """Return 400 nearly regular points of a plane, with four additional columns of dead units."""
     rng = np.random.default_rng(0)
     lattice = np.stack(np.meshgrid(np.arange(20.0), np.arange(20.0)), axis=-1).reshape(-1, 2)
     return prepared_embedding(
@@ -29,7 +29,7 @@ def jittered_lattice():
     )
 
 
-class TestReading:
+class TestInput:
     @pytest.mark.parametrize(
         "name", ["mle", "mom", "tle", "twonn", "mada", "mind-ml", "gride-k16", "corrint"]
     )
@@ -38,21 +38,21 @@ class TestReading:
         small = PreparedEmbedding(surface.prepared, Graph(graph.distance[:, :21], graph.index[:, :21]))
         assert estimate(leaf(name), surface).value == estimate(leaf(name), small).value
 
-    def test_as_many_neighbours_as_the_leaf_says(self, surface):
+    def test_uses_the_number_of_neighbours_of_the_leaf(self, surface):
         import skdim.id
 
         plain = skdim.id.MLE().fit(surface.prepared.points, n_neighbors=37, comb="mle").dimension_
         assert estimate({**leaf("mle"), "k": 37}, surface).value == pytest.approx(plain, rel=1e-9)
 
     @pytest.mark.parametrize(("aggregation", "comb"), [("mean", "mean"), ("median", "median")])
-    def test_aggregates_as_the_leaf_says(self, surface, aggregation, comb):
+    def test_uses_the_aggregation_of_the_leaf(self, surface, aggregation, comb):
         import skdim.id
 
         plain = skdim.id.MLE().fit(surface.prepared.points, n_neighbors=20, comb=comb).dimension_
         result = estimate({**leaf("mle"), "aggregation": aggregation}, surface)
         assert result.value == pytest.approx(plain, rel=1e-9)
 
-    def test_hands_k_to_a_class_that_searches_by_itself(self, surface):
+    def test_passes_k_to_a_class_with_its_own_search(self, surface):
         import skdim.id
 
         other = {"_target_": "skdim.id.KNN", "reads": "points", "aggregation": "global", "random_state": 1}
@@ -61,7 +61,7 @@ class TestReading:
         with pytest.raises(EstimateError, match="ps must satisfy"):
             estimate({**other, "k": 398}, surface)
 
-    def test_the_spectrum_is_computed_once_and_only_when_asked_for(self):
+    def test_the_spectrum_is_computed_once_and_on_demand(self):
         read = prepared_embedding(curved_surface(100, 5), 20)
         estimate(leaf("mle"), read)
         assert "spectrum" not in vars(read)
@@ -70,14 +70,14 @@ class TestReading:
         estimate(leaf("lpca-fo"), read)
         assert read.spectrum is first
 
-    def test_an_interval_is_the_estimators_own(self, surface):
+    def test_an_analytic_interval_is_passed_on(self, surface):
         plain = estimate(leaf("mle"), surface)
         assert (plain.low, plain.high, plain.interval) == (None, None, "")
         own = estimate(leaf("gride-k8"), surface)
         assert own.low < own.value < own.high
         assert own.interval == "analytic 95 %"
 
-    def test_comes_from_a_named_library(self):
+    def test_names_the_distribution(self):
         import skdim
 
         assert library(leaf("mle")) == ("scikit-dimension", skdim.__version__)
@@ -85,25 +85,25 @@ class TestReading:
 
 
 class TestGuards:
-    def test_marks_what_lies_above_the_ambient_dimension(self, ball):
+    def test_flags_values_above_the_ambient_dimension(self, ball):
         marked = estimate({**leaf("mom"), "k": 10}, ball)
         assert 2.3 < marked.value < 2.7
         assert marked.above_ambient
         assert not estimate(leaf("mle"), ball).above_ambient
 
-    def test_refuses_what_no_embedding_can_have_and_ignores_dead_columns(self, jittered_lattice):
+    def test_rejects_impossible_values_and_ignores_dead_columns(self, jittered_lattice):
         with pytest.raises(EstimateError, match=r"skdim.id.TwoNN \(k = 2, .*above 1.5 times the 2 columns"):
             estimate(leaf("twonn"), jittered_lattice)
 
     @pytest.mark.parametrize(("every_distance", "value"), [(1.0, "inf"), (0.0, "nan")])
-    def test_refuses_what_is_not_finite(self, ball, every_distance, value):
+    def test_rejects_values_that_are_not_finite(self, ball, every_distance, value):
         distance = np.full_like(ball.graph.distance, every_distance)
         with pytest.raises(
             EstimateError, match=rf"MLE \(k = 20, harmonic-mean\) gave {value}, which is no dim"
         ):
             estimate(leaf("mle"), embedding_of_graph(ball.prepared.points, distance, ball.graph.index))
 
-    def test_refuses_zero(self, ball):
+    def test_rejects_zero(self, ball):
         distance = ball.graph.distance.copy()
         distance[4, 0] = 0.0
         with pytest.raises(EstimateError, match=r"skdim.id.MLE .* gave 0.0"):
@@ -113,7 +113,7 @@ class TestGuards:
         with pytest.raises(EstimateError, match=r"skdim.id.TwoNN .*Fewer than 2 points"):
             estimate({**leaf("twonn"), "discard_fraction": 0.9999}, ball)
 
-    def test_of_activations_with_dead_units_and_equal_rows(self):
+    def test_activations_with_dead_units_and_equal_rows(self):
         rng = np.random.default_rng(5)
         hidden = curved_surface(900, 20) @ rng.standard_normal((20, 64)) - 1
         activations = np.maximum(hidden, 0).astype(np.float32)
@@ -132,14 +132,14 @@ class TestGuards:
             estimate({**leaf(name), "k": 39}, read)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    def test_values_that_are_not_finite_never_reach_an_estimator(self, value):
+    def test_values_that_are_not_finite_are_rejected_before_estimation(self, value):
         X = curved_surface(40, 5)
         X[7, 2] = value
         with pytest.raises(ValueError, match=r"^X: holds values that are not finite"):
             prepare(X)
 
 
-class TestRefusesLeaf:
+class TestInvalidLeaf:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
@@ -155,12 +155,12 @@ class TestRefusesLeaf:
             ({"_target_": "skdim.id.Mle"}, r"^_target_: 'skdim.id.Mle' does not exist"),
         ],
     )
-    def test_that_is_wrong(self, surface, change, message):
+    def test_with_an_invalid_value(self, surface, change, message):
         with pytest.raises(ValueError, match=message):
             estimate({**leaf("mle"), **change}, surface)
 
     @pytest.mark.parametrize("key", ["_target_", "reads", "k", "aggregation"])
-    def test_that_is_incomplete(self, surface, key):
+    def test_with_a_missing_key(self, surface, key):
         cut = {name: value for name, value in leaf("mle").items() if name != key}
         with pytest.raises(ValueError, match=f"^{key}: missing"):
             estimate(cut, surface)
@@ -169,17 +169,17 @@ class TestRefusesLeaf:
         ("name", "aggregation", "missing"),
         [("mada", "global", "dimension_"), ("gride", "mean", "dimension_pw_")],
     )
-    def test_whose_aggregation_its_class_does_not_serve(self, surface, name, aggregation, missing):
+    def test_with_an_aggregation_that_its_class_does_not_support(self, surface, name, aggregation, missing):
         with pytest.raises(ValueError, match=rf"^aggregation: earthdim.* gives no {missing}$"):
             estimate({**leaf(name), "aggregation": aggregation}, surface)
 
 
-def test_refuses_the_graph_of_other_points(surface):
+def test_a_graph_of_other_points_raises(surface):
     with pytest.raises(ValueError, match=r"^graph: has 400 points where there are 399"):
         PreparedEmbedding(prepare(curved_surface(399, 30)), surface.graph)
 
 
-def test_imports_scikit_dimension_late_and_leaves_warnings_on():
+def test_imports_scikit_dimension_lazily_and_keeps_warnings_enabled():
     code = """
 import sys, warnings
 import numpy as np

@@ -1,4 +1,4 @@
-"""Every leaf of config/estimator: complete, equal to scikit-dimension by itself, the same in any unit."""
+"""Every leaf of config/estimator: complete, equal to scikit-dimension alone, and independent of the unit."""
 
 import inspect
 
@@ -11,7 +11,7 @@ from earthdim.build import target
 from earthdim.estimation.estimators import estimate
 from earthdim.estimation.estimators.estimate import ENVELOPE_KEYS
 
-# Not in scikit-dimension, or not as it should be; each has a test of its own.
+# Not in scikit-dimension, or incorrect there; each has a separate test.
 OURS = {"participation-ratio", "rankme", "danco", "danco-fit"}
 
 
@@ -20,14 +20,14 @@ def test_every_leaf_is_compared():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_spells_out_every_argument(name):
+def test_the_leaf_sets_every_argument(name):
     arguments = set(inspect.signature(target(leaf(name)["_target_"])).parameters)
     assert set(leaf(name)) - {"name"} == arguments | {"_target_", *ENVELOPE_KEYS}
 
 
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("columns", [8, 40], ids=["tree-search", "brute-search"])
-def test_equals_scikit_dimension_by_itself(name, columns):
+def test_equals_scikit_dimension_alone(name, columns):
     import skdim.id
 
     rng = np.random.default_rng(1)
@@ -43,7 +43,7 @@ def test_equals_scikit_dimension_by_itself(name, columns):
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"danco", "rankme"}))
-def test_a_tiny_huge_or_shifted_embedding_has_the_same_dimension(name):
+def test_the_dimension_is_invariant_under_scaling_and_shifts(name):
     X = curved_surface(300, 10)
     changes = (X, 1e-5 * X, 1e-160 * X, 1e160 * X, 1e4 + 10 * X)
     values = [estimate(leaf(name), prepared_embedding(changed, 100)).value for changed in changes]
@@ -51,7 +51,7 @@ def test_a_tiny_huge_or_shifted_embedding_has_the_same_dimension(name):
     assert values == pytest.approx([values[0]] * len(changes), rel=1e-6)
 
 
-def test_rankme_reads_where_the_embedding_lies():
+def test_rankme_depends_on_the_offset_of_the_embedding():
     X = curved_surface(300, 10)
     values = [
         estimate(leaf("rankme"), prepared_embedding(changed, 20)).value
