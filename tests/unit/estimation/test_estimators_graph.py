@@ -45,7 +45,7 @@ class TestCorrInt:
 
     @pytest.mark.parametrize("k1", [0, 20, 30])
     def test_radii_that_do_not_increase_raise(self, ball, k1):
-        with pytest.raises(EstimateError, match=r"k1: must lie in 1 \.\. 19, below k"):
+        with pytest.raises(EstimateError, match=r"k1: .*1 \.\. 19"):
             estimate({**leaf("corrint"), "k1": k1}, ball)
 
 

@@ -57,7 +57,7 @@ def test_a_local_map_has_the_neighbour_radius_on_the_ground(plane):
         measure.local_map(whole.prepared, local, lonlat, "twonn", 20)
 
 
-def reach_km(lonlat, k):
+def haversine_radius_km(lonlat, k):
     """The median distance to the k-th nearest other point, from all distances by the haversine formula."""
     lon, lat = np.radians(lonlat).T
     half = np.sin((lat[:, None] - lat) / 2) ** 2
@@ -74,8 +74,8 @@ def test_the_neighbour_radius_is_that_of_distinct_points_in_maps_and_tables(plan
     found = measure.local_map(twice.prepared, local, everywhere, "mle", 20)
     assert len(found.value) == len(found.kept) == len(found.radius_km) == len(plane)
     radius = measure.with_radius(rows, everywhere, twice.prepared)["neighbour_radius_km"]
-    assert np.median(found.radius_km) == radius[0] == pytest.approx(reach_km(lonlat, 20), rel=1e-6)
-    assert radius[1] == pytest.approx(reach_km(lonlat, 2), rel=1e-6)
+    assert np.median(found.radius_km) == radius[0] == pytest.approx(haversine_radius_km(lonlat, 20), rel=1e-6)
+    assert radius[1] == pytest.approx(haversine_radius_km(lonlat, 2), rel=1e-6)
     assert np.isnan(radius[2])
 
 
@@ -100,7 +100,7 @@ def test_activations_are_measured_fold_by_fold_and_averaged(plane):
     assert row.n == 400
     # Pooled, the two would form one point cloud of another dimension.
     assert row.interval == "range of 2 folds"
-    assert row.neighbour_radius_km == pytest.approx(np.mean([reach_km(place, 2) for place in places]))
+    assert row.neighbour_radius_km == pytest.approx(np.mean([haversine_radius_km(place, 2) for place in places]))
 
 
 def test_a_collapsed_head_is_left_out_and_the_others_are_measured(plane):
@@ -188,7 +188,7 @@ def test_a_map_omits_points_without_a_finite_value(plane):
     found = measure.local_map(whole.prepared, {"mle": values}, lonlat, "mle", 20)
     np.testing.assert_array_equal(found.kept, np.delete(np.arange(len(plane)), [3, 700]))
     np.testing.assert_array_equal(found.value, np.delete(local["mle"], [3, 700]))
-    assert found.told(rows, 0)["note"].tolist() == [
+    assert found.with_note(rows, 0)["note"].tolist() == [
         "the map lacks 2 of 800 points: the value there is not finite"
     ]
 

@@ -105,13 +105,13 @@ def test_missing_raster_values_raise():
 
 @pytest.mark.parametrize(("reduction", "shape"), [("none", (12, 9, 18)), ("sum", (9, 18)), ("mean", (9, 18))])
 def test_a_reduction_that_does_not_match_the_raster_raises(reduction, shape):
-    with pytest.raises(ValueError, match=f"reduction: '{reduction}' makes no label"):
+    with pytest.raises(ValueError, match=f"^reduction: '{reduction}'"):
         RasterField("field", reduction).labels(at((0, 0)), raster(np.ones(shape)))
 
 
 @pytest.mark.parametrize("name", ["reduction", "transform"])
 def test_unknown_options_raise(name):
-    with pytest.raises(ValueError, match=f"{name}: 'cube' is none of"):
+    with pytest.raises(ValueError, match=f"^{name}: .*'cube'"):
         RasterField("field", **{name: "cube"})
 
 
