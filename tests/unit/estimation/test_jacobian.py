@@ -154,8 +154,8 @@ def test_summaries_match_hand_calculation():
     # Ranks 2, 2, 1, 1; participation ratios 2, 25/17, 1, 1.
     assert rows["value"].tolist() == pytest.approx([1.5, (2 + 25 / 17 + 2) / 4])
     assert rows["interval"].tolist() == ["", "t over 4 points"]
-    reach = 3.182446305284263 * np.std([2, 25 / 17, 1, 1], ddof=1) / 2
-    assert rows["high"][1] - rows["value"][1] == pytest.approx(reach)
+    margin = 3.182446305284263 * np.std([2, 25 / 17, 1, 1], ddof=1) / 2
+    assert rows["high"][1] - rows["value"][1] == pytest.approx(margin)
     assert math.isnan(rows["low"][0])
 
 

@@ -1,6 +1,6 @@
 """A training step on another device leaves no part of the computation on the CPU.
 
-Torch's device `meta` has shapes and no numbers; like a GPU it refuses to mix with tensors of the CPU.
+Torch's device `meta` has shapes but no values. Like a GPU, it cannot be mixed with CPU tensors.
 """
 
 from pathlib import Path

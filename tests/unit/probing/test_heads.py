@@ -251,8 +251,8 @@ def test_a_task_does_not_change_another():
     folds = RANDOM.nested(POINTS)
     head = MLP(**NETWORK)
     alone = out_of_fold(head, folds, {"a": field()}, seed=0)["a"]
-    beside = out_of_fold(head, folds, {"b": classes(), "a": field()}, seed=0)["a"]
-    assert np.allclose(alone.values, beside.values, atol=1e-3)
+    together = out_of_fold(head, folds, {"b": classes(), "a": field()}, seed=0)["a"]
+    assert np.allclose(alone.values, together.values, atol=1e-3)
 
 
 def test_seeds_determine_networks_byte_for_byte():

@@ -145,7 +145,7 @@ class Problem:
         np.exp(odds, out=odds)
         total = odds.sum(axis=0)
         odds /= total
-        # In float64, or the line search would not see the last falls of the loss.
+        # In float64, so that the line search resolves the last decreases of the loss.
         return odds, float(np.mean(np.log(total) - matching, dtype=np.float64))
 
     def value(self, weights: NDArray, penalty: float) -> tuple[float, NDArray[np.float32]]:
