@@ -115,7 +115,9 @@ def test_pooled_interval_is_the_jackknife_done_by_hand():
     error = np.std(4 * z - 3 * np.array(without), ddof=1) / 2
     margin = 3.182446305284263 * error
     interval = pooled_interval(SPEARMAN, x, y, families, 0.95)
-    assert (interval.low, interval.high) == pytest.approx((np.tanh(z - margin), np.tanh(z + margin)), abs=1e-12)
+    assert (interval.low, interval.high) == pytest.approx(
+        (np.tanh(z - margin), np.tanh(z + margin)), abs=1e-12
+    )
 
 
 def test_insufficient_data_raise():

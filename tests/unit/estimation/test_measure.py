@@ -100,7 +100,9 @@ def test_activations_are_measured_fold_by_fold_and_averaged(plane):
     assert row.n == 400
     # Pooled, the two would form one point cloud of another dimension.
     assert row.interval == "range of 2 folds"
-    assert row.neighbour_radius_km == pytest.approx(np.mean([haversine_radius_km(place, 2) for place in places]))
+    assert row.neighbour_radius_km == pytest.approx(
+        np.mean([haversine_radius_km(place, 2) for place in places])
+    )
 
 
 def test_a_collapsed_head_is_left_out_and_the_others_are_measured(plane):

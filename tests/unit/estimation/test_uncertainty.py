@@ -100,9 +100,7 @@ def test_a_half_has_the_estimate_of_its_points_alone(whole, name):
     assert estimate(leaf(name), half).value == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("k", "draws", "words"), [(149, 8, "too few for k = 149"), (20, 1, "at least 2")]
-)
+@pytest.mark.parametrize(("k", "draws", "words"), [(149, 8, "too few for k = 149"), (20, 1, "at least 2")])
 def test_invalid_halves_raise(whole, k, draws, words):
     with pytest.raises(ValueError, match=rf"^subsampling.*{words}"):
         next(half_samples(whole, k, draws=draws, seed=0))
