@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from places import CONFIG
+from sampling import chi_squared, everywhere, north, nowhere
 
 import earthdim.data.samples
 from earthdim.build import build, target
@@ -18,18 +19,6 @@ from earthdim.data.samples.domain import Box
 from earthdim.experiment.validation import ConfigError, check_schema
 from earthdim.geo import EARTH_RADIUS_KM, great_circle_km
 from earthdim.probing.tasks.country import Country
-
-
-def north(lonlat):
-    return lonlat[:, 1] > 0
-
-
-def everywhere(lonlat):
-    return np.ones(len(lonlat), dtype=bool)
-
-
-def nowhere(lonlat):
-    return np.zeros(len(lonlat), dtype=bool)
 
 
 class Area:
@@ -57,12 +46,6 @@ every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLE
 
 def leaf(name):
     return yaml.safe_load((CONFIG / "sample" / f"{name}.yaml").read_text(encoding="utf-8"))
-
-
-def chi_squared(values, edges):
-    """Of ten bins of equal probability; above 27.9 with p = 0.001."""
-    count = np.histogram(values, bins=10, range=edges)[0]
-    return ((count - len(values) / 10) ** 2 / (len(values) / 10)).sum()
 
 
 def test_the_globe_is_drawn_from_longitude_and_the_sine_of_latitude():

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import CONFIG
+from sampling import everywhere, north, nowhere
 from scipy.stats import chi2, kstest, qmc
-from test_samples import everywhere, north, nowhere
 
 from earthdim.build import target
 from earthdim.data.samples import designs

@@ -3,7 +3,7 @@ import pytest
 from released_checkpoints import LAYOUTS, arguments, digest, points, satclip_forward, write_database
 
 from earthdim.build import build
-from earthdim.encoders.released.sources import CheckpointError, at_hand
+from earthdim.encoders.released.sources import CheckpointError, are_available
 from earthdim.estimation.jacobian import local_jacobian
 
 
@@ -72,8 +72,10 @@ def test_the_database_is_no_part_of_the_state(satclip, tmp_path):
 
 def test_both_files_must_be_at_hand(satclip, tmp_path):
     leaf = range_arguments("range/plus", satclip[0], satclip[0])
-    assert at_hand(leaf)
-    assert not at_hand({**leaf, "database": {"source": {"file": str(tmp_path / "none.npz")}, "sha256": None}})
+    assert are_available(leaf)
+    assert not are_available(
+        {**leaf, "database": {"source": {"file": str(tmp_path / "none.npz")}, "sha256": None}}
+    )
 
 
 @pytest.mark.parametrize(

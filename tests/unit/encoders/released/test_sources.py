@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from earthdim.encoders.released import sources
 from earthdim.encoders.released.checkpoint import contents, read
-from earthdim.encoders.released.sources import CheckpointError, at_hand, fetch, locate, missing
+from earthdim.encoders.released.sources import CheckpointError, are_available, fetch, locate, missing
 
 SUM = "0" * 64
 HTTP = frozenset({"http"})
@@ -123,7 +123,7 @@ def test_a_source_that_leads_elsewhere_is_refused(source, key):
 def test_what_is_missing_is_told_once_with_place_sum_and_command(here):
     leaf = {"source": {"hub": "a/b", "file": "f.ckpt", "revision": "r1"}, "sha256": SUM}
     told = missing(leaf, "satclip/x")
-    assert not at_hand(leaf)
+    assert not are_available(leaf)
     for part in ("weights.satclip/x", "weights/a/b/f.ckpt", "https://huggingface.co/a/b", "r1", SUM):
         assert told.count(part) == 1
     assert "snakemake --cores 1 fetch" in told
@@ -147,7 +147,7 @@ def test_two_missing_files_are_both_told_with_their_keys(here):
     assert "weights.database.sha256 is null" in told
     (here / "weights/a/b").mkdir(parents=True)
     (here / "weights/a/b/f.ckpt").touch()
-    assert not at_hand(leaf)
+    assert not are_available(leaf)
     assert "f.ckpt" not in missing(leaf, "x")
 
 
@@ -168,10 +168,10 @@ def test_a_file_is_fetched_once_and_whole(here, server):
     server.files["/f.pt"] = b"x" * 3_000_000
     (here / "reference").write_bytes(server.files["/f.pt"])
     leaf = {"source": {"url": f"{server.url}/f.pt"}, "sha256": digest(here / "reference")}
-    assert not at_hand(leaf)
+    assert not are_available(leaf)
     path = fetch(leaf, schemes=HTTP)
     assert path.read_bytes() == server.files["/f.pt"]
-    assert at_hand(leaf)
+    assert are_available(leaf)
     assert fetch(leaf, schemes=HTTP) == path
     assert len(server.asked) == 1
     assert left(here / "weights") == [here / path]
@@ -456,5 +456,5 @@ def test_a_sum_that_nobody_accepted_is_told_at_planning(tmp_path):
     file.write_bytes(b"anything")
     leaf = {"source": {"file": str(file)}, "sha256": None}
     found = hashlib.sha256(b"anything").hexdigest()
-    assert found in sources.unaccepted(leaf)
-    assert sources.unaccepted({**leaf, "sha256": found}) == ""
+    assert found in sources.missing_digest(leaf)
+    assert sources.missing_digest({**leaf, "sha256": found}) == ""

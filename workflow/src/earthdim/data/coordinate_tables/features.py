@@ -15,10 +15,10 @@ from earthdim.data.coordinate_tables.formats.base import Arrays, File, TableErro
 
 Features = str | Sequence[str] | None
 
-SURE = 4
+UNAMBIGUOUS_COUNT = 4
 """From how many numbered columns on others may stand beside them, if there are fewer of those."""
 
-MARKS = "*?["
+WILDCARDS = "*?["
 # What pandas calls an index that it writes and that had no name; Arrow reads the first of them.
 _INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index")
 _SAY = "say which columns are features (features: a column, a pattern such as emb_*, or a list)"
@@ -66,7 +66,7 @@ class Series(NamedTuple):
         return self.names[0] if len(counted) == 1 else f"{counted[0][1]} to {counted[-1][1]}"
 
 
-def chosen(file: File, others: Sequence[str], features: Features) -> list[str]:
+def feature_columns(file: File, others: Sequence[str], features: Features) -> list[str]:
     """The columns of a table that are features.
 
     Parameters
@@ -88,19 +88,19 @@ def chosen(file: File, others: Sequence[str], features: Features) -> list[str]:
         If a name is not there or stands twice, a pattern takes numbered columns and others, or nobody says which
         columns are features and their names do not either.
     """
-    return _decided(file, others) if features is None else select(file.path, others, features)
+    return _inferred_features(file, others) if features is None else select(file.path, others, features)
 
 
 def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> list[str]:
-    """The columns among `names` that `features` names; see `chosen`."""
+    """The columns among `names` that `features` names; see `feature_columns`."""
     if isinstance(features, str):
-        if features not in names and any(mark in features for mark in MARKS):
+        if features not in names and any(mark in features for mark in WILDCARDS):
             found = [name for name in names if fnmatchcase(name, features)]
             if not found:
                 raise TableError(
                     f"{path}: no column but those of the place is like {features!r}; {listed(names)}"
                 )
-            _refuse_strangers(path, found, names, features)
+            _check_pattern(path, found, names, features)
             return found
         features = [features]
     if not features:
@@ -112,9 +112,9 @@ def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> l
     return list(features)
 
 
-def aside(file: File, others: Sequence[str], names: Sequence[str]) -> list[str]:
+def unused_numeric(file: File, others: Sequence[str], names: Sequence[str]) -> list[str]:
     """Columns of numbers that are neither features nor an index, where nobody said which are."""
-    kinds = _kinds(file, [name for name in others if name not in names and not _is_no_feature(file, name)])[0]
+    kinds = _kinds(file, [name for name in others if name not in names and not _is_excluded(file, name)])[0]
     return [name for name, axes in kinds.items() if axes == 1]
 
 
@@ -131,9 +131,9 @@ def series(names: Sequence[str]) -> list[Series]:
     return sorted(found, key=lambda one: -len(one.names))
 
 
-def strangers(names: Sequence[str]) -> tuple[Series | None, list[str]]:
+def non_features(names: Sequence[str]) -> tuple[Series | None, list[str]]:
     """The most of the names that are numbered alike, and those that are not; None where they do not stand out."""
-    known = [one for one in series(names) if len(one.names) >= SURE]
+    known = [one for one in series(names) if len(one.names) >= UNAMBIGUOUS_COUNT]
     numbered = {name for one in known for name in one.names}
     others = [name for name in names if name not in numbered]
     return (known[0], others) if known and len(others) < len(known[0].names) else (None, [])
@@ -144,7 +144,7 @@ def scales(file: File, names: Sequence[str], rows: int) -> list[str]:
     if any(file.describe(name)[0].kind not in "iu" for name in names):
         return []
     found = [name for name in file.names if name not in names and _SCALES.fullmatch(name)]
-    about = _described(file, found)[0]
+    about = _descriptions(file, found)[0]
     return [name for name, (dtype, shape) in about.items() if dtype.kind == "f" and shape[:1] == (rows,)]
 
 
@@ -152,9 +152,9 @@ def _literal(text: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", text)
 
 
-def _refuse_strangers(path: Path, found: Sequence[str], names: Sequence[str], pattern: str) -> None:
+def _check_pattern(path: Path, found: Sequence[str], names: Sequence[str], pattern: str) -> None:
     """Refuse a pattern that takes numbered columns and others, which hardly anybody means."""
-    numbered, others = strangers(found)
+    numbered, others = non_features(found)
     if not others:
         return
     narrow = numbered.pattern
@@ -166,12 +166,12 @@ def _refuse_strangers(path: Path, found: Sequence[str], names: Sequence[str], pa
     )
 
 
-def _decided(file: File, others: Sequence[str]) -> list[str]:
+def _inferred_features(file: File, others: Sequence[str]) -> list[str]:
     """The features that metadata and names tell: one column of lists, one series of numbered columns."""
     if not others:
         arrays = "0 arrays of two axes, and " if isinstance(file, Arrays) else ""
         raise TableError(f"{file.path}: has {arrays}no column beside the coordinates")
-    left = [name for name in others if not _is_no_feature(file, name)]
+    left = [name for name in others if not _is_excluded(file, name)]
     kinds, problem = _kinds(file, left)
     if not kinds and problem is not None:
         raise problem
@@ -180,11 +180,13 @@ def _decided(file: File, others: Sequence[str]) -> list[str]:
         one for one in series(left) if one.whole and len(one.names) > 1 and set(one.names) & set(kinds)
     ]
     plain = [name for name, axes in kinds.items() if axes == 1]
-    if len(matrices) == 1 and not any(len(one.names) >= SURE for one in numbered):
+    if len(matrices) == 1 and not any(len(one.names) >= UNAMBIGUOUS_COUNT for one in numbered):
         return matrices
     if not matrices and len(numbered) == 1:
         beside = [name for name in plain if name not in numbered[0].names]
-        if not beside or (len(numbered[0].names) >= SURE and len(beside) < len(numbered[0].names)):
+        if not beside or (
+            len(numbered[0].names) >= UNAMBIGUOUS_COUNT and len(beside) < len(numbered[0].names)
+        ):
             return list(numbered[0].names)
     if not matrices and len(plain) == 1 and len(left) == 1:
         return plain
@@ -204,11 +206,11 @@ def _candidates(file: File, matrices: Sequence[str], numbered: Sequence[Series],
     return f"its columns do not tell which are features; {', '.join(parts[:12])}{more} may be"
 
 
-def _is_no_feature(file: File, name: str) -> bool:
-    return name in file.index or name in file.of_places or _INDEX.fullmatch(name) is not None
+def _is_excluded(file: File, name: str) -> bool:
+    return name in file.index or name in file.place_columns or _INDEX.fullmatch(name) is not None
 
 
-def _described(
+def _descriptions(
     file: File, names: Sequence[str]
 ) -> tuple[Mapping[str, tuple[np.dtype, tuple[int | None, ...]]], TableError | None]:
     """What a file tells of columns; those that cannot be read are not there, and the first reason is."""
@@ -223,7 +225,7 @@ def _described(
 
 def _kinds(file: File, names: Sequence[str]) -> tuple[dict[str, int], TableError | None]:
     """Columns of numbers and how many axes each has; of arrays that hold something else, where there are no others."""
-    found, problem = _described(file, names)
+    found, problem = _descriptions(file, names)
     of_numbers = {name: len(shape) for name, (dtype, shape) in found.items() if dtype.kind in "fiu"}
     whatever = {name: len(shape) for name, (_, shape) in found.items() if len(shape) == 2}
     return of_numbers or whatever, problem

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.data.coordinate_tables import geoarrow
-from earthdim.data.coordinate_tables.formats.base import TableError, refuse
+from earthdim.data.coordinate_tables.formats.base import TableError, check_rows
 
 CRS84 = "OGC:CRS84"
 """What GeoParquet means where it names no coordinate reference system: degrees, longitude first."""
@@ -62,7 +62,7 @@ class Geometry(NamedTuple):
     encoding: str
     crs: Any
     edges: str
-    belonging: frozenset[str]
+    place_columns: frozenset[str]
     declared: bool
 
 
@@ -99,9 +99,14 @@ def describe(file: Any, path: Path) -> Geometry | None:
     name, about = found
     crs = about.get("crs", CRS84)
     encoding = about.get("encoding") or "WKB"
-    belonging = _belonging(file.schema_arrow, about) | about.get("others", set()) | {name}
+    place_columns = _place_columns(file.schema_arrow, about) | about.get("others", set()) | {name}
     return Geometry(
-        name, encoding, crs, about.get("edges") or "planar", frozenset(belonging), "undeclared" not in about
+        name,
+        encoding,
+        crs,
+        about.get("edges") or "planar",
+        frozenset(place_columns),
+        "undeclared" not in about,
     )
 
 
@@ -136,7 +141,7 @@ def _undeclared(schema: Any) -> tuple[str, Mapping] | None:
     return None
 
 
-def _belonging(schema: Any, about: Mapping) -> set[str]:
+def _place_columns(schema: Any, about: Mapping) -> set[str]:
     """The boxes of geometries, by the metadata or by what they are made of, and coordinates beside a geometry."""
     import pyarrow as pa
 
@@ -189,12 +194,12 @@ def read(path: Path, about: Geometry, column: Any) -> NDArray[np.object_]:
     except TableError:
         raise
     except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
-        raise no_geometry(path, about.name, error) from error
+        raise geometry_error(path, about.name, error) from error
     check_srid(shapes, path, about.name)
     return shapes
 
 
-def no_geometry(path: Path, name: str, error: Exception) -> TableError:
+def geometry_error(path: Path, name: str, error: Exception) -> TableError:
     """The error of a column whose text or bytes are none."""
     told = str(error).strip().partition("\n")[0]
     return TableError(f"{path}: {name!r} holds no geometry as WKT, GeoJSON or WKB ({told})")
@@ -280,11 +285,13 @@ def points(path: Path, name: str, shapes: NDArray[np.object_]) -> NDArray[np.flo
     """
     import shapely
 
-    refuse(path, name, shapely.is_missing(shapes) | shapely.is_empty(shapes), "no geometry (null or empty)")
-    shapes = _alone(shapes)
+    check_rows(
+        path, name, shapely.is_missing(shapes) | shapely.is_empty(shapes), "no geometry (null or empty)"
+    )
+    shapes = _unwrapped(shapes)
     kinds, type_of = shapely.get_type_id(shapes), shapely.GeometryType
     areas = np.isin(kinds, (type_of.POLYGON, type_of.MULTIPOLYGON))
-    refuse(path, name, ~areas & (kinds != type_of.POINT), "something else than a point or a polygon")
+    check_rows(path, name, ~areas & (kinds != type_of.POINT), "something else than a point or a polygon")
     if areas.any():
         warn(
             f"{path}: {name!r} holds polygons in {np.count_nonzero(areas)} of {len(areas)} rows; "
@@ -294,7 +301,7 @@ def points(path: Path, name: str, shapes: NDArray[np.object_]) -> NDArray[np.flo
     return np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])
 
 
-def _alone(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+def _unwrapped(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     """Collections of one geometry as that one."""
     import shapely
 
@@ -323,7 +330,7 @@ def _in_one_piece(
         found[wide] = shapely.set_coordinates(shapely.force_2d(found[wide]), xy)
         still = np.zeros(len(shapes), dtype=bool)
         still[areas] = _widths(found) > 180
-        refuse(path, name, still, "polygons more than 180 degrees wide, which have no one centre,")
+        check_rows(path, name, still, "polygons more than 180 degrees wide, which have no one centre,")
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from earthdim.data.coordinate_tables import formats, places, reading
-from earthdim.data.coordinate_tables.features import Features, chosen, select
+from earthdim.data.coordinate_tables.features import Features, feature_columns, select
 from earthdim.data.coordinate_tables.formats.base import TableError, listed
 from earthdim.data.coordinate_tables.quantised import ALPHAEARTH, NoData
 from earthdim.data.coordinate_tables.reading import check_scales
@@ -63,7 +63,7 @@ def check(
     if not whole:
         return
     others = [name for name in file.names if name not in taken]
-    names = chosen(file, others, features)
+    names = feature_columns(file, others, features)
     check_scales(file, names, len(lonlat), dequantise, scales)
     for name in [*names, *([] if scales is None else [scales])]:
         _check_type(file, name, len(lonlat))

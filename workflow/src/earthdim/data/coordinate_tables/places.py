@@ -22,9 +22,9 @@ from earthdim.data.coordinate_tables.formats.base import (
     File,
     TableError,
     check_finite,
+    check_rows,
     listed,
     numeric,
-    refuse,
     require,
 )
 
@@ -87,7 +87,7 @@ def coordinates(
         fields = file.fields()
         parts = locate(path, [*file.names, *fields], longitude, latitude)
         taken = {fields.get(part.name, part.name) for part in parts}
-        file.lay_along([part.name for part in parts])
+        file.select_place_axis([part.name for part in parts])
         lonlat, labels = _read(file, parts)
     if ".geo" in file.names:
         taken |= set(EARTH_ENGINE) & set(file.names)
@@ -97,7 +97,7 @@ def coordinates(
     low, high = (-180, -90), (360, 90)
     for axis, (label, what) in enumerate(zip(labels, ("longitudes", "latitudes"), strict=True)):
         beyond = np.maximum(low[axis] - lonlat[:, axis], lonlat[:, axis] - high[axis])
-        refuse(path, label, beyond > geo.ROUNDING, f"{what} outside {low[axis]} to {high[axis]} degrees")
+        check_rows(path, label, beyond > geo.ROUNDING, f"{what} outside {low[axis]} to {high[axis]} degrees")
     return geo.as_degrees(lonlat), taken
 
 
@@ -110,7 +110,7 @@ def locate(path: Path, names: Sequence[str], longitude: str | None, latitude: st
         If a column is missing, or the names leave it open.
     """
     if longitude is None and latitude is None:
-        return _found(path, names)
+        return _locate_by_name(path, names)
     if longitude is None or latitude is None:
         given = longitude or latitude
         other = _partner(given, names, longitude is None)
@@ -139,7 +139,7 @@ def _partner(given: str, names: Sequence[str], is_latitude: bool) -> str:
     return pairs[0][not is_latitude] if pairs and usual not in names else usual
 
 
-def _found(path: Path, names: Sequence[str]) -> tuple[Part, ...]:
+def _locate_by_name(path: Path, names: Sequence[str]) -> tuple[Part, ...]:
     if {LONGITUDE, LATITUDE} <= set(names):
         return Part(LONGITUDE), Part(LATITUDE)
     pairs, others = _pairs(names), _usual_points(names)

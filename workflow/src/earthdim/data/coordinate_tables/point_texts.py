@@ -29,7 +29,7 @@ def read(path: Path, name: str, values: Sequence[str | bytes | None]) -> NDArray
     except TableError:
         raise
     except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
-        raise geometry.no_geometry(path, name, error) from error
+        raise geometry.geometry_error(path, name, error) from error
     return geometry.points(path, name, shapes)
 
 

@@ -10,7 +10,7 @@ from earthdim.data.coordinate_tables.formats.base import TableError
 
 NoData = float | str | Sequence[float | str] | None
 
-ALPHAEARTH, TESSERA, AS_IT_IS = "alphaearth", "tessera", "none"
+ALPHAEARTH, TESSERA, UNCHANGED = "alphaearth", "tessera", "none"
 MASKED = -128
 """What AlphaEarth writes into every band of a masked pixel."""
 
@@ -35,7 +35,7 @@ def no_data_values(no_data: NoData) -> list[float]:
     return [float(value) for value in listed]
 
 
-def rows_without(columns: Sequence[NDArray], values: Sequence[float]) -> NDArray[np.bool_]:
+def rows_without_data(columns: Sequence[NDArray], values: Sequence[float]) -> NDArray[np.bool_]:
     """Whether each row holds one of the values in any of the columns, (n,) or (n, d), as the columns' types have it."""
     found = np.zeros(len(columns[0]), dtype=bool)
     for column in columns:
@@ -50,7 +50,7 @@ def rows_without(columns: Sequence[NDArray], values: Sequence[float]) -> NDArray
     return found
 
 
-def dequantised(path: Path, values: NDArray, how: str | None, scales: NDArray | None) -> NDArray:
+def dequantise_values(path: Path, values: NDArray, how: str | None, scales: NDArray | None) -> NDArray:
     """What quantised values stand for.
 
     Parameters
@@ -72,7 +72,7 @@ def dequantised(path: Path, values: NDArray, how: str | None, scales: NDArray | 
     TableError
         If they are no whole numbers from -128 to 127, or a scale is not positive.
     """
-    if how in (None, AS_IT_IS):
+    if how in (None, UNCHANGED):
         return values
     wrong = (values != np.round(values)) | (np.abs(values) > 128)
     if wrong.any():

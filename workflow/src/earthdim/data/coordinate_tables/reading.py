@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.data import plausibility
-from earthdim.data.coordinate_tables.features import Features, aside, chosen
-from earthdim.data.coordinate_tables.features import scales as scales_beside
+from earthdim.data.coordinate_tables.features import Features, feature_columns, unused_numeric
+from earthdim.data.coordinate_tables.features import scales as scale_columns
 from earthdim.data.coordinate_tables.formats import open_file
 from earthdim.data.coordinate_tables.formats.base import (
     LISTED,
@@ -29,9 +29,9 @@ from earthdim.data.coordinate_tables.quantised import (
     MASKED,
     TESSERA,
     NoData,
-    dequantised,
+    dequantise_values,
     no_data_values,
-    rows_without,
+    rows_without_data,
 )
 
 
@@ -81,7 +81,7 @@ def read(
         Rows that hold one of these in any feature are left out. Without it a value that looks like no data is an
         error; with an empty list no value is doubted.
     dequantise : {"alphaearth", "tessera", "none"}, optional
-        What whole numbers stand for, see `earthdim.data.coordinate_tables.quantised.dequantised`.
+        What whole numbers stand for, see `earthdim.data.coordinate_tables.quantised.dequantise_values`.
         AlphaEarth's -128 is no data.
     scales : str, optional
         For ``tessera``: the column of a scale for each row.
@@ -108,7 +108,7 @@ def read(
     file = open_file(path)
     lonlat, taken = coordinates(file, longitude, latitude)
     others = [name for name in file.names if name not in taken]
-    names = chosen(file, others, features)
+    names = feature_columns(file, others, features)
     check_scales(file, names, len(lonlat), dequantise, scales)
     columns = file.read(names if scales is None else [*names, scales])
     for name in columns:
@@ -122,10 +122,12 @@ def read(
     values = np.column_stack([_floating(columns[name]) for name in names])
     check_finite(path, labels, values, kept)
     if no_data is None:
-        _refuse_fills(path, values, labels, {columns[name].dtype for name in names})
-    values = dequantised(path, values, dequantise, None if scales is None else columns[scales].reshape(-1))
+        _check_fill_values(path, values, labels, {columns[name].dtype for name in names})
+    values = dequantise_values(
+        path, values, dequantise, None if scales is None else columns[scales].reshape(-1)
+    )
     _check_one_vector_a_place(path, lonlat, values)
-    _tell(file, lonlat, values, labels, features, others, names)
+    _warn_about_columns(file, lonlat, values, labels, features, others, names)
     return Table(lonlat, values, tuple(labels))
 
 
@@ -140,7 +142,7 @@ def check_scales(
         return
     if dequantise == TESSERA:
         raise TableError(f"{file.path}: dequantise: tessera needs scales: the column of a scale for each row")
-    found = scales_beside(file, names, rows) if dequantise is None else []
+    found = scale_columns(file, names, rows) if dequantise is None else []
     if found:
         raise TableError(
             f"{file.path}: {found[0]!r} looks like the scales of quantised features; say dequantise: tessera and "
@@ -153,7 +155,7 @@ def points(
 ) -> NDArray[np.float64]:
     """Read places alone: (n, 2), longitude and latitude in degrees, in the order of the file; see `read`."""
     lonlat = coordinates(open_file(Path(path)), longitude, latitude)[0]
-    plausibility.tell_odd_places(lonlat, str(path))
+    plausibility.warn_implausible_places(lonlat, str(path))
     return lonlat
 
 
@@ -176,7 +178,7 @@ def _rows_with_data(
         values = no_data_values(no_data) + ([MASKED] if dequantise == ALPHAEARTH else [])
     except ValueError as error:
         raise TableError(f"{path}: {error}") from error
-    without = rows_without(columns, values)
+    without = rows_without_data(columns, values)
     if without.all():
         raise TableError(
             f"{path}: has no rows that hold data ({', '.join(map(plausibility.number, values))})"
@@ -189,17 +191,17 @@ def _rows_with_data(
     return ~without
 
 
-def _refuse_fills(path: Path, values: NDArray, labels: Sequence[str], dtypes: set[np.dtype]) -> None:
+def _check_fill_values(path: Path, values: NDArray, labels: Sequence[str], dtypes: set[np.dtype]) -> None:
     advice = "say no_data: and the value, so that such rows are left out, or no_data: [] if it is a value like others"
     try:
-        plausibility.refuse_fills(
+        plausibility.check_fill_values(
             values, str(path), labels, advice, dtypes.pop() if len(dtypes) == 1 else None
         )
     except ValueError as error:
         raise TableError(str(error)) from error
 
 
-def _tell(
+def _warn_about_columns(
     file: File,
     lonlat: NDArray[np.float64],
     values: NDArray,
@@ -209,9 +211,9 @@ def _tell(
     names: Sequence[str],
 ) -> None:
     """Warn of what is read and may not be meant."""
-    plausibility.tell_odd_places(lonlat, str(file.path))
-    plausibility.tell_odd_columns(values, str(file.path), labels)
-    beside = aside(file, others, names) if features is None and len(names) > 1 else []
+    plausibility.warn_implausible_places(lonlat, str(file.path))
+    plausibility.warn_suspicious_columns(values, str(file.path), labels)
+    beside = unused_numeric(file, others, names) if features is None and len(names) > 1 else []
     if beside:
         _warn(
             f"{file.path}: the {len(names)} numbered columns {names[0]} ... are its features; "

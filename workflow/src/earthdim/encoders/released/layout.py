@@ -113,14 +113,14 @@ def _pass_over(published: Mapping[str, Any], place: Place, aside: Sequence[str])
             f"{inside[0]} is not known among the weights of this model's location encoder, so it is of another "
             "architecture"
         )
-    told = [name for name in rest if not any(f".{part}" in f".{name}" for part in aside)]
-    if told:
+    describe = [name for name in rest if not any(f".{part}" in f".{name}" for part in aside)]
+    if describe:
         where = (
             f"those of {place.prefix!r} were taken" if place.prefix else "those without a prefix were taken"
         )
         warnings.warn(
-            f"{place.path}: {len(told)} tensors are no part of the location encoder and were passed over; {where}: "
-            f"{some(told)}",
+            f"{place.path}: {len(describe)} tensors are no part of the location encoder and were passed over; {where}: "
+            f"{some(describe)}",
             UserWarning,
             stacklevel=4,
         )
@@ -160,8 +160,8 @@ def check_hyperparameters(found: object, expected: Mapping[str, Any], path: Path
     held = as_mapping(found)
     if held is None and not isinstance(found, StandIn):
         raise CheckpointError(f"{path}: its hyperparameters are a {type(found).__name__}, not values by name")
-    told = _most_telling(held or {}, expected)
-    values = {name: as_value(told[name]) for name in expected if name in told}
+    describe = _most_telling(held or {}, expected)
+    values = {name: as_value(describe[name]) for name in expected if name in describe}
     unread = [name for name, value in values.items() if isinstance(value, StandIn)]
     for name, value in values.items():
         if name not in unread and not _same(value, expected[name]):
@@ -176,7 +176,7 @@ def check_hyperparameters(found: object, expected: Mapping[str, Any], path: Path
 def _most_telling(held: Mapping[Any, Any], expected: Mapping[str, Any]) -> Mapping[Any, Any]:
     """The mapping that has most of the names: this one, or one inside it that has at least half of them."""
 
-    def told(mapping: Mapping[Any, Any]) -> int:
+    def describe(mapping: Mapping[Any, Any]) -> int:
         return sum(name in mapping and as_mapping(as_value(mapping[name])) is None for name in expected)
 
     best, level = held, [held]
@@ -184,7 +184,7 @@ def _most_telling(held: Mapping[Any, Any], expected: Mapping[str, Any]) -> Mappi
         inside = [as_mapping(as_value(value)) for mapping in level for value in mapping.values()]
         level = [mapping for mapping in inside if mapping]
         for mapping in level:
-            if told(mapping) > told(best) and 2 * told(mapping) >= len(expected):
+            if describe(mapping) > describe(best) and 2 * describe(mapping) >= len(expected):
                 best = mapping
     return best
 

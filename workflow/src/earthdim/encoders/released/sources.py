@@ -66,15 +66,15 @@ def locate(source: Mapping[str, str]) -> Path:
     if origin == "file":
         return Path(source["file"])
     if origin == "hub":
-        return FOLDER / _inside(source["hub"], "hub") / _inside(source["file"], "file")
+        return FOLDER / _safe_relative(source["hub"], "hub") / _safe_relative(source["file"], "file")
     address = urlsplit(source["url"])
     name = source.get("member", PurePosixPath(unquote(address.path)).name)
-    return FOLDER / _inside(address.netloc.rpartition("@")[2], "url") / _inside(name, "member")
+    return FOLDER / _safe_relative(address.netloc.rpartition("@")[2], "url") / _safe_relative(name, "member")
 
 
-def at_hand(leaf: Mapping[str, Any]) -> bool:
+def are_available(leaf: Mapping[str, Any]) -> bool:
     """Whether every file that a leaf of released weights names is there; none is read."""
-    return all(_there(part["source"]) for _, part in _parts(leaf))
+    return all(_is_available(part["source"]) for _, part in _parts(leaf))
 
 
 def missing(leaf: Mapping[str, Any], name: str, experiment: str = "NAME") -> str:
@@ -96,12 +96,12 @@ def missing(leaf: Mapping[str, Any], name: str, experiment: str = "NAME") -> str
     """
     address = leaf.get("about", {}).get("address", "")
     command = _COMMAND.format(experiment)
-    wanted = [(key, part) for key, part in _parts(leaf) if not _there(part["source"])]
-    said = [_wanted(key, part, address, command) for key, part in wanted]
+    wanted = [(key, part) for key, part in _parts(leaf) if not _is_available(part["source"])]
+    said = [_instructions(key, part, address, command) for key, part in wanted]
     return f"weights.{name}: {'; '.join(said)}"
 
 
-def unaccepted(leaf: Mapping[str, Any]) -> str:
+def missing_digest(leaf: Mapping[str, Any]) -> str:
     """Say which files that are there have a sum that nobody has accepted yet; empty when there is none.
 
     Parameters
@@ -149,7 +149,7 @@ def fetch(leaf: Mapping[str, Any], schemes: frozenset[str] = frozenset({"https"}
                 )
             _fetch(source, path, sha256, schemes, key)
         elif sha256 is not None:
-            _check_sum(path, sha256, path, f"{key}.sha256")
+            _check_digest(path, sha256, path, f"{key}.sha256")
     return locate(leaf["source"])
 
 
@@ -173,7 +173,7 @@ def verify(path: Path, sha256: str | None, key: str = "weights.sha256") -> None:
             f"{key} is null, so {path} is not read: no sum of it is known to us. The file that is there has the "
             f"sha256 {found}; if it is the right one, write it into the leaf in config/weights"
         )
-    _check_sum(path, sha256, path, key)
+    _check_digest(path, sha256, path, key)
 
 
 def kind_of(path: Path) -> str:
@@ -221,7 +221,7 @@ def _origin(source: Mapping[str, str]) -> str:
     return named[0] if named else "file"
 
 
-def _inside(name: str, key: str) -> PurePosixPath:
+def _safe_relative(name: str, key: str) -> PurePosixPath:
     """A relative path without steps upwards: what config names stays in the folder of fetched files."""
     path = PurePosixPath(name)
     if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name:
@@ -237,14 +237,14 @@ def _parts(leaf: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"weights.{name}", value
 
 
-def _there(source: Mapping[str, str]) -> bool:
+def _is_available(source: Mapping[str, str]) -> bool:
     try:
         return locate(source).is_file()
     except FileNotFoundError:
         return False
 
 
-def _wanted(key: str, part: Mapping[str, Any], address: str, command: str) -> str:
+def _instructions(key: str, part: Mapping[str, Any], address: str, command: str) -> str:
     """What to do about one missing file."""
     source, sha256 = part["source"], part.get("sha256")
     origin = _origin(source)
@@ -253,13 +253,13 @@ def _wanted(key: str, part: Mapping[str, Any], address: str, command: str) -> st
     elif origin == "file":
         what = f"{locate(source)} is not there; put it there" + (f", from {address}" if address else "")
     else:
-        what = f"{locate(source)} is not there; `{command}` brings it, or put {_offered(source)} there"
+        what = f"{locate(source)} is not there; `{command}` brings it, or put {_remote_name(source)} there"
     return f"{what}. " + (
         f"Its sha256 must be {sha256}" if sha256 else f"{key}.sha256 is null: no sum of it is known to us"
     )
 
 
-def _offered(source: Mapping[str, str]) -> str:
+def _remote_name(source: Mapping[str, str]) -> str:
     """What a hub or an address offers, for a reader."""
     if "hub" in source:
         repository = f"{'datasets/' if source.get('repo_type') == 'dataset' else ''}{source['hub']}"
@@ -279,7 +279,7 @@ def _fetch(
         except (OSError, zipfile.BadZipFile, ValueError, HTTPException, *_hub_errors(source)) as error:
             raise CheckpointError(f"{key}.source: {path.name} cannot be fetched: {error}") from error
         if sha256 is not None:
-            _check_sum(come, sha256, path, f"{key}.sha256")
+            _check_digest(come, sha256, path, f"{key}.sha256")
         with publish(path) as partial:
             os.replace(come, partial)
 
@@ -336,7 +336,7 @@ def _transfer(url: str, path: Path, schemes: frozenset[str]) -> None:
         raise OSError(f"{url} broke off after {path.stat().st_size} of {expected} bytes")
 
 
-def _check_sum(path: Path, sha256: str, named: Path, key: str) -> None:
+def _check_digest(path: Path, sha256: str, named: Path, key: str) -> None:
     found = file_digest(path)
     if found != sha256.lower():
         raise CheckpointError(f"{key}: {named} has the sha256 {found}, not {sha256}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from earthdim.data.coordinate_tables.formats.base import File, TableError, refuse, refuse_ragged
+from earthdim.data.coordinate_tables.formats.base import File, TableError, check_ragged, check_rows
 
 
 class Arrow(File):
@@ -47,9 +47,9 @@ class Arrow(File):
             self._check_type(name, kind)
             return _numbers(column)
         self._check_type(name, kind.value_type)
-        refuse(self.path, name, pc.is_null(column).to_numpy(), "no list")
+        check_rows(self.path, name, pc.is_null(column).to_numpy(), "no list")
         lengths = pc.list_value_length(column).to_numpy()
-        refuse_ragged(self.path, name, lengths)
+        check_ragged(self.path, name, lengths)
         return _numbers(pc.list_flatten(column)).reshape(len(lengths), lengths[0])
 
     def _described(self, name: str, kind, rows: int) -> tuple[np.dtype, tuple[int | None, ...]]:

@@ -20,7 +20,7 @@ def listed(names: Sequence[str]) -> str:
     return f"there are {', '.join(names[:LISTED]) or 'no columns'}{more}"
 
 
-def refuse(path: Path, name: str, bad: NDArray[np.bool_], what: str) -> None:
+def check_rows(path: Path, name: str, bad: NDArray[np.bool_], what: str) -> None:
     """Raise if a row is bad: how many are, and which is the first."""
     if bad.any():
         raise TableError(
@@ -29,12 +29,12 @@ def refuse(path: Path, name: str, bad: NDArray[np.bool_], what: str) -> None:
         )
 
 
-def refuse_ragged(path: Path, name: str, lengths: NDArray) -> None:
+def check_ragged(path: Path, name: str, lengths: NDArray) -> None:
     """Raise unless every row holds a list and all are of one length."""
     if not len(lengths):
         raise TableError(f"{path}: has no rows")
-    refuse(path, name, lengths < 1, "no list or an empty one")
-    refuse(path, name, lengths != lengths[0], f"lists that are not {lengths[0]} long, as the first is,")
+    check_rows(path, name, lengths < 1, "no list or an empty one")
+    check_rows(path, name, lengths != lengths[0], f"lists that are not {lengths[0]} long, as the first is,")
 
 
 def require(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
@@ -76,12 +76,12 @@ class File:
     """A file of columns of one length.
 
     `geometry` names the column of points, where there is one, `index` the columns that only number the rows, and
-    `of_places` those that describe places besides: no features either.
+    `place_columns` those that describe places besides: no features either.
     """
 
     geometry: str | None = None
     index: frozenset[str] = frozenset()
-    of_places: frozenset[str] = frozenset()
+    place_columns: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self.path = path
@@ -102,7 +102,7 @@ class File:
         """The values of a column of text or of bytes; None of another column."""
         return None
 
-    def lay_along(self, names: Sequence[str]) -> None:
+    def select_place_axis(self, names: Sequence[str]) -> None:
         """Take the axis of these columns, which hold the places, for the first of all others, where axes have names.
 
         Raises

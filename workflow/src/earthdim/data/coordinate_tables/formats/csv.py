@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.data.coordinate_tables.formats.arrow import Arrow
-from earthdim.data.coordinate_tables.formats.base import TableError, refuse_ragged
+from earthdim.data.coordinate_tables.formats.base import TableError, check_ragged
 from earthdim.data.coordinate_tables.formats.dialects import (
     DECIMAL_COMMA,
     THOUSANDS,
@@ -97,7 +97,7 @@ class Csv(Arrow):
         try:
             rows = [_list(text) for text in column.to_pylist()]
             lengths = np.array([len(row) if isinstance(row, list) else -1 for row in rows])
-            refuse_ragged(self.path, name, lengths)
+            check_ragged(self.path, name, lengths)
             return np.array(rows)
         except (ValueError, TypeError) as error:
             if isinstance(error, TableError):

@@ -26,7 +26,7 @@ READ = (
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 # Files that people take for tables. They are told by name; a suffix would call them something else.
-STRANGERS = {
+UNSUPPORTED = {
     b"\x89HDF\r\n\x1a\n": "HDF5 or NetCDF 4",
     b"CDF\x01": "NetCDF",
     b"CDF\x02": "NetCDF",
@@ -48,17 +48,17 @@ STRANGERS = {
     b"\x80\x04": "a pickle, which would have to be run",
     b"\x80\x05": "a pickle, which would have to be run",
 }
-STRANGE_TEXTS = {
+UNSUPPORTED_TEXTS = {
     b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself (git lfs pull)",
     b"<": "HTML or XML, perhaps the page of a failed download",
     b"{": "JSON, not a table",
 }
 # Whose text is a mistake; of other suffixes text is read.
-CLAIMS = {
+SUFFIXES = {
     ".parquet": "Parquet", ".geoparquet": "Parquet", ".pq": "Parquet", ".parq": "Parquet", ".gpq": "Parquet",
     ".npz": "NPZ", ".zarr": "Zarr", ".feather": "Arrow", ".arrow": "Arrow", ".zip": "zip",
 }  # fmt: skip
-_PART_SUFFIXES = tuple(suffix for suffix, claimed in CLAIMS.items() if claimed == "Parquet")
+_PART_SUFFIXES = tuple(suffix for suffix, claimed in SUFFIXES.items() if claimed == "Parquet")
 _ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 # So much of a file is looked at.
 _BEGINNING = 4096
@@ -86,12 +86,12 @@ def kind_of(path: Path) -> str:
         return _zip(path)
     if compression(start) is not None:
         start = _decompressed(path, start)
-    stranger = _stranger(start)
+    stranger = _unsupported(start)
     if stranger is not None:
         raise TableError(f"{path}: is {stranger}; what is read: {READ}")
     if b"\0" in start and not start.startswith(UTF16):
         raise _unknown(path, "its first bytes are none that are known")
-    if path.suffix.lower() in CLAIMS and start:
+    if path.suffix.lower() in SUFFIXES and start:
         raise _unknown(path, "it holds text, or nothing that is known")
     return TEXT
 
@@ -155,7 +155,9 @@ def _zip(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise TableError(f"{path}: is no {_claimed(path, 'NPZ')} file that can be read ({error})") from error
+        raise TableError(
+            f"{path}: is no {_format_of_suffix(path, 'NPZ')} file that can be read ({error})"
+        ) from error
     if any(Path(name).name in _ZARR_MARKS for name in names):
         return ZARR_ZIP
     if names and all(name.endswith(".npy") for name in names):
@@ -180,19 +182,19 @@ def _decompressed(path: Path, start: bytes) -> bytes:
         raise TableError(f"{path}: is damaged ({error})") from error
 
 
-def _stranger(start: bytes) -> str | None:
+def _unsupported(start: bytes) -> str | None:
     # A table may have a column ORCID; what is no text has bytes of 0.
-    known = STRANGERS if b"\0" in start else STRANGE_TEXTS
+    known = UNSUPPORTED if b"\0" in start else UNSUPPORTED_TEXTS
     bare = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((what for magic, what in known.items() if bare.startswith(magic)), None)
 
 
-def _claimed(path: Path, otherwise: str) -> str:
-    return CLAIMS.get(path.suffix.lower(), otherwise)
+def _format_of_suffix(path: Path, otherwise: str) -> str:
+    return SUFFIXES.get(path.suffix.lower(), otherwise)
 
 
 def _unknown(path: Path, why: str) -> TableError:
-    claimed = CLAIMS.get(path.suffix.lower())
+    claimed = SUFFIXES.get(path.suffix.lower())
     if claimed is None:
         return TableError(f"{path}: is nothing that is read ({why}): {READ}")
     return TableError(f"{path}: is no {claimed} file that can be read ({why})")

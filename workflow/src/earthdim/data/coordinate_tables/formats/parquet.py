@@ -24,7 +24,7 @@ class Parquet(Arrow):
         if self._geometry and (self._geometry.declared or not {"lon", "lat"} <= set(self.names)):
             self.geometry = self._geometry.name
         # Geometries, their boxes, coordinates beside them.
-        self.of_places = self._geometry.belonging if self._geometry else frozenset()
+        self.place_columns = self._geometry.place_columns if self._geometry else frozenset()
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
         kind = self._file.schema_arrow.field(name).type

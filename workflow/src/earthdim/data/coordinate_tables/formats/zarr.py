@@ -51,7 +51,7 @@ class Zarr(Arrays):
         # Stores of ours have digests, which are checked.
         self._is_ours = not self._zipped and self._group.attrs.get("artefact") == "embeddings"
 
-    def lay_along(self, names: Sequence[str]) -> None:  # noqa: D102
+    def select_place_axis(self, names: Sequence[str]) -> None:  # noqa: D102
         axes = [self._axis_of_places(name) for name in names]
         if None not in axes:
             if len(set(axes)) > 1:
