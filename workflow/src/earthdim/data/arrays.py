@@ -233,7 +233,7 @@ def _stacked(rows: Sequence[Any], name: str) -> NDArray:
     other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if other is not None:
         raise ValueError(
-            f"{name}: row {other + 1} has the shape {shapes[other]} and the first {shapes[0]}; all must be of equal length"
+            f"{name}: row {other + 1} has the shape {shapes[other]} and the first {shapes[0]}; rows must match"
         )
     return np.stack(arrays)
 

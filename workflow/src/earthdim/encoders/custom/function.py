@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from earthdim.encoders.custom.dependencies import check_values, split_callable
+from earthdim.encoders.custom.dependencies import check_values, missing_module, split_callable
 from earthdim.encoders.custom.encoder import CustomEncoder, Inputs, batched, checked_encoder
 
 

@@ -98,12 +98,12 @@ class Leaf:
 
 
 def encoder(program: Program, leaf: Leaf, parameters: int | None = None) -> CustomEncoder:
-    """Make an encoder of a network in the first form in which it runs and gives embeddings.
+    """Build an encoder from a network, with the first dtype and form for which it returns embeddings.
 
     Raises
     ------
     ValueError
-        If it runs in none, its inputs are not two coordinates, or its result is no embedding; see
+        If there is none, its inputs are not two coordinates, or it fails the checks of
         `earthdim.encoders.custom.encoder.checked_encoder`.
     """
     given = torch.tensor(PROBE_PLACES if leaf.places is None else leaf.places, dtype=torch.float64)[
