@@ -77,7 +77,7 @@ def test_a_hook_of_the_wrong_shape_is_refused_not_broadcast():
             return super().forward(lonlat)[:, :1]
 
     plain = build_encoder(MODEL, seed=0)
-    with pytest.raises(ValueError, match="forward gave"):
+    with pytest.raises(ValueError, match="forward returned"):
         Narrow(plain.encoding, plain.network).embed(lonlat())
 
 

@@ -201,12 +201,18 @@ WEIGHTS = {
         FUNCTION.replace("my_", "mein_"),
         "weights.mine.callable: there is no module 'mein_encoder'",
     ),
-    "no colon": (FUNCTION.replace(":embed", ".embed"), "'my_encoder.embed' must read module:callable"),
+    "no colon": (
+        FUNCTION.replace(":embed", ".embed"),
+        "'my_encoder.embed' must have the form module:callable",
+    ),
     "no such name": (
         FUNCTION.replace(":embed", ":imbed"),
         "weights.mine.callable: my_encoder.py has no 'imbed'",
     ),
-    "an expression": (FUNCTION.replace("my_encoder:embed", "os:system('x')"), "must read module:callable"),
+    "an expression": (
+        FUNCTION.replace("my_encoder:embed", "os:system('x')"),
+        "must have the form module:callable",
+    ),
     "order": (FUNCTION + "takes: latlong\n", "weights.mine.takes: 'latlong' is none of lonlat"),
     "batch": (FUNCTION + "batch: true\n", "weights.mine.batch: True is not a whole number"),
     "files": (FUNCTION + "files: [weights.pt]\n", "weights.mine.files: weights.pt does not exist"),
@@ -227,7 +233,10 @@ WEIGHTS = {
     ),
     "other sum": (CHECKPOINT, "weights.mine.source.file: sha256: s.ckpt has the sha256 "),
     "null sum": (CHECKPOINT.replace("a" * 64, "null"), "weights.sha256 is null, so s.ckpt is not read"),
-    "no checkpoint": (CHECKPOINT.replace("s.ckpt", "absent.ckpt"), "absent.ckpt is not there; put it there"),
+    "no checkpoint": (
+        CHECKPOINT.replace("s.ckpt", "absent.ckpt"),
+        "absent.ckpt does not exist; copy it there",
+    ),
     "short sum": (CHECKPOINT.replace("a" * 64, "a" * 63), "weights.mine.sha256: "),
     "suffix": (
         CHECKPOINT.replace("s.ckpt", "my_encoder.py"),

@@ -94,7 +94,7 @@ def test_a_checkpoint_of_another_table_is_refused():
     state = dict(own(write()).state_dict())
     own(write()).load_state_dict(state)
     assert sum(tensor.numel() for tensor in state.values()) <= 64 * D
-    with pytest.raises(ValueError, match=r"weights\.file: other\.csv: gives other embeddings now"):
+    with pytest.raises(ValueError, match=r"weights\.file: other\.csv: its embeddings differ"):
         own(write("other.csv", values=vectors()[::-1])).load_state_dict(state)
     assert isinstance(state["witness"], torch.Tensor)
 

@@ -74,7 +74,7 @@ def test_another_file_is_refused():
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match=r"geoclip/none\.pth is not there"):
+    with pytest.raises(FileNotFoundError, match=r"geoclip/none\.pth does not exist"):
         build({**ARGUMENTS, "source": {"package": "geoclip", "file": "geoclip/none.pth"}})
     with pytest.raises(FileNotFoundError, match=r"no-such-package is not installed"):
         build({**ARGUMENTS, "source": {"package": "no-such-package", "file": "a.pth"}})

@@ -215,7 +215,7 @@ STRANGERS = {
     "t.npy": (b"\x93NUMPY\x01\x00", "is a single array"),
     "t.gpkg": (b"SQLite format 3\x00", "is SQLite or GeoPackage"),
     "t.pkl": (b"\x80\x04\x95\x00\x00", "is a pickle"),
-    "t.parquet": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+    "t.parquet": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
     "t.csv": (b"<!DOCTYPE html><html>", "is HTML or XML"),
     "t.geojson": (b'{"type": "FeatureCollection"}', "is JSON"),
     "t.dat": (bytes(range(256)), "is nothing that is read"),

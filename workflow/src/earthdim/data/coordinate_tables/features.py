@@ -1,6 +1,6 @@
-"""Which columns of a table are its features: those that somebody names, or that names and metadata decide.
+"""Determine the feature columns of a table: those in the config, or those that names and metadata identify.
 
-A column that is no feature would be measured as one without anybody seeing it: what is not decided is refused.
+An identifier or coordinate among the features would silently change the measurement, so an ambiguous table is an error.
 """
 
 import re
@@ -16,18 +16,18 @@ from earthdim.data.coordinate_tables.formats.base import Arrays, File, TableErro
 Features = str | Sequence[str] | None
 
 UNAMBIGUOUS_COUNT = 4
-"""From how many numbered columns on others may stand beside them, if there are fewer of those."""
+"""Least number of numbered columns that are taken as the features although the table has other, fewer columns."""
 
 WILDCARDS = "*?["
-# What pandas calls an index that it writes and that had no name; Arrow reads the first of them.
+# Names that pandas gives to an unnamed index; Arrow reads the first of them.
 _INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index")
-_SAY = "say which columns are features (features: a column, a pattern such as emb_*, or a list)"
-# What holds the scales of quantised values.
+_ADVICE = "set features: to a column, a pattern such as emb_*, or a list"
+# Names of columns with the scales of quantised values.
 _SCALES = re.compile(r"(.*_)?(scales?|scale_factors?)", re.IGNORECASE)
 
 
 class Series(NamedTuple):
-    """Columns whose names are one text but for a number.
+    """Columns whose names differ only in a number.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Series(NamedTuple):
     before, after : str
         The text around the number.
     numbers : tuple of str
-        As they are written.
+        The numbers as written.
     """
 
     names: tuple[str, ...]
@@ -46,7 +46,7 @@ class Series(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether they count from 0 or 1 without a gap, all padded with zeros or none."""
+        """Whether the numbers count from 0 or 1 without a gap, all zero-padded or none."""
         counted = sorted(map(int, self.numbers))
         widths = set(map(len, self.numbers))
         padded = len(widths) == 1 or all(number == str(int(number)) for number in self.numbers)
@@ -56,7 +56,7 @@ class Series(NamedTuple):
 
     @property
     def pattern(self) -> str:
-        """A pattern of their names and as few others as a pattern can tell apart."""
+        """The narrowest pattern that matches their names."""
         widths = set(map(len, self.numbers))
         digits = "[0-9]" * widths.pop() if len(widths) == 1 else "[0-9]*"
         return f"{_literal(self.before)}{digits}{_literal(self.after)}"
@@ -67,13 +67,13 @@ class Series(NamedTuple):
 
 
 def feature_columns(file: File, others: Sequence[str], features: Features) -> list[str]:
-    """The columns of a table that are features.
+    """Return the feature columns of a table.
 
     Parameters
     ----------
     file : File
     others : sequence of str
-        Its columns but for those of the place.
+        Its columns except those of the coordinates.
     features : str or sequence of str, optional
         See `earthdim.data.coordinate_tables.read`.
 
@@ -85,26 +85,26 @@ def feature_columns(file: File, others: Sequence[str], features: Features) -> li
     Raises
     ------
     TableError
-        If a name is not there or stands twice, a pattern takes numbered columns and others, or nobody says which
-        columns are features and their names do not either.
+        If a name does not exist or is repeated, a pattern matches numbered and other columns, or `features` is None and
+        the features are ambiguous.
     """
     return _inferred_features(file, others) if features is None else select(file.path, others, features)
 
 
 def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> list[str]:
-    """The columns among `names` that `features` names; see `feature_columns`."""
+    """Return the columns among `names` selected by `features`; see `feature_columns`."""
     if isinstance(features, str):
         if features not in names and any(mark in features for mark in WILDCARDS):
             found = [name for name in names if fnmatchcase(name, features)]
             if not found:
                 raise TableError(
-                    f"{path}: no column but those of the place is like {features!r}; {listed(names)}"
+                    f"{path}: no column except coordinates matches {features!r}; {listed(names)}"
                 )
             _check_pattern(path, found, names, features)
             return found
         features = [features]
     if not features:
-        raise TableError(f"{path}: features names no column")
+        raise TableError(f"{path}: features is empty")
     require(path, names, features)
     repeated = next((name for name in features if list(features).count(name) > 1), None)
     if repeated is not None:
@@ -113,13 +113,13 @@ def select(path: Path, names: Sequence[str], features: str | Sequence[str]) -> l
 
 
 def unused_numeric(file: File, others: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Columns of numbers that are neither features nor an index, where nobody said which are."""
+    """Numeric columns that are neither features nor an index."""
     kinds = _kinds(file, [name for name in others if name not in names and not _is_excluded(file, name)])[0]
     return [name for name, axes in kinds.items() if axes == 1]
 
 
 def series(names: Sequence[str]) -> list[Series]:
-    """Numbered columns among names, the longest first: every run of digits may be what numbers them."""
+    """Find series of numbered columns, longest first; any run of digits in a name may be the number."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in names:
         for run in re.finditer(r"\d+", name):
@@ -132,7 +132,7 @@ def series(names: Sequence[str]) -> list[Series]:
 
 
 def non_features(names: Sequence[str]) -> tuple[Series | None, list[str]]:
-    """The most of the names that are numbered alike, and those that are not; None where they do not stand out."""
+    """Return the longest series of numbered names and the other names; None and none if no series dominates."""
     known = [one for one in series(names) if len(one.names) >= UNAMBIGUOUS_COUNT]
     numbered = {name for one in known for name in one.names}
     others = [name for name in names if name not in numbered]
@@ -140,7 +140,7 @@ def non_features(names: Sequence[str]) -> tuple[Series | None, list[str]]:
 
 
 def scales(file: File, names: Sequence[str], rows: int) -> list[str]:
-    """Columns that look like the scales of these, which hold whole numbers: one floating-point number a row."""
+    """Find columns that seem to hold the scales of integer columns `names`: one floating-point number per row."""
     if any(file.describe(name)[0].kind not in "iu" for name in names):
         return []
     found = [name for name in file.names if name not in names and _SCALES.fullmatch(name)]
@@ -153,24 +153,24 @@ def _literal(text: str) -> str:
 
 
 def _check_pattern(path: Path, found: Sequence[str], names: Sequence[str], pattern: str) -> None:
-    """Refuse a pattern that takes numbered columns and others, which hardly anybody means."""
+    """Raise TableError if a pattern matches numbered columns and others, which is probably a mistake."""
     numbered, others = non_features(found)
     if not others:
         return
     narrow = numbered.pattern
-    alike = set(numbered.names) == {name for name in names if fnmatchcase(name, narrow)}
-    instead = f"features: {narrow!r}" if alike else "a narrower pattern"
+    is_exact = set(numbered.names) == {name for name in names if fnmatchcase(name, narrow)}
+    instead = f"features: {narrow!r}" if is_exact else "a narrower pattern"
     raise TableError(
-        f"{path}: {pattern!r} takes {', '.join(map(repr, others[:5]))}{' and more' if len(others) > 5 else ''} beside "
-        f"the numbered {numbered}; write {instead}, or list the columns if all are features"
+        f"{path}: {pattern!r} matches {', '.join(map(repr, others[:5]))}{' and more' if len(others) > 5 else ''} in "
+        f"addition to the numbered {numbered}; write {instead}, or list the columns if all are features"
     )
 
 
 def _inferred_features(file: File, others: Sequence[str]) -> list[str]:
-    """The features that metadata and names tell: one column of lists, one series of numbered columns."""
+    """Features identified by metadata and names: the only column of lists, or the only series of numbered columns."""
     if not others:
         arrays = "0 arrays of two axes, and " if isinstance(file, Arrays) else ""
-        raise TableError(f"{file.path}: has {arrays}no column beside the coordinates")
+        raise TableError(f"{file.path}: has {arrays}no column except the coordinates")
     left = [name for name in others if not _is_excluded(file, name)]
     kinds, problem = _kinds(file, left)
     if not kinds and problem is not None:
@@ -183,27 +183,27 @@ def _inferred_features(file: File, others: Sequence[str]) -> list[str]:
     if len(matrices) == 1 and not any(len(one.names) >= UNAMBIGUOUS_COUNT for one in numbered):
         return matrices
     if not matrices and len(numbered) == 1:
-        beside = [name for name in plain if name not in numbered[0].names]
-        if not beside or (
-            len(numbered[0].names) >= UNAMBIGUOUS_COUNT and len(beside) < len(numbered[0].names)
+        unnumbered = [name for name in plain if name not in numbered[0].names]
+        if not unnumbered or (
+            len(numbered[0].names) >= UNAMBIGUOUS_COUNT and len(unnumbered) < len(numbered[0].names)
         ):
             return list(numbered[0].names)
     if not matrices and len(plain) == 1 and len(left) == 1:
         return plain
-    raise TableError(f"{file.path}: {_candidates(file, matrices, numbered, plain)}: {_SAY}")
+    raise TableError(f"{file.path}: {_candidates(file, matrices, numbered, plain)}; {_ADVICE}")
 
 
 def _candidates(file: File, matrices: Sequence[str], numbered: Sequence[Series], plain: Sequence[str]) -> str:
-    """What may be features, in words."""
+    """Describe the possible features, for an error."""
     if len(matrices) > 1 or (not matrices and not plain):
         what = "arrays of two axes" if isinstance(file, Arrays) else "columns of lists"
         named = f" ({', '.join(matrices)})" if matrices else ""
-        return f"has {len(matrices)} {what}{named}, not one"
+        return f"has {len(matrices)} {what}{named}, not exactly one"
     several = {name for one in numbered for name in one.names}
     rest = [name for name in plain if name not in several]
     parts = [*map(str, numbered), *matrices, *rest]
     more = f" and {len(parts) - 12} more" if len(parts) > 12 else ""
-    return f"its columns do not tell which are features; {', '.join(parts[:12])}{more} may be"
+    return f"its features are ambiguous: candidates are {', '.join(parts[:12])}{more}"
 
 
 def _is_excluded(file: File, name: str) -> bool:
@@ -213,7 +213,7 @@ def _is_excluded(file: File, name: str) -> bool:
 def _descriptions(
     file: File, names: Sequence[str]
 ) -> tuple[Mapping[str, tuple[np.dtype, tuple[int | None, ...]]], TableError | None]:
-    """What a file tells of columns; those that cannot be read are not there, and the first reason is."""
+    """Types and shapes of the readable columns, and the first error of the others."""
     found, problem = {}, None
     for name in names:
         try:
@@ -224,7 +224,7 @@ def _descriptions(
 
 
 def _kinds(file: File, names: Sequence[str]) -> tuple[dict[str, int], TableError | None]:
-    """Columns of numbers and how many axes each has; of arrays that hold something else, where there are no others."""
+    """Numeric columns and their number of axes; if there are none, arrays of two axes of any type."""
     found, problem = _descriptions(file, names)
     of_numbers = {name: len(shape) for name, (dtype, shape) in found.items() if dtype.kind in "fiu"}
     whatever = {name: len(shape) for name, (_, shape) in found.items() if len(shape) == 2}

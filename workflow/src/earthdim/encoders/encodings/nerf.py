@@ -25,9 +25,9 @@ class NeRF(Encoding):
     Notes
     -----
     The nominal wavelength is that of 2**s pi x of the last octave where x changes fastest: 2**(1 - s) Earth radii.
-    Along the equator x = cos(longitude), and by the Jacobi-Anger expansion the n-th harmonic of sin(beta cos(longitude))
-    (odd n) and of cos(beta cos(longitude)) (even n) has the amplitude 2 |J_n(beta)|. The n with the largest amplitude
-    is taken as the frequency of a feature.
+    Along the equator x = cos(longitude), and by the Jacobi-Anger expansion the n-th harmonic of
+    sin(beta cos(longitude)), n odd, and of cos(beta cos(longitude)), n even, has the amplitude 2 |J_n(beta)|. The n of
+    the largest amplitude is taken as the frequency of a feature.
 
     References
     ----------
