@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 import yaml
+from areas import chi_squared, everywhere, north, nowhere
 from places import CONFIG
-from sampling import chi_squared, everywhere, north, nowhere
 
 import earthdim.data.samples
 from earthdim.build import build, target
@@ -289,7 +289,7 @@ def test_planning_refuses_a_region_that_does_not_exist(level, name, words):
 
 def test_planning_a_region_imports_little():
     code = (
-        "import sys; from earthdim import regions; regions.check('country', 'DE');"
+        "import sys; from earthdim.data import regions; regions.check('country', 'DE');"
         "print(*({'xarray', 'scipy', 'numba', 'pandas', 'timezonefinder'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 import yaml
+from areas import everywhere, north, nowhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import CONFIG
-from sampling import everywhere, north, nowhere
 from scipy.stats import chi2, kstest, qmc
 
 from earthdim.build import target

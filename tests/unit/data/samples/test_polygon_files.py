@@ -10,7 +10,8 @@ import warnings
 import numpy as np
 import pytest
 import shapely
-from sampling import chi_squared, content, draw, features, nowhere
+from areas import chi_squared, nowhere
+from polygon_features import content, draw, features
 
 from earthdim.data.samples import polygon_files
 from earthdim.data.samples.polygons import polygon

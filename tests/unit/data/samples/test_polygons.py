@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from areas import chi_squared, everywhere, north, nowhere
+from polygon_features import content, draw, features
 from pyarrow import Table, parquet
 from pyproj import CRS
-from sampling import chi_squared, content, draw, everywhere, features, north, nowhere
 
 RING = shapely.box(-10, -20, 30, 60) - shapely.box(0, 0, 20, 40)
 # Across the date line, cut there: two parts of unequal size.
