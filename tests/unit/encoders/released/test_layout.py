@@ -98,7 +98,7 @@ def test_a_tensor_that_is_wrong_missing_or_not_known_is_named(leaf, tmp_path):
         ),
         (lambda state: state.pop(first), rf"{re.escape(first)} is missing"),
         (lambda state: state.pop(last), rf"{re.escape(last)} is missing"),
-        (lambda state: state.update({MORE[leaf]: state[last]}), rf"{re.escape(MORE[leaf])} is not known"),
+        (lambda state: state.update({MORE[leaf]: state[last]}), rf"{re.escape(MORE[leaf])} is not a weight"),
     ):
         path, _ = layout.write(tmp_path, change)
         refused(layout, path, message)

@@ -135,7 +135,7 @@ def test_tensors_of_something_else_are_passed_over_by_name(name, tmp_path):
 )
 def test_of_two_copies_the_one_with_the_published_name_is_taken_and_the_other_named(kept, other, tmp_path):
     path = saved(tmp_path, {**tensors(other, 1), **tensors(kept, 0)})
-    with pytest.warns(UserWarning, match=rf"those of '{re.escape(kept)}' were taken: {re.escape(other)}"):
+    with pytest.warns(UserWarning, match=rf"'{re.escape(kept)}'.*: {re.escape(other)}"):
         is_right(path)
 
 
@@ -153,14 +153,14 @@ def test_of_two_places_that_are_as_likely_neither_is_taken_unless_they_are_one(t
 def test_another_architecture_below_another_prefix_is_refused(prefix, tmp_path):
     state = tensors(prefix)
     for change, message in (
-        ({f"{prefix}layers.2.weight": torch.zeros(WIDTH, WIDTH)}, "layers.2.weight is not known"),
+        ({f"{prefix}layers.2.weight": torch.zeros(WIDTH, WIDTH)}, "layers.2.weight is not a weight"),
         (
             {f"{prefix}layers.1.weight": torch.zeros(WIDTH, 3)},
             r"layers.1.weight has the shape \(8, 3\), not \(8, 8\)",
         ),
         (
             {f"{prefix}skip.weight" if prefix else "layers.2.bias": torch.zeros(3)},
-            "is not known among the weights",
+            "is not a weight",
         ),
         ({f"{prefix}layers.1.weight": "text"}, "layers.1.weight is a str, not a tensor"),
         (
@@ -269,7 +269,7 @@ def test_nothing_of_a_checkpoint_is_run(how, tmp_path, monkeypatch):
         with pytest.raises(CheckpointError, match="not run"):
             read(path)
     else:
-        with pytest.warns(UserWarning, match=r"w\.ckpt: holds objects .* passed over and not run"):
+        with pytest.warns(UserWarning, match=r"w\.ckpt: holds objects .* ignored and not run"):
             is_right(path)
     with pytest.raises(CheckpointError, match="not run"):
         read(saved(tmp_path, {**tensors(), "model.location.nnet.layers.0.weight": Trap(how)}))
@@ -295,7 +295,7 @@ def test_what_the_reader_calls_cannot_be_changed_by_a_file(tmp_path):
 def test_a_whole_module_is_refused_with_what_to_do(tmp_path):
     torch.save(torch.nn.Linear(2, 2), tmp_path / "w.pt")
     with pytest.raises(
-        CheckpointError, match=r"one object of torch\.nn\.modules\.linear\.Linear.*save its state_dict"
+        CheckpointError, match=r"an object of torch\.nn\.modules\.linear\.Linear.*state_dict"
     ):
         read(tmp_path / "w.pt")
 
@@ -335,7 +335,7 @@ class Config:
         self._content = {name: Node(value) for name, value in content.items()}
 
 
-@pytest.mark.filterwarnings("ignore:.*passed over")
+@pytest.mark.filterwarnings("ignore:.*ignored")
 @pytest.mark.parametrize(
     "held",
     [
@@ -355,7 +355,7 @@ def test_hyperparameters_are_compared_wherever_they_are_held(held, tmp_path):
 
 
 def test_hyperparameters_that_cannot_be_compared_are_told(tmp_path):
-    with pytest.warns(UserWarning, match="the hyperparameters capacity are objects that were not read"):
+    with pytest.warns(UserWarning, match="the hyperparameters capacity are objects that are not read"):
         is_right(saved(tmp_path, tensors(), {**HYPER, "capacity": np.array(8)}))
-    with pytest.warns(UserWarning, match="hyperparameters are objects that were not read"):
+    with pytest.warns(UserWarning, match="hyperparameters are objects that are not read"):
         is_right(saved(tmp_path, tensors(), functools.partial(max)))
