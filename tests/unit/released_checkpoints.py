@@ -1,4 +1,4 @@
-"""Checkpoints of the published layouts with random numbers, and what each encoder makes of them, in plain numpy."""
+"""Checkpoints of the published layouts with random numbers, and the expected embeddings in plain numpy."""
 
 import hashlib
 import math

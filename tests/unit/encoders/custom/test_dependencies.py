@@ -40,7 +40,7 @@ def write(path, text):
     Path(path).write_text(text)
 
 
-def test_files_of_a_callable_are_those_it_imports_from_beside_it():
+def test_files_of_a_callable_are_its_imports_from_the_same_folder():
     everything = [
         "own_a.py", "own_b.py", "own_late.py", "own_pkg/__init__.py", "own_pkg/deep/__init__.py",
         "own_pkg/deep/sibling.py", "own_pkg/other.py",
@@ -107,7 +107,7 @@ def test_files_of_a_zarr_group_are_all_of_it_or_the_manifest():
         {**TABLE, "kind": "table", "file": "table.csv", "longitude": "x", "features": ["a"]},
     ],
 )
-def test_what_is_right_passes_and_is_not_run(leaf):
+def test_valid_leaves_pass_and_nothing_is_run(leaf):
     custom.check({"kind": "own", "model": "mine", **leaf}, "mine")
 
 
@@ -150,7 +150,7 @@ def test_what_is_right_passes_and_is_not_run(leaf):
         ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder that holds neither"),
     ],
 )
-def test_what_cannot_be_right_is_refused_before_any_work(leaf, message):
+def test_invalid_leaves_are_rejected_by_key(leaf, message):
     with pytest.raises(ValueError, match=message):
         custom.check(leaf, "mine")
 
@@ -163,7 +163,7 @@ def test_a_missing_library_is_named(monkeypatch):
         custom.check({**ONNX, "file": "encoder.onnx"}, "mine")
 
 
-def test_planning_imports_no_library_and_no_code_of_users():
+def test_planning_imports_no_library_and_no_user_code():
     code = (
         "import sys; from earthdim.encoders import custom as own;"
         f"leaf = { ({**FUNCTION, 'callable': 'own_a:f'})!r}; own.check(leaf, 'x'); own.files(leaf);"

@@ -55,7 +55,7 @@ TOLERANCE = {"float16": 0.6, "bfloat16": 4.0, "float32": 2e-4, "float64": 1e-7}
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ["torchscript", "onnx"])
-def test_the_type_of_numbers_is_the_files_own_unless_it_is_said(kind, dtype):
+def test_the_dtype_defaults_to_that_of_the_file(kind, dtype):
     element = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}[dtype]
     file = script(Sine(getattr(torch, dtype))) if kind == "torchscript" else graph(element=element)
     np.testing.assert_allclose(
@@ -77,7 +77,7 @@ class Linear(nn.Module):
 
 
 @pytest.mark.parametrize(("dtype", "step"), [("float16", "0.125"), ("bfloat16", "1")])
-def test_half_precision_is_read_and_its_steps_are_told(dtype, step):
+def test_half_precision_input_causes_a_warning(dtype, step):
     with pytest.warns(UserWarning, match=rf"encoder\.pt: takes {dtype}, .* {step}"):
         encoder = own("torchscript", script(Linear(getattr(torch, dtype))))
     embedded = encoder.embed(lonlat())
@@ -86,7 +86,7 @@ def test_half_precision_is_read_and_its_steps_are_told(dtype, step):
     np.testing.assert_allclose(embedded, lonlat() @ WEIGHT / 180, rtol=0, atol=tolerance)
 
 
-def test_half_weights_that_take_single_precision_are_given_it(recwarn):
+def test_half_precision_weights_are_run_in_single_precision_if_possible(recwarn):
     encoder = own("torchscript", script(Linear(torch.float16, casts=True)))
     np.testing.assert_allclose(encoder.embed(lonlat()), lonlat() @ WEIGHT / 180, rtol=0, atol=2e-3)
     assert not [warning for warning in recwarn if "resolves degrees" in str(warning.message)]
@@ -119,7 +119,7 @@ def test_a_script_saved_in_training_mode_is_evaluated():
 
 
 @pytest.mark.parametrize("kind", ["torchscript", "onnx"])
-def test_the_sum_is_checked_before_the_file_is_read(kind):
+def test_the_digest_is_checked_before_the_file_is_read(kind):
     file = script(Sine()) if kind == "torchscript" else graph()
     with open(file, "rb") as opened:
         digest = hashlib.sha256(opened.read()).hexdigest()
@@ -134,7 +134,7 @@ def test_the_sum_is_checked_before_the_file_is_read(kind):
 
 @pytest.mark.parametrize(("kind", "file"), [("torchscript", "encoder.pt"), ("onnx", "encoder.onnx")])
 @pytest.mark.parametrize("content", [None, b"", b"nothing of the kind", "cut", "state"])
-def test_what_is_no_such_file_is_refused_by_name(kind, file, content):
+def test_invalid_files_are_rejected_by_name(kind, file, content):
     if content == "cut":
         script(Sine(), file) if kind == "torchscript" else graph(file)
         with open(file, "rb+") as opened:
@@ -152,7 +152,7 @@ def test_what_is_no_such_file_is_refused_by_name(kind, file, content):
     ("module", "message"),
     [(Noise(), "repeated calls"), (nn.Flatten(0), "shape")],
 )
-def test_a_script_that_is_no_encoder_is_refused(module, message):
+def test_a_script_that_is_not_an_encoder_is_rejected(module, message):
     with pytest.raises(ValueError, match=rf"weights\.file: encoder\.pt: .*({message})"):
         own("torchscript", script(module))
 
@@ -179,7 +179,7 @@ def test_a_script_that_is_no_encoder_is_refused(module, message):
         ({}, {"order": "xy"}, r"weights\.order"),
     ],
 )
-def test_a_graph_that_does_not_fit_is_refused(made, arguments, message):
+def test_a_graph_that_does_not_fit_is_rejected(made, arguments, message):
     with pytest.raises(ValueError, match=message):
         own("onnx", graph(**made), **arguments)
 
@@ -191,7 +191,7 @@ def test_an_output_by_name_and_a_first_axis_fixed_at_one():
     np.testing.assert_allclose(single, own("onnx", graph()).embed(lonlat()), atol=1e-4)
 
 
-def test_weights_that_stand_beside_the_graph_are_read():
+def test_external_weights_of_a_graph_are_read():
     model = onnx.load(graph())
     onnx.save(model, "apart.onnx", save_as_external_data=True, location="apart.onnx.data", size_threshold=0)
     np.testing.assert_array_equal(
@@ -203,7 +203,7 @@ def test_weights_that_stand_beside_the_graph_are_read():
         own("onnx", "apart.onnx")
 
 
-def test_a_changed_file_does_not_take_the_checkpoint_of_the_old():
+def test_a_changed_file_rejects_the_checkpoint_of_the_old_one():
     state = dict(own("onnx", graph()).state_dict())
     with pytest.raises(ValueError, match=r"weights\.file: encoder\.onnx: its embeddings differ"):
         own("onnx", graph(operator="Cos")).load_state_dict(state)

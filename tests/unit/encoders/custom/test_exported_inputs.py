@@ -129,14 +129,14 @@ def test_a_script_of_longitude_and_latitude_apart(module, arguments):
         ),
     ],
 )
-def test_a_script_that_cannot_be_given_coordinates_is_refused_in_one_line(module, arguments, message):
+def test_a_script_that_does_not_take_coordinates_is_a_one_line_error(module, arguments, message):
     with pytest.raises(ValueError, match=message) as raised:
         own("torchscript", script(module), **arguments)
     assert "\n" not in str(raised.value)
     assert "Traceback" not in str(raised.value)
 
 
-def test_the_name_of_one_input_says_its_order_where_the_leaf_does_not():
+def test_the_order_defaults_to_that_in_the_inputs_name():
     class Named(nn.Module):
         def forward(self, lat_lon):
             return lat_lon * 2
@@ -157,7 +157,7 @@ class Named(nn.Module):
         return {"loss": x.sum(), "embedding": 3 * x, "hidden": x}
 
 
-def test_the_one_array_of_rows_among_several_results_is_taken_and_others_are_chosen():
+def test_the_only_embedding_among_outputs_is_read_or_output_selects_one():
     for module, arguments in (
         (Triple(), {}),
         (Named(), {"output": "embedding"}),
@@ -176,7 +176,7 @@ def test_the_one_array_of_rows_among_several_results_is_taken_and_others_are_cho
             own("torchscript", script(module), **arguments)
 
 
-def test_the_one_array_of_rows_among_the_outputs_of_a_graph_is_taken():
+def test_the_only_embedding_among_a_graphs_outputs_is_read():
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["y"]),
         helper.make_node("ReduceSum", ["y"], ["total"], keepdims=0),

@@ -82,13 +82,13 @@ def test_embeddings_are_the_callables(path):
         ("half", {}, lambda x: torch.from_numpy(x).to(torch.bfloat16).float().numpy()),
     ],
 )
-def test_what_a_callable_may_take_and_give(name, arguments, expected):
+def test_argument_and_result_types_of_callables(name, arguments, expected):
     np.testing.assert_array_equal(
         own(name, **arguments).embed(lonlat()), expected(lonlat()).astype(np.float32)
     )
 
 
-def test_a_callable_may_write_to_what_it_is_given():
+def test_a_callable_may_modify_its_argument():
     where = lonlat()
     np.testing.assert_array_equal(own("in_place").embed(where), (lonlat() * (np.pi / 180)).astype(np.float32))
     np.testing.assert_array_equal(where, lonlat())
@@ -184,7 +184,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "message"), WRONG, ids=[message for *_, message in WRONG])
-def test_what_is_no_encoder_is_refused_with_the_key(name, arguments, message):
+def test_invalid_callables_are_errors_that_name_the_key(name, arguments, message):
     with pytest.raises(ValueError, match=message):
         own(name, **arguments)
 
@@ -192,20 +192,20 @@ def test_what_is_no_encoder_is_refused_with_the_key(name, arguments, message):
 @pytest.mark.parametrize(
     ("name", "message"), [("raises", "my own trouble"), ("through_training", "more than 1 value")]
 )
-def test_an_error_of_the_users_code_stays_and_names_the_key(name, message):
+def test_errors_of_user_code_are_kept_with_a_note_on_the_key(name, message):
     with pytest.raises((RuntimeError, ValueError), match=message) as caught:
         own(name)
     assert caught.value.__notes__ == [f"weights.callable: 'own_test_encoders:{name}': raised this"]
 
 
-def test_an_encoder_of_one_region_is_tried_inside_it():
+def test_a_regional_encoder_is_checked_inside_its_region():
     encoder = own("europe", places=[[0, 40], [10, 50], [20, 60]])
     np.testing.assert_array_equal(encoder.embed(np.array([[5.0, 45.0]])), [[5.0, 45.0]])
     with pytest.raises(FloatingPointError, match="not finite"):
         encoder.embed(np.array([[100.0, 45.0]]))
 
 
-def test_a_checkpoint_of_another_encoder_is_refused():
+def test_a_checkpoint_of_another_encoder_is_rejected():
     encoder = own("network", dtype="float32")
     state = dict(encoder.state_dict())
     assert list(state) == ["witness"]
@@ -226,7 +226,7 @@ def test_the_state_goes_through_a_checkpoint(tmp_path):
     own("network", dtype="float32").load_state_dict(open_checkpoint(tmp_path / "checkpoint.safetensors"))
 
 
-def test_a_copy_computes_the_same_and_conversions_do_not_reach_the_users_module():
+def test_conversions_of_a_copy_do_not_affect_the_users_module():
     import own_test_encoders
 
     encoder = own("network", dtype="float32")
@@ -250,7 +250,7 @@ def test_an_array_of_any_library_is_taken():
     np.testing.assert_array_equal(own("series").embed(place), np.radians(place).astype(np.float32))
 
 
-def test_what_it_gives_where_it_has_nothing_is_refused():
+def test_fill_values_of_a_callable_are_rejected():
     encoder = own("sea_of_fill", places=[[0, 0], [10, 20]])
     places = np.column_stack([np.linspace(-179, 179, 100), np.linspace(-80, 80, 100)])
     with pytest.raises(

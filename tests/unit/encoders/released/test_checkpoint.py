@@ -58,7 +58,7 @@ def evil_legacy(path, trap):
     torch.save({"state_dict": {"a": Evil(trap)}}, path, _use_new_zipfile_serialization=False)
 
 
-def test_what_would_run_something_beside_the_tensors_is_passed_over_by_name(tmp_path):
+def test_objects_next_to_the_tensors_are_ignored_with_a_warning(tmp_path):
     path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
     evil_state(path, trap)
     with pytest.warns(UserWarning, match=r"w\.ckpt: holds objects .* not run: posix\.mkdir"):
@@ -67,7 +67,7 @@ def test_what_would_run_something_beside_the_tensors_is_passed_over_by_name(tmp_
 
 
 @pytest.mark.parametrize("write", [evil_pickle, evil_legacy])
-def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(write, tmp_path):
+def test_a_pickle_that_runs_code_is_rejected_and_not_run(write, tmp_path):
     path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
     write(path, trap)
     with pytest.raises(CheckpointError, match=r"w\.ckpt: holds posix\.mkdir, .* not run") as raised:
@@ -78,7 +78,7 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(write, tm
     assert trap.exists()
 
 
-def test_a_pickle_of_another_protocol_is_refused_without_bad_advice(tmp_path):
+def test_a_pickle_of_another_protocol_is_rejected_without_bad_advice(tmp_path):
     path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
     path.write_bytes(pickle.dumps(Evil(trap), protocol=4))
     with pytest.warns(UserWarning, match="pickle protocol 4"), pytest.raises(CheckpointError) as raised:
@@ -88,7 +88,7 @@ def test_a_pickle_of_another_protocol_is_refused_without_bad_advice(tmp_path):
     assert not trap.exists()
 
 
-def test_the_sum_is_checked_before_anything_is_read(tmp_path):
+def test_the_digest_is_checked_before_anything_is_read(tmp_path):
     path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
     evil_state(path, trap)
     for sha256, message in ((SUM, "has the sha256"), (None, "is null")):
@@ -97,7 +97,7 @@ def test_the_sum_is_checked_before_anything_is_read(tmp_path):
     assert not trap.exists()
 
 
-def test_a_tampered_file_is_refused(tmp_path):
+def test_a_tampered_file_is_rejected(tmp_path):
     path = tensors(tmp_path / "w.pt")
     known = digest(path)
     content = bytearray(path.read_bytes())
@@ -111,7 +111,7 @@ def test_a_tampered_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["w.pt", "w.safetensors", "w.ckpt"])
 @pytest.mark.parametrize("share", [0, 0.3, 0.9])
-def test_a_truncated_file_is_refused_even_if_its_sum_is_accepted(name, share, tmp_path):
+def test_a_truncated_file_is_rejected_even_with_its_digest(name, share, tmp_path):
     path = tmp_path / name
     value = {"a.weight": torch.arange(3000.0)}
     if name.endswith("safetensors"):
@@ -134,13 +134,13 @@ def test_a_truncated_file_is_refused_even_if_its_sum_is_accepted(name, share, tm
         ({"state_dict": {"a.weight": [1.0]}}, r"a\.weight is a list"),
     ],
 )
-def test_what_is_no_dict_of_tensors_is_refused(value, message, tmp_path):
+def test_other_objects_than_mappings_of_tensors_are_rejected(value, message, tmp_path):
     torch.save(value, tmp_path / "w.pt")
     with pytest.raises(CheckpointError, match=message):
         read(tmp_path / "w.pt", digest(tmp_path / "w.pt"))
 
 
-def test_another_format_and_an_absent_file_are_told(tmp_path):
+def test_unsupported_formats_and_missing_files_are_errors(tmp_path):
     for content, message in (
         (b"", "is empty"),
         (b"import torch", "by its first bytes$"),

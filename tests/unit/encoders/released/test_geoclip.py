@@ -68,7 +68,7 @@ def test_wavelength_is_that_of_the_released_frequencies(encoder):
     assert encoder.encoding.nominal_wavelength_km == pytest.approx(78.18, abs=0.01)
 
 
-def test_another_file_is_refused():
+def test_another_file_is_rejected():
     with pytest.raises(ValueError, match="sha256"):
         build({**ARGUMENTS, "sha256": "0" * 64})
 

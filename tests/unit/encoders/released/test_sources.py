@@ -85,7 +85,7 @@ def left(folder):
 # Where files are
 
 
-def test_a_file_is_where_its_source_says(here):
+def test_paths_follow_from_sources(here):
     hub = {"hub": "microsoft/SatCLIP-ViT16-L40", "file": "satclip.ckpt", "revision": "main"}
     assert locate(hub) == Path("weights/microsoft/SatCLIP-ViT16-L40/satclip.ckpt")
     assert locate({"url": "https://example.org/a/b%20c.pt?x=1"}) == Path("weights/example.org/b c.pt")
@@ -107,12 +107,12 @@ def test_a_file_is_where_its_source_says(here):
         ({"url": "https:///x"}, "source.url"),
     ],
 )
-def test_a_source_that_leads_elsewhere_is_refused(source, key):
+def test_sources_outside_the_folder_are_rejected(source, key):
     with pytest.raises(ValueError, match=rf"^{key}: "):
         locate(source)
 
 
-def test_what_is_missing_is_told_once_with_place_sum_and_command(here):
+def test_a_missing_file_is_reported_with_path_digest_and_command(here):
     leaf = {"source": {"hub": "a/b", "file": "f.ckpt", "revision": "r1"}, "sha256": SUM}
     told = missing(leaf, "satclip/x")
     assert not are_available(leaf)
@@ -125,13 +125,13 @@ def test_what_is_missing_is_told_once_with_place_sum_and_command(here):
     assert "install the Python package no-such" in missing(absent, "x")
 
 
-def test_a_users_own_file_is_asked_for_by_its_address(here):
+def test_a_missing_user_supplied_file_is_reported_with_its_address(here):
     leaf = {"source": {"file": "w/f.pt"}, "sha256": None, "about": {"address": "https://example.org/page"}}
     assert "w/f.pt does not exist; copy it there from https://example.org/page" in missing(leaf, "x")
     assert "fetch" not in missing(leaf, "x")
 
 
-def test_two_missing_files_are_both_told_with_their_keys(here):
+def test_two_missing_files_are_reported_with_their_keys(here):
     database = {"source": {"hub": "c/d", "repo_type": "dataset", "file": "d.npz"}, "sha256": None}
     leaf = {"source": {"hub": "a/b", "file": "f.ckpt"}, "sha256": SUM, "database": database}
     told = missing(leaf, "x")
@@ -169,14 +169,14 @@ def test_a_file_is_fetched_once_and_whole(here, server):
     assert left(here / "weights") == [here / path]
 
 
-def test_a_file_with_another_sum_is_not_kept(here, server):
+def test_a_file_with_another_digest_is_not_kept(here, server):
     server.files["/f.pt"] = b"other"
     with pytest.raises(CheckpointError, match=rf"weights\.sha256: .*f\.pt has the sha256 \w+, not {SUM}"):
         fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": SUM}, schemes=HTTP)
     assert not left(here)
 
 
-def test_a_file_that_is_there_with_another_sum_is_neither_used_nor_overwritten(here, server):
+def test_an_existing_file_with_another_digest_is_neither_used_nor_overwritten(here, server):
     server.files["/f.pt"] = b"other"
     leaf = {"source": {"url": f"{server.url}/f.pt"}, "sha256": SUM}
     path = locate(leaf["source"])
@@ -188,26 +188,24 @@ def test_a_file_that_is_there_with_another_sum_is_neither_used_nor_overwritten(h
     assert not server.asked
 
 
-def test_a_file_without_a_known_sum_is_kept_but_not_read(here, server):
+def test_a_file_without_a_digest_is_kept_but_not_read(here, server):
     server.files["/f.pt"] = tensors(here / "f.pt").read_bytes()
     found = digest(here / "f.pt")
     path = fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": None}, schemes=HTTP)
-    with pytest.raises(
-        CheckpointError, match=rf"weights\.sha256.*is null.*{found}"
-    ):
+    with pytest.raises(CheckpointError, match=rf"weights\.sha256.*is null.*{found}"):
         read(path, None)
     assert set(read(path, found)) == {"a.weight"}
 
 
 @pytest.mark.parametrize("known", [SUM, None])
-def test_what_breaks_off_leaves_nothing(known, here, server):
+def test_an_incomplete_download_leaves_no_file(known, here, server):
     server.files["/f.pt"], server.cut = b"x" * 100_000, 50_000
     with pytest.raises(CheckpointError, match=r"f\.pt cannot be fetched: .* ended after 50000 of 100000"):
         fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": known}, schemes=HTTP)
     assert not left(here)
 
 
-def test_a_process_that_is_ended_leaves_nothing_under_the_name(here, server):
+def test_an_interrupted_process_leaves_no_file(here, server):
     server.files["/f.pt"], server.cut = b"x" * 200_000, 100_000
     server.stall.clear()
     leaf = {"source": {"url": f"{server.url}/f.pt"}, "sha256": None}
@@ -227,13 +225,13 @@ def test_a_process_that_is_ended_leaves_nothing_under_the_name(here, server):
     assert not left(here)
 
 
-def test_what_is_not_there_is_told(here, server):
+def test_a_missing_address_is_an_error(here, server):
     with pytest.raises(CheckpointError, match=r"weights\.source: g\.pt cannot be fetched: HTTP Error 404"):
         fetch({"source": {"url": f"{server.url}/g.pt"}, "sha256": None}, schemes=HTTP)
     assert not left(here)
 
 
-def test_only_https_is_spoken_even_after_a_redirect(here, server):
+def test_only_https_is_allowed_even_after_a_redirect(here, server):
     server.files["/f.pt"] = b"x"
     with pytest.raises(CheckpointError, match="unknown url type: http"):
         fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": None})
@@ -245,7 +243,7 @@ def test_only_https_is_spoken_even_after_a_redirect(here, server):
         fetch({"source": {"url": "ftp://127.0.0.1/f.pt"}, "sha256": None}, schemes=HTTP)
 
 
-def test_a_file_is_taken_out_of_an_archive(here, server):
+def test_a_file_is_extracted_from_an_archive(here, server):
     with zipfile.ZipFile(here / "a.zip", "w") as archive:
         archive.writestr("models/deep/f.pt", b"weights")
         archive.writestr("__MACOSX/._f.pt", b"litter")
@@ -266,7 +264,7 @@ def test_a_file_is_taken_out_of_an_archive(here, server):
     assert left(here) == [here / path]
 
 
-def test_a_file_of_the_hub_is_fetched_with_the_hubs_own_client(here, server):
+def test_a_file_of_the_hub_is_fetched_with_its_client(here, server):
     server.files["/datasets/a/b/resolve/r1/sub/f.npz"] = b"places"
     leaf = {
         "source": {"hub": "a/b", "repo_type": "dataset", "file": "sub/f.npz", "revision": "r1"},
@@ -289,7 +287,7 @@ def test_a_file_of_the_hub_is_fetched_with_the_hubs_own_client(here, server):
     assert left(here / "weights") == [here / "weights/a/b/sub/f.npz"]
 
 
-def test_what_nobody_serves_cannot_be_fetched(here):
+def test_local_sources_cannot_be_fetched(here):
     for source in (
         {"file": "f.pt"},
         {"package": "geoclip", "file": "geoclip/none"},
@@ -299,7 +297,7 @@ def test_what_nobody_serves_cannot_be_fetched(here):
             fetch({"source": source, "sha256": None})
 
 
-def test_a_sum_that_nobody_accepted_is_told_at_planning(tmp_path):
+def test_a_missing_digest_is_reported(tmp_path):
     file = tmp_path / "weights.pt"
     file.write_bytes(b"anything")
     leaf = {"source": {"file": str(file)}, "sha256": None}
