@@ -136,11 +136,11 @@ def _values(array: ArrayLike) -> np.ndarray:
 
     names = arrays.column_names(array)
     numbered, others = non_features(names)
-    of_places = [name for name in names if name.lower() in arrays.LONGITUDES + arrays.LATITUDES]
-    if others or len({name.lower() in arrays.LATITUDES for name in of_places}) > 1:
-        odd = ", ".join(map(repr, (others or of_places)[:5]))
+    coordinates = [name for name in names if name.lower() in arrays.LONGITUDES + arrays.LATITUDES]
+    if others or len({name.lower() in arrays.LATITUDES for name in coordinates}) > 1:
+        others_named = ", ".join(map(repr, (others or coordinates)[:5]))
         reason = f" in addition to the numbered {numbered}" if others else ", which are coordinates"
-        raise ValueError(f"array: has the columns {odd}{reason}; pass only the columns of features")
+        raise ValueError(f"array: has the columns {others_named}{reason}; pass only the columns of features")
     values = arrays.numbers(array)
     if values.ndim != 2:
         return values

@@ -110,7 +110,8 @@ def check_fill_values(
         where = "every feature" if fill.column is None else label(fill.column, labels)
         where += f" (and {more} more)" if more > 0 and fill.column is not None else ""
         raise ValueError(
-            f"{name}: {number(fill.value)} in {where} of {fill.rows} of {len(values)} rows looks like no data; {advice}"
+            f"{name}: {number(fill.value)} in {where} of {fill.rows} of {len(values)} rows may be a fill value; "
+            f"{advice}"
         )
     for fill in _constant_rows(values) if values.ndim == 2 else ():
         if fill.value == 0 or (fill.rows > 1 and values.shape[1] >= 2 * LEAST_COLUMNS):

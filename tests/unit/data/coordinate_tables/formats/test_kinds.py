@@ -210,7 +210,7 @@ def test_the_only_group_with_arrays_is_read(zarr_format, tmp_path):
     check(path / "2021" / "embeddings", features="embedding")
 
 
-STRANGERS = {
+UNSUPPORTED = {
     "t.h5": (b"\x89HDF\r\n\x1a\n" + bytes(9), "is HDF5 or NetCDF 4"),
     "t.npy": (b"\x93NUMPY\x01\x00", "is a single array"),
     "t.gpkg": (b"SQLite format 3\x00", "is SQLite or GeoPackage"),
@@ -224,9 +224,9 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("name", STRANGERS)
+@pytest.mark.parametrize("name", UNSUPPORTED)
 def test_unsupported_formats_are_errors_that_name_them(name, tmp_path):
-    content, message = STRANGERS[name]
+    content, message = UNSUPPORTED[name]
     (tmp_path / name).write_bytes(content)
     refused(tmp_path / name, rf"{name}: .*{message}")
 

@@ -227,5 +227,5 @@ def _kinds(file: File, names: Sequence[str]) -> tuple[dict[str, int], TableError
     """Numeric columns and their number of axes; if there are none, arrays of two axes of any type."""
     found, problem = _descriptions(file, names)
     of_numbers = {name: len(shape) for name, (dtype, shape) in found.items() if dtype.kind in "fiu"}
-    whatever = {name: len(shape) for name, (_, shape) in found.items() if len(shape) == 2}
-    return of_numbers or whatever, problem
+    two_axes = {name: len(shape) for name, (_, shape) in found.items() if len(shape) == 2}
+    return of_numbers or two_axes, problem

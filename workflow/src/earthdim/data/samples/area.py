@@ -65,7 +65,7 @@ def patch(
     Raises
     ------
     ValueError
-        If `n` is below 1, the centre is no place on the globe, the diameter is not in (0, 40030], or no land is
+        If `n` is below 1, the centre is not a valid coordinate, the diameter is not in (0, 40030], or no land is
         found in the disc.
     """
     centre = check_lonlat([[lon, lat]])
@@ -109,7 +109,7 @@ def box(
     Raises
     ------
     ValueError
-        If `n` is below 1, an edge is no place on the globe, the box is empty, `over` is unknown, or no land is found
+        If `n` is below 1, an edge is not a valid coordinate, the box is empty, `over` is unknown, or no land is found
         in the box.
     """
     conditions = ground(over, is_land)

@@ -41,7 +41,7 @@ SOURCES = {
     TABLE: ("file", "pyarrow"),
 }
 MANIFEST = "embeddings.zarr"
-# Folder of the workflow's own stores, which are identified by their manifests.
+# Results folder, whose stores are identified by their manifests.
 RESULTS = "results"
 
 

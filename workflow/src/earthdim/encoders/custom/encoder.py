@@ -128,10 +128,10 @@ class CustomEncoder(LocationEncoder):
 
 
 def _compare_witness(encoder: CustomEncoder, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    theirs = state.get(f"{prefix}witness")
-    ours = encoder.witness
-    if theirs is not None and (
-        theirs.shape != ours.shape or _distance(theirs.numpy(), ours.numpy()) > BATCH_TOLERANCE
+    stored = state.get(f"{prefix}witness")
+    current = encoder.witness
+    if stored is not None and (
+        stored.shape != current.shape or _distance(stored.numpy(), current.numpy()) > BATCH_TOLERANCE
     ):
         raise ValueError(
             f"{encoder.key}: its embeddings differ from those at the time of the checkpoint; "
