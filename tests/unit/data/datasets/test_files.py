@@ -44,7 +44,7 @@ def test_unreadable_files_are_named(tmp_path):
             "snow",
             "snow has no dimension with coordinates named lat or latitude",
         ),
-        "gaps": (grid(VALUES[:, :30], lon=np.delete(LON, [3, 9, 11, 20, 21, 30])), "snow", "at one spacing"),
+        "gaps": (grid(VALUES[:, :30], lon=np.delete(LON, [3, 9, 11, 20, 21, 30])), "snow", "evenly spaced"),
         "holes": (grid(np.where(VALUES == 7, np.nan, VALUES)), "snow", "not finite"),
     }
     for name, (dataset, variable, words) in cases.items():
@@ -131,7 +131,7 @@ def test_two_repeated_columns_are_dropped_and_other_overlaps_rejected(tmp_path):
     dataset = raster_file(write(tmp_path / "a.nc", grid(field(lat, lon), lat=lat, lon=lon)), "snow")
     np.testing.assert_array_equal(dataset["lon"], np.arange(-175, 180, 10.0))
     lon = np.arange(-175, 200, 7.0)
-    with pytest.raises(ValueError, match=r"b\.nc: longitudes -175 to 196 overlap, and not column by column"):
+    with pytest.raises(ValueError, match=r"b\.nc: longitudes -175 to 196 overlap, but not column by column"):
         raster_file(write(tmp_path / "b.nc", grid(field(lat, lon), lat=lat, lon=lon)), "snow")
 
 
@@ -271,7 +271,7 @@ OTHERS = {
 def test_unsupported_formats_are_named(tmp_path, kind):
     (tmp_path / "a.nc").write_bytes(OTHERS[kind])
     with pytest.raises(
-        ValueError, match=rf"path: .*a\.nc is {kind}.*; a Zarr store or NetCDF is read: convert it"
+        ValueError, match=rf"path: .*a\.nc is {kind}.*; Zarr stores and NetCDF are supported: convert it"
     ):
         raster_file(str(tmp_path / "a.nc"), "snow")
 
@@ -281,9 +281,7 @@ def test_a_damaged_netcdf_4_file_is_a_one_line_error(tmp_path):
     whole = Path(write(tmp_path / "whole.nc4", grid())).read_bytes()
     (tmp_path / "half.nc").write_bytes(whole[: len(whole) // 2])
     for name in ("none", "half"):
-        with pytest.raises(
-            ValueError, match=rf"{name}\.nc cannot be read as NetCDF 4 .HDF5. file that can be read"
-        ) as told:
+        with pytest.raises(ValueError, match=rf"{name}\.nc cannot be read as NetCDF 4 .HDF5.") as told:
             raster_file(str(tmp_path / f"{name}.nc"), "snow")
         assert all(mark not in str(told.value) for mark in ("\n", "http"))
 
@@ -302,7 +300,7 @@ def test_a_curvilinear_grid_is_an_error(tmp_path):
         {"snow": (("j", "i"), VALUES)},
         coords={name: (("j", "i"), np.broadcast_to(1.0, VALUES.shape)) for name in ("nav_lat", "nav_lon")},
     )
-    with pytest.raises(ValueError, match=r"a\.nc: nav_lat has two axes; two axes"):
+    with pytest.raises(ValueError, match=r"a\.nc: nav_lat has two axes"):
         raster_file(write(tmp_path / "a.nc", curved), "snow")
 
 
@@ -314,6 +312,6 @@ def test_while_planning_all_but_the_values_is_read(tmp_path):
         assert not found["snow"].variable._in_memory
     uneven = write(tmp_path / "b.nc", grid(lat=np.r_[LAT[:-1], LAT[-1] - 5]))
     with pytest.raises(
-        ValueError, match=r"path: .*b\.nc: raster 'snow': the coordinate 'lat' must ascend at one"
+        ValueError, match=r"path: .*b\.nc: raster 'snow': the coordinate 'lat' must be ascending"
     ):
         opened(uneven, "snow").__enter__()

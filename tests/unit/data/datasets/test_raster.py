@@ -95,7 +95,7 @@ def test_a_regional_raster_ends_at_the_edges_of_its_cells():
         (NOISE.drop_vars("lat"), "nearest", "needs a coordinate 'lat'"),
         (NOISE.isel(lon=[0]), "nearest", "needs a coordinate 'lon'"),
         (NOISE[::-1], "nearest", "must ascend"),
-        (NOISE.isel(lon=[0, 1, 3]), "nearest", "at one spacing"),
+        (NOISE.isel(lon=[0, 1, 3]), "nearest", "evenly spaced"),
         (NOISE, "cubic", "method must be"),
     ],
 )
