@@ -133,7 +133,7 @@ def test_they_are_variants_like_any_other(tables):
     assert "mine_absent" not in kinds
     (absent,) = tables["missing"].itertuples(index=False)
     assert absent.variant == "mine_absent"
-    assert "absent.ckpt is not there" in absent.message
+    assert "absent.ckpt does not exist" in absent.message
 
 
 def test_all_have_dimensions_and_maps(brought, tables):
