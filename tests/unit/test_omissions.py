@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 from correlation_tables import SETTINGS, make_tables
+from figure_drawing import CELL
 from figure_tables import tables as figure_tables
-from test_figures import CELL
 
 from earthdim import omissions
 from earthdim.analysis import replicates, tables
