@@ -60,8 +60,8 @@ def draw(
         metric = style.title(here["metric"].iloc[0])
         trained = here[(here["weights"] == "trained") & (here["leaked"] != "yes")]
         gap = (trained["value_x"] - trained["value_y"]).median()
-        text = f"{metric}, median gap {gap:.2f}".replace("-", "−") if len(trained) else metric
-        style.headline(panel, style.title(task), [text])
+        lines = [metric, f"median gap {gap:.2f}".replace("-", "−") if len(trained) else ""]
+        style.headline(panel, style.title(task), lines)
         _draw_cells(panel, here, symbols)
     figure.supxlabel(f"performance, {style.title(optimistic)}", fontsize=style.SMALL)
     figure.supylabel(f"performance, {style.title(honest)}", fontsize=style.SMALL)

@@ -67,8 +67,8 @@ def draw(
         for resolution, shade in zip(resolutions, shades, strict=True):
             _draw_curves(panel, part[part["resolution"] == resolution], shade)
         entries = [
-            style.key(style.title(name), shade, line="-")
-            for name, shade in zip(resolutions, shades, strict=True)
+            style.key(style.title(resolution), shade, line="-")
+            for resolution, shade in zip(resolutions, shades, strict=True)
         ]
         panel.legend(
             handles=entries, loc="upper right", labelspacing=0.2, handlelength=1.2, borderaxespad=0.1,
@@ -76,6 +76,10 @@ def draw(
         )  # fmt: skip
         if batch is not None:
             panel.axhline(math.log(batch), color=style.FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+    for panel in axes[:1] if same_objective else axes:
+        low, high = panel.get_ylim()
+        # Room for the legend inside the panel.
+        panel.set_ylim(low, high + 0.15 * (high - low))
     for panel in axes[-3:]:
         panel.set_xlabel("step")
     words = (

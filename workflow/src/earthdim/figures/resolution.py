@@ -147,9 +147,10 @@ def _name_resolutions(panel: Axes, sweeps: Sequence[pd.DataFrame], symbols: dict
         colour, _ = symbols[sweep["family"].iloc[0]]
         tokens = sweep["resolution"].tolist()
         prefix = _common_prefix(tokens)
-        for token, wavelength in zip(tokens, sweep["shortest_wavelength_km"], strict=True):
+        levels = [style.title(token.removeprefix(prefix)) for token in tokens]
+        for level, wavelength in zip(levels, sweep["shortest_wavelength_km"], strict=True):
             panel.annotate(
-                style.title(token.removeprefix(prefix)), (wavelength, 0), (0, -offset), color=colour, ha="center", va="top",
+                level, (wavelength, 0), (0, -offset), color=colour, ha="center", va="top",
                 xycoords=panel.get_xaxis_transform(), textcoords="offset points",
             )  # fmt: skip
         if with_name:
