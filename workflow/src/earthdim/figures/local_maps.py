@@ -45,7 +45,7 @@ def draw(
     coastline : Dataset
         Vertices lon, lat (degrees), each with the id of its part.
     titles : mapping, optional
-        Variant -> panel title.
+        Variant -> panel title; the display name of the variant by default.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def draw(
         variant = str(one.attrs["variant"])
         radius = float(np.median(one["neighbour_radius_km"]))
         about = f"k = {int(one.attrs['k'])}, median radius {radius:,.0f} km"
-        style.headline(panel, (titles or {}).get(variant, variant), [about])
+        style.headline(panel, (titles or {}).get(variant, style.title(variant)), [about])
         _draw_globe(panel, lines)
         _draw_points(panel, one, norm, style.WIDTH / columns)
     _colour_bar(figure, axes, norm, everything)

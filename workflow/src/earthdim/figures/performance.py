@@ -123,12 +123,17 @@ def _annotation(about: pd.DataFrame) -> list[str]:
     for level in ("within", "pooled"):
         if level in levels:
             row = levels[level]
-            p = "" if np.isnan(row.p_adjusted) else f", adj. p {row.p_adjusted:.2g}"
-            interval = "" if np.isnan(row.low) or p else f" [{row.low:.2f}, {row.high:.2f}]"
-            lines.append(f"{level} ρ {row.value:.2f}{interval}{p}".replace("-", "−"))
+            p = "" if np.isnan(row.p_adjusted) else f", adj. p {row.p_adjusted:.2g}".replace("-", "−")
+            interval = "" if np.isnan(row.low) or p else f" [{_two_digits(row.low)}, {_two_digits(row.high)}]"
+            lines.append(f"{level} ρ {_two_digits(row.value)}{interval}{p}")
     if not lines:
         return ["no coefficient: too few cells"]
     return [
         *lines,
         f"{row.n_cells:.0f} cells, {row.n_families:.0f} {'family' if row.n_families == 1 else 'families'}",
     ]
+
+
+def _two_digits(value: float) -> str:
+    """Format with two decimals and a minus sign; values that round to zero have no sign."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
