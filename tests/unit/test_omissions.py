@@ -103,7 +103,7 @@ def test_a_claim_about_omitted_rows_is_left_out_and_listed():
         correlate(variants, dimension, probe, SETTINGS)
     assert list(unmet(variants, dimension, probe, SETTINGS)) == [0]
     assert not unmet(*make_tables(), SETTINGS)
-    found = correlate(variants, dimension, probe, SETTINGS, passed_over=[0])
+    found = correlate(variants, dimension, probe, SETTINGS, left_out=[0])
     assert set(found["split"]) == {"random"}
     assert "holm" not in set(found["adjustment"])
     blocks = omissions.left_out([{"what": "split", "name": "blocks", "reason": "few"}])

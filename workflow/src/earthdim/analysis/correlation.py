@@ -40,7 +40,7 @@ def correlate(
     dimension: pd.DataFrame,
     probe: pd.DataFrame,
     settings: Mapping[str, Any],
-    passed_over: Collection[int] = (),
+    left_out: Collection[int] = (),
 ) -> pd.DataFrame:
     """Correlate intrinsic dimension with performance over cells.
 
@@ -50,8 +50,8 @@ def correlate(
         The tables of these names; for their columns see `earthdim.storage.schema.COLUMNS`.
     settings : mapping
         See `Settings`.
-    passed_over : collection of int
-        Indices of primary claims that may match no row, because their subject was left out; see `unmet`.
+    left_out : collection of int
+        Indices of primary claims whose rows were left out, so that they may match none; see `unmet`.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def correlate(
     Raises
     ------
     ValueError
-        If a table or a setting is invalid, or if a primary claim not in `passed_over` matches no row.
+        If a table or a setting is invalid, or if a primary claim not in `left_out` matches no row.
 
     Notes
     -----
@@ -88,7 +88,7 @@ def correlate(
     table = pd.DataFrame(rows, columns=COLUMNS)
     for column in ("value", "low", "high", "p", "p_adjusted"):
         table[column] = table[column].astype(float)
-    return _adjust(table, chosen, passed_over)
+    return _adjust(table, chosen, left_out)
 
 
 def unmet(
@@ -197,11 +197,11 @@ def _permutation(within: list[tuple[Panel, list[str]]], settings: Settings) -> d
     return p
 
 
-def _adjust(table: pd.DataFrame, settings: Settings, passed_over: Collection[int]) -> pd.DataFrame:
+def _adjust(table: pd.DataFrame, settings: Settings, left_out: Collection[int]) -> pd.DataFrame:
     primary = np.zeros(len(table), dtype=bool)
     for number, claim in enumerate(settings.primary):
         named = _named(table, claim)
-        if len(table) and not named.any() and number not in passed_over:
+        if len(table) and not named.any() and number not in left_out:
             raise ValueError(f"statistics.primary.{number}: no row of the correlation table matches {claim}")
         primary |= named
     tested = table["p"].notna().to_numpy()

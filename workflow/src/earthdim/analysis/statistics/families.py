@@ -126,25 +126,25 @@ def _student(z: float, error: float, count: int, confidence: float) -> Interval:
     return Interval(float(np.tanh(z - half_width)), float(np.tanh(z + half_width)))
 
 
-def rearrangements(families: np.ndarray, draws: int, seed: int) -> dict[str, np.ndarray]:
+def rearrangements(families: np.ndarray, count: int, seed: int) -> dict[str, np.ndarray]:
     """Random permutations of the cells of each family, preceded by the identity.
 
     Parameters
     ----------
     families : ndarray of str, shape (n,)
-    draws : int
+    count : int
         Number of random permutations.
     seed : int
 
     Returns
     -------
-    dict of ndarray of int, shape (draws + 1, cells of the family)
+    dict of ndarray of int, shape (count + 1, cells of the family)
     """
     rng = np.random.default_rng(seed)
     orders = {}
     for name, rows in members(families).items():
         identity = np.arange(len(rows))
-        random = rng.permuted(np.tile(identity, (draws, 1)), axis=1)
+        random = rng.permuted(np.tile(identity, (count, 1)), axis=1)
         orders[name] = np.concatenate([identity[None], random])
     return orders
 
