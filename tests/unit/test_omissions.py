@@ -118,7 +118,7 @@ def test_a_claim_about_omitted_rows_is_left_out_and_listed():
 
 
 def test_a_store_without_points_can_be_read(tmp_path):
-    """As written for the graph and the map of a variant that cannot be measured."""
+    """The graph and the map of a variant that cannot be measured."""
     graph, local = Graph.empty(), no_map(20)
     written = {
         "neighbours": {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},

@@ -76,7 +76,7 @@ def test_an_embedding_table_is_checked_before_any_job_starts(project):
     table.to_csv(project.folder / "t.csv", index=False)
     project.write("config/weights/mine.yaml", TABLE)
     project.write("config/experiment/own.yaml", OWN)
-    rejected(project, ("weights.mine.file", "t.csv", "300", "400"), "--config", "experiment=own")
+    rejected(project, ("weights.mine.", "file: t.csv", "300", "400"), "--config", "experiment=own")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Unknown names in requested paths are rejected during planning."""
+"""Unknown names in paths that Snakemake's patterns accept are rejected by the workflow."""
 
 import pytest
 from project import Project

@@ -1,4 +1,4 @@
-"""The figure recipe of the README, followed literally in a copy of the project."""
+"""README's recipe for a figure, followed to the letter in a copy of the project."""
 
 import re
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.workflow
 TINY = ("--config", "experiment=tiny")
 
 
-def test_a_file_and_its_name_in_an_experiment_add_a_figure(project):
+def test_a_file_and_its_name_in_an_experiment_make_a_figure(project):
     readme = (ROOT / "README.md").read_text()
     ((file, text),) = re.findall(
         r"^```python\n# (workflow/\S+figures/\S+\.py)\n(.*?)^```", readme, re.M | re.S

@@ -146,7 +146,7 @@ sys.exit("matplotlib" in sys.modules)
 
 
 def recipe() -> str:
-    """The file in the README's recipe for a new figure."""
+    """The file that README gives for a new figure."""
     text = (ROOT / "README.md").read_text()
     (found,) = re.findall(
         r"^```python\n(# workflow/src/earthdim/figures/spread\.py\n.*?)^```", text, re.M | re.S
@@ -154,7 +154,7 @@ def recipe() -> str:
     return found
 
 
-def test_the_figure_of_the_readme_is_declared_and_drawn(tmp_path):
+def test_the_readmes_figure_is_declared_and_drawn(tmp_path):
     from figure_tables import tables
 
     figure = written(tmp_path, recipe())
