@@ -49,7 +49,7 @@ def test_draw_accepts_exactly_the_declared_arguments(name):
 
 def test_inputs_are_tables_of_the_workflow_or_stores(default):
     tables = {name for name in INPUTS if name not in figure_jobs.STORES}
-    assert tables - {"correlation_families", "correlation_summary", "datasets"} <= set(COLUMNS)
+    assert tables - {"datasets"} <= set(COLUMNS)
     assert tables - {"draws", "table1"} <= set(queries.tables(default))
     for name in default.settings["figures"]:
         for path in figure_jobs.inputs(default, name).values():

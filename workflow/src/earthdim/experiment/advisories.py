@@ -69,14 +69,14 @@ def _at(experiment: Experiment, name: str) -> Iterator[str]:
 def _impossible_splits(experiment: Experiment, leaf: Plain) -> dict[str, str]:
     """Splits that the coordinates of a file do not allow -> the reason."""
     from earthdim.build import build
-    from earthdim.omissions import MisfitError
+    from earthdim.omissions import OmittedError
 
     lonlat = _coordinates(leaf["path"], leaf.get("longitude"), leaf.get("latitude"))
     found = {}
     for name, split in experiment.splits.items() if lonlat is not None else ():
         try:
             build(split).nested(lonlat[: leaf["n"]])
-        except MisfitError as error:
+        except OmittedError as error:
             found[name] = str(error)
     return found
 
