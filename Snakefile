@@ -45,7 +45,6 @@ rule branch:
 
 onstart:
     runs.begin()
-    runs.follow()
 
 
 onsuccess:

@@ -74,35 +74,48 @@ def test_what_a_terminal_sends_ends_a_run_and_leaves_no_lock(project, number):
     assert not (project.folder / CHECKPOINT).exists()
 
 
-@pytest.mark.parametrize("orphaned", [True, False], ids=["an orphan", "a job of a Snakemake that slept too"])
-def test_a_job_that_wakes_after_a_run_with_another_config_changes_nothing(project, orphaned):
+def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(project):
     running, job = training(project)
     job.suspend()
     try:
-        if orphaned:
-            running.snakemake.kill()
-            running.wait(60)
-        else:
-            # As Ctrl-Z does, and later `fg`.
-            running.snakemake.suspend()
+        running.snakemake.kill()
+        running.wait(60)
         project.edit("config/schedule/tiny.yaml", "steps: 40", "steps: 30")
         project.run("--unlock", "--config", "experiment=tiny")
         project.run(*PRETRAIN[:3])
         before = project.files("variants", times=True)
         log = (project.folder / "results" / "logs" / "pretrain" / f"{VARIANT}.log").read_text()
-        for process in (job,) if orphaned else (job, running.snakemake):
-            process.send_signal(signal.SIGCONT)
+        job.resume()
         job.wait(60)
-        running.wait(60)
     finally:
         running.clear()
     assert "step 30/30" in log
     assert project.files("variants", times=True) == before
     assert not processes_in(project.folder)
-    # And what stands there is what an undisturbed run of that config makes.
+    # The files equal those of an undisturbed run of that config.
     project.run(*PRETRAIN)
     made = {name: digest.split()[0] for name, digest in before.items()}
     assert project.files("variants") == made
+
+
+def test_a_stopped_snakemake_keeps_its_lock_and_ends_normally_when_it_is_continued(project):
+    running, job = training(project)
+    processes = (job, running.snakemake)
+    try:
+        # As Ctrl-Z does, and later `fg`.
+        for process in processes:
+            process.suspend()
+        done = project.run("--unlock", "--config", "experiment=tiny", check=False)
+        for process in processes:
+            process.resume()
+        code = running.wait(60)
+    finally:
+        running.clear()
+    assert done.returncode
+    assert f"the Snakemake process {running.process.pid} still runs" in done.stdout + (done.stderr or "")
+    assert code == 0
+    assert (project.folder / CHECKPOINT).exists()
+    assert not processes_in(project.folder)
 
 
 GRAPH = "results/variants/csp_amin10_untrained_s0/land-500-r0/neighbours.zarr"
@@ -171,5 +184,5 @@ def test_a_job_that_comes_after_the_end_of_its_run_removes_nothing(project):
     late = environment(project) | {runs.FILE: str(project.folder / ".snakemake" / "earthdim" / "gone")}
     done = subprocess.run(words, cwd=project.folder, env=late, capture_output=True, text=True)
     assert done.returncode
-    assert "the run that this job belongs to is over" in done.stderr
+    assert "the run of this job is over" in done.stderr
     assert project.files("variants", times=True) == before
