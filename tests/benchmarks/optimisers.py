@@ -60,7 +60,7 @@ def step_alone(kind: type) -> Callable[[], None]:
 
     def run() -> None:
         for number in range(STEPS):
-            loss = sum(parameter.sum() for parameter in parameters)
+            loss = sum((parameter * parameter).sum() for parameter in parameters)
             optimiser.step(loss, learning_rate(number, STEPS, PEAK, WARMUP))
 
     return run

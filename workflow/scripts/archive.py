@@ -13,7 +13,7 @@ name, targets, asked = config["experiment"], config["targets"], config["asked"]
 log = runtime.begin(snakemake.rule, name, snakemake.log[0], job)
 verified = verify.verify(name, targets, asked)
 if verified.findings:
-    raise SystemExit(f"nothing is archived; {verify.told(verified, asked)}")
+    raise SystemExit(f"nothing is archived; {verify.summary(verified, asked)}")
 # By the triggers of the project's profile: a fresh copy of the code is no reason to run anything.
 planned = [
     sys.executable,

@@ -88,7 +88,7 @@ def is_current(experiment: str, parts: list[Path]) -> bool:
     shown = [*parts, *(ROOT / "workflow" / "report").glob("*.rst")]
     younger = min(path.stat().st_mtime for path in made) >= max(path.stat().st_mtime for path in shown)
     # A run that was killed before it wrote the record leaves none, or that of the report before.
-    return younger and chain.tells(record.report_path(experiment), made, parts)
+    return younger and chain.describes(record.report_path(experiment), made, parts)
 
 
 def parts_of(experiment: Experiment) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Records of what made every file under results, and what is done with them: verify, trace, archive."""
+"""Provenance: a record of every job, and the queries `verify`, `trace` and `archive` that read the records."""
 
 from earthdim.provenance.record import write
 
