@@ -2,8 +2,8 @@
 
     envs/run python tests/benchmarks/optimisers.py
 
-AdamW (`earthdim.probing.heads.batched`) is compared with `torch.optim.AdamW`: its construction, which makes torch import
-its compiler, its step alone on the parameters of one probe, and a whole training of the MLP head. L-BFGS
+AdamW (`earthdim.probing.heads.batched`) is compared with `torch.optim.AdamW`: its construction, which makes torch
+import its compiler, its steps alone on the parameters of one probe, and a whole training of the MLP head. L-BFGS
 (`earthdim.probing.heads.logistic`) is compared with ``scipy.optimize.minimize(method="L-BFGS-B")`` on the same
 objective, start and tolerance. Pre-training uses `torch.optim.AdamW` itself. All numbers are CPU seconds of one process
 with one math thread; the two sides alternate, and the median of the repeats is printed.

@@ -1,4 +1,4 @@
-"""Put the experiment into one file, if it is sound and a run would have nothing to do."""
+"""Archive the experiment if its files are sound and up to date."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ log = runtime.begin(snakemake.rule, name, snakemake.log[0], job)
 verified = verify.verify(name, targets, asked)
 if verified.findings:
     raise SystemExit(f"nothing is archived; {verify.summary(verified, asked)}")
-# By the triggers of the project's profile: a fresh copy of the code is no reason to run anything.
+# With the rerun triggers of the project's profile: newer code files alone must not rerun jobs.
 planned = [
     sys.executable,
     "-m",
@@ -29,12 +29,12 @@ done = subprocess.run(planned, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
 if done.returncode or "Nothing to be done" not in done.stdout:
     command = verify.run_command(asked)
     raise SystemExit(
-        f"{done.stdout}nothing is archived: there is something to be done first, see above: {command}"
+        f"{done.stdout}nothing is archived: the results are not up to date; run {command}"
     )
 try:
     made = archive.archive(read_json(trace.resolved_path(name)), targets)
 except archive.ArchiveError as error:
     raise SystemExit(f"nothing is archived; {error}") from None
 for path in made.outside:
-    log.info("not in the archive, because it lies outside the project: %s", path)
-log.info("%s: %d files; open it with tar -xf in a fresh clone or an empty folder", made.path, made.files)
+    log.info("outside the project, not in the archive: %s", path)
+log.info("%s: %d files; extract it with tar -xf into a fresh clone or an empty folder", made.path, made.files)
