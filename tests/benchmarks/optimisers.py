@@ -95,12 +95,11 @@ def training(kind: type) -> Callable[[], None]:
 def problem(classes: int) -> logistic.Problem:
     """Classes that depend on the features, of unequal sizes, as country and climate zone are."""
     rng = np.random.default_rng(classes)
-    spread = np.geomspace(1, 0.03, COLUMNS)
-    features = rng.normal(size=(POINTS, COLUMNS)) * spread
-    features = ((features - features.mean(0)) / features.std(0)) @ np.linalg.qr(
-        rng.normal(size=(COLUMNS, COLUMNS))
-    )[0]
-    odds = features[:, :32] @ rng.normal(size=(32, classes)) + rng.gumbel(size=(POINTS, classes))
+    # Standardised columns with a decaying spectrum, as those of a location encoder.
+    latent = rng.normal(size=(POINTS, COLUMNS)) * np.geomspace(1, 1e-3, COLUMNS)
+    features = latent @ np.linalg.qr(rng.normal(size=(COLUMNS, COLUMNS)))[0]
+    features = (features - features.mean(0)) / features.std(0)
+    odds = 4 * latent[:, :32] @ rng.normal(size=(32, classes)) + rng.gumbel(size=(POINTS, classes))
     labels = np.argmax(odds + np.linspace(0, 6, classes), axis=1)
     rows = np.arange(POINTS)
     return logistic.Problem.of(logistic.principal_axes(features.astype(np.float32), rows), labels, rows)

@@ -28,9 +28,7 @@ planned += ["--rerun-triggers", "mtime", "params", "input", "software-env", "--c
 done = subprocess.run(planned, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 if done.returncode or "Nothing to be done" not in done.stdout:
     command = verify.run_command(asked)
-    raise SystemExit(
-        f"{done.stdout}nothing is archived: the results are not up to date; run {command}"
-    )
+    raise SystemExit(f"{done.stdout}nothing is archived: the results are not up to date; run {command}")
 try:
     made = archive.archive(read_json(trace.resolved_path(name)), targets)
 except archive.ArchiveError as error:

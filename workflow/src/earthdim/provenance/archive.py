@@ -52,8 +52,9 @@ class Archived:
 
 
 def archive(experiment: Mapping[str, Any], targets: Sequence[str]) -> Archived:
-    """Write ``results/archives/<experiment>.tar``; files keep their times, from which Snakemake derives
-    what is up to date.
+    """Write ``results/archives/<experiment>.tar``.
+
+    Files keep their modification times, from which Snakemake derives what is up to date.
 
     Parameters
     ----------

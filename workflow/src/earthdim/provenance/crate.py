@@ -116,7 +116,9 @@ def _output(record: Record, path: str, written: Mapping[str, Any]) -> Part:
     known = record.said["config"].get("about", {})
     if record.rule == "dataset":
         about |= {"name": known["title"], "license": known["licence"], "citation": known["citation"]}
-        about["description"] = f"Source: {known['source']}. Distributed in the Python package {known['package']}."
+        about["description"] = (
+            f"Source: {known['source']}. Distributed in the Python package {known['package']}."
+        )
     if "files" not in written:
         return Part(path, {**about, "sha256": written["sha256"], "contentSize": str(written["bytes"])})
     listed = f"A Zarr store; {record.path} lists the sha256 of each of its files."
@@ -186,7 +188,9 @@ def _add_actions(
     controls: list[Any] = []
     for number, record in enumerate(records, start=1):
         step, script = steps[record.rule]
-        action = _add(crate, f"#job-{number}", "CreateAction", **_properties(crate, record), instrument=script)
+        action = _add(
+            crate, f"#job-{number}", "CreateAction", **_properties(crate, record), instrument=script
+        )
         for key, paths in (("object", record.inputs), ("result", record.outputs)):
             known = [entities[path] for path in paths if path in entities]
             if known:
@@ -227,7 +231,7 @@ def _properties(crate: Any, record: Record) -> dict[str, Any]:
     )
     return {
         "name": record.title,
-        "description": f"Record: {record.path}; digest of its code: {said['code']}; {environment.describe(said['git'])}.",
+        "description": f"Record: {record.path}; code digest: {said['code']}; {environment.describe(said['git'])}.",
         "startTime": said["begun"],
         "endTime": said["ended"],
         "actionStatus": COMPLETED,

@@ -69,7 +69,9 @@ def question(config: Mapping[str, Any], experiment: Experiment) -> dict[str, Any
     table, _, number = str(row).rpartition(":")
     if table not in queries.tables(experiment) or not (number.isascii() and number.isdigit() and int(number)):
         known = ", ".join(queries.tables(experiment))
-        raise ConfigError(f"row: {row!r} is not TABLE:NUMBER with a number of at least 1 and a table of {known}")
+        raise ConfigError(
+            f"row: {row!r} is not TABLE:NUMBER with a number of at least 1 and a table of {known}"
+        )
     read_row(table_path(experiment.name, table), int(number))
     return {"table": table, "number": int(number), "variant": ""}
 
