@@ -46,7 +46,7 @@ def draw(
     """
     if curves.empty:
         raise ValueError("curves: no variant has a loss curve")
-    rows = cells.order(cells.describe(curves.merge(variants[["variant", *_AXES]]), variants))
+    rows = cells.order(cells.describe(curves.merge(variants[["variant", *AXES]]), variants))
     symbols = style.symbols(variants)
     groups = [
         (model, modality, part)
