@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
+from earthdim.storage.schema import AXES
 
 FIGURE = Figure(
     title="Loss curves",

@@ -89,7 +89,7 @@ class Checksums:
         return {name: entry for name, entry in items if _is_entry(entry)}
 
     def _save(self) -> None:
-        """Add new entries to the cache. Entries of a process that writes at the same time may be lost and recomputed."""
+        """Add new entries to the cache; those of a process that writes at the same time may be lost and recomputed."""
         now = time.monotonic()
         if self._cache is None or not self._new or now - self._written < WRITE_S:
             return
