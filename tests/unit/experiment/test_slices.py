@@ -246,7 +246,7 @@ def test_content_of_user_supplied_files_counts_and_times_do_not(tiny, tmp_path, 
     with_file = replace(tiny, datasets={"mine": leaf, "made": {**leaf, "path": "results/made.tif"}})
 
     def value(name):
-        monkeypatch.setattr(file_digests, "USERS", file_digests.Sums())
+        monkeypatch.setattr(file_digests, "USERS", file_digests.Checksums())
         return slices.dataset(with_file, name).value(1, "code")
 
     (tmp_path / "mine.tif").write_text("one")

@@ -1,8 +1,8 @@
 """A figure and its caption, from files."""
 
+from figure_drawing import CELL
 from figure_tables import tables
 from stage_stores import Log
-from test_figures import CELL
 
 from earthdim.figures.drawing import draw, read_inputs
 from earthdim.storage.files import write_table

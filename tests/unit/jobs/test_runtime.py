@@ -1,4 +1,4 @@
-"""How a job says why it failed."""
+"""The context of a job: what its script sees, its log, and the report of errors."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def test_a_full_disk_is_one_line_in_the_log(tmp_path):
     assert line.startswith("[embed x] failed: the disk is full ([Errno 28] No space left on device: 'a.csv')")
 
 
-def test_a_disk_too_full_for_the_log_still_tells_on_standard_error(tmp_path):
+def test_a_disk_too_full_for_the_log_is_reported_on_standard_error(tmp_path):
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
     done = run(tmp_path / "log", limit + "open(sys.argv[1], 'a', buffering=1).write('x\\n')")
     assert done.stderr.splitlines()[0].startswith("[embed x] failed: the disk is full")
@@ -68,13 +68,13 @@ MEMORY = {
 
 
 @pytest.mark.parametrize("library", MEMORY)
-def test_what_libraries_say_of_too_little_memory_is_understood(library):
+def test_errors_of_libraries_for_lack_of_memory_are_recognised(library):
     with pytest.raises((MemoryError, RuntimeError)) as raised:
         MEMORY[library]()
     assert "not enough memory" in shortage(raised.value)
 
 
-def test_an_error_that_came_of_a_full_disk_is_told_as_one():
+def test_an_error_caused_by_a_full_disk_is_reported_as_one():
     error = ValueError("the store could not be written")
     error.__cause__ = OSError(28, "No space left on device")
     assert "the disk is full" in shortage(error)

@@ -1,4 +1,4 @@
-"""Sums of the user's own files: kept as long as nothing of a file can have changed, and no longer."""
+"""Checksums of user-supplied files are cached exactly as long as the file cannot have changed."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from earthdim.experiment.validation import _fits, settled
-from earthdim.storage.file_digests import Sums
+from earthdim.storage.file_digests import Checksums
 
 FALSE = "0" * 64
 
@@ -40,14 +40,14 @@ def old(name, text, monkeypatch, seconds=10):
 
 def test_a_sum_is_taken_once(cache, monkeypatch):
     old("a", "one", monkeypatch)
-    assert Sums(cache).of("a") == sum_of("one")
+    assert Checksums(cache).of("a") == sum_of("one")
     told(cache)
-    assert Sums(cache).of("a") == FALSE
+    assert Checksums(cache).of("a") == FALSE
 
 
 def test_a_file_that_changed_just_now_is_not_trusted(cache, monkeypatch):
     old("a", "one", monkeypatch, seconds=1)
-    assert Sums(cache).of("a") == sum_of("one")
+    assert Checksums(cache).of("a") == sum_of("one")
     assert not cache.exists()
 
 
@@ -73,14 +73,14 @@ def retargeted(text):
 def test_other_bytes_of_the_same_size_and_date_have_another_sum(cache, monkeypatch, change):
     old("a", "one", monkeypatch)
     os.utime("a", (1_577_836_800, 1_577_836_800))
-    assert Sums(cache).of("a") == sum_of("one")
+    assert Checksums(cache).of("a") == sum_of("one")
     change("two")
-    assert Sums(cache).of("a") == sum_of("two")
+    assert Checksums(cache).of("a") == sum_of("two")
 
 
 def test_within_a_process_a_file_is_read_once(cache, monkeypatch):
     old("a", "one", monkeypatch)
-    sums = Sums(cache)
+    sums = Checksums(cache)
     assert sums.of("a") == sum_of("one")
     Path("a").write_text("two")
     assert sums.of("a") == sum_of("one")
@@ -93,36 +93,36 @@ def test_a_cache_that_is_damaged_costs_time_alone(cache, monkeypatch, text):
     old("a", "one", monkeypatch)
     cache.parent.mkdir()
     cache.write_text(text)
-    assert Sums(cache).of("a") == sum_of("one")
+    assert Checksums(cache).of("a") == sum_of("one")
     assert json.loads(cache.read_text())["a"][1] == sum_of("one")
 
 
 def test_a_cache_that_cannot_be_written_costs_time_alone(cache, monkeypatch):
     old("a", "one", monkeypatch)
     Path("state").write_text("a file in its place")
-    assert Sums(cache).of("a") == sum_of("one")
+    assert Checksums(cache).of("a") == sum_of("one")
 
 
 def test_what_another_process_kept_stays_and_what_is_gone_goes(cache, monkeypatch):
     for name in "abc":
         old(name, name, monkeypatch)
-    first, second = Sums(cache), Sums(cache)
+    first, second = Checksums(cache), Checksums(cache)
     first.of("a")
     second.of("b")
     assert set(json.loads(cache.read_text())) == {"a", "b"}
     Path("a").unlink()
-    Sums(cache).of("c")
+    Checksums(cache).of("c")
     assert set(json.loads(cache.read_text())) == {"b", "c"}
 
 
 def test_names_and_bytes_decide_and_the_order_does_not(cache):
     Path("a").write_text("one")
     Path("b").write_text("two")
-    both = Sums().one_of(["a", "b"])
-    assert Sums().one_of(["b", Path("a")]) == both
+    both = Checksums().one_of(["a", "b"])
+    assert Checksums().one_of(["b", Path("a")]) == both
     Path("a").write_text("two")
     Path("b").write_text("one")
-    assert Sums().one_of(["a", "b"]) != both
+    assert Checksums().one_of(["a", "b"]) != both
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Build the object that a config leaf describes: its `_target_` is the only link from config to code."""
+"""Build objects from config leaves. The key `_target_` is the only link from config to code."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -18,7 +18,7 @@ def target(path: str) -> Any:
     Raises
     ------
     ValueError
-        If the path lies outside the known packages or leads nowhere.
+        If the path is outside the known packages or does not exist.
     """
     if not isinstance(path, str) or not path.startswith(tuple(f"{package}." for package in PACKAGES)):
         raise ValueError(f"_target_: {path!r} is not inside one of {', '.join(PACKAGES)}")
@@ -30,14 +30,14 @@ def target(path: str) -> Any:
 
 
 def build(leaf: Mapping[str, Any], **extra: Any) -> Any:
-    """Call a leaf's `_target_` with its other keys, and `extra`, as keyword arguments.
+    """Call the `_target_` of a leaf with its other keys and `extra` as keyword arguments.
 
     Parameters
     ----------
     leaf : mapping
         A config leaf with the key `_target_`.
     **extra
-        What only the caller knows, such as the number of inputs of a network.
+        Further arguments, such as the number of inputs of a network.
 
     Raises
     ------

@@ -1,9 +1,8 @@
-"""Functions that numba compiles, in surroundings of all kinds.
+"""Functions that numba compiles, with a cache that is optional.
 
-Machine code is kept on disk, beside the source or in the user's folder of caches, so that one process compiles it and
-the others load it. Where neither can be written (a package of the system's and no home, as in a container with a
-foreign user), where the disk is full, and where what was kept is damaged, it is compiled anew: slower, otherwise the
-same.
+Machine code is cached on disk, next to the source or in the user's cache folder, so that one process compiles it and
+the others load it. It is compiled again if neither folder is writable (a system-wide package and no home folder, as in
+a container with an unknown user), if the disk is full, or if the cache is damaged. This is slower, with equal results.
 """
 
 import atexit
@@ -18,18 +17,18 @@ from typing import Any
 import numba as nb
 from numba.core.caching import FunctionCache
 
-# A file that was cut off by a full disk or a power cut ends too early, or is no pickle any more.
+# Errors of a cache file that was truncated by a full disk or a power failure.
 _UNUSABLE = (OSError, EOFError, pickle.UnpicklingError)
 
 
 class _Kept(FunctionCache):
-    """Machine code on disk, which is of use but never needed."""
+    """A cache of machine code whose failures are ignored."""
 
     def load_overload(self, *asked: object) -> object:
         try:
             return super().load_overload(*asked)
         except _UNUSABLE:
-            # Begun anew, so that the next process finds it whole.
+            # Start a new cache for the next process.
             with suppress(OSError):
                 self.flush()
             return None
@@ -40,12 +39,12 @@ class _Kept(FunctionCache):
 
 
 def njit(**options: object) -> Callable:
-    """Compile a function as `numba.njit` does, and keep the machine code where there is a place for it.
+    """Compile a function as `numba.njit` does, and cache the machine code if a folder is writable.
 
     Parameters
     ----------
     **options
-        Of `numba.njit`, but for `cache`.
+        Those of `numba.njit`, except `cache`.
 
     Returns
     -------
@@ -65,17 +64,17 @@ def njit(**options: object) -> Callable:
 
 
 def load(module: str, name: str) -> Any:
-    """Import something of a library that keeps compiled functions of its own, and fails where they have no place.
+    """Import an object of a library that caches compiled functions, and that fails without a writable folder.
 
     Parameters
     ----------
     module, name : str
-        What is meant by ``from module import name``.
+        As in ``from module import name``.
 
     Returns
     -------
     object
-        Where nothing else can be written, the library's functions are kept in a temporary folder of this process.
+        The object. Without a writable folder, the library's cache is a temporary folder of this process.
     """
     try:
         return getattr(importlib.import_module(module), name)
@@ -88,6 +87,6 @@ def load(module: str, name: str) -> Any:
 
 
 def _check_placeless(error: RuntimeError) -> None:
-    """Raise an error again unless it says that numba can write in none of the folders that it knows."""
+    """Raise the error again unless it means that numba found no writable cache folder."""
     if "cannot cache function" not in str(error):
         raise error

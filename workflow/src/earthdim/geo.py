@@ -11,11 +11,11 @@ EARTH_RADIUS_KM = 6371.0088
 """Mean radius R1 of the GRS 80 ellipsoid, km (Moritz 2000, doi:10.1007/s001900050278)."""
 
 ROUNDING = 2.0**-15
-"""How far coordinates may pass a bound, degrees: the spacing of single precision at 360, 3.4 m on the ground."""
+"""Tolerance of coordinates at a bound, degrees: the spacing of single precision at 360, 3.4 m on the ground."""
 
 
 def check_lonlat(lonlat: ArrayLike) -> NDArray[np.float64]:
-    """Return coordinates as float64, or say what is wrong with them.
+    """Return coordinates as float64 after checking them.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def check_lonlat(lonlat: ArrayLike) -> NDArray[np.float64]:
     points = np.asarray(lonlat, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"lonlat must have the shape (n, 2), not {points.shape}")
-    # Written so that a NaN, which compares false, is caught too.
+    # Negated, so that a NaN, which compares false, is rejected too.
     if not np.all(np.abs(points[:, 0]) <= 180):
         raise ValueError("lonlat: a longitude is not a number in [-180, 180]")
     if not np.all(np.abs(points[:, 1]) <= 90):
@@ -45,16 +45,16 @@ def check_lonlat(lonlat: ArrayLike) -> NDArray[np.float64]:
 
 
 def as_degrees(lonlat: ArrayLike, name: str = "lonlat") -> NDArray[np.float64]:
-    """Return coordinates as their makers meant them: wrapped to [-180, 180], and free of rounding beyond the bounds.
+    """Normalise user-supplied coordinates: wrap longitudes to [-180, 180] and clip rounding errors at the bounds.
 
-    The one place where coordinates of users enter: tables, the library, polygons and rasters.
+    Used for all coordinates from outside: tables, calls of the library, polygons and rasters.
 
     Parameters
     ----------
     lonlat : array_like, shape (n, 2)
         Longitude in [-180, 360] and latitude in [-90, 90], degrees; each may lie beyond by `ROUNDING`.
     name : str
-        What errors call them.
+        Name of the coordinates in error messages.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def as_degrees(lonlat: ArrayLike, name: str = "lonlat") -> NDArray[np.float64]:
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"{name} must have the shape (n, 2), not {points.shape}")
     lon, lat = points.T
-    # Written so that a NaN, which compares false, is caught too.
+    # Negated, so that a NaN, which compares false, is rejected too.
     if not np.all((lon >= -180 - ROUNDING) & (lon <= 360 + ROUNDING)):
         raise ValueError(f"{name}: a longitude is not a number in [-180, 360]")
     if not np.all(np.abs(lat) <= 90 + ROUNDING):
@@ -167,7 +167,7 @@ def offset_km(lonlat: ArrayLike, east_km: ArrayLike, north_km: ArrayLike) -> NDA
 
 
 def equal_area_blocks(lonlat: ArrayLike, degrees: float) -> NDArray[np.int64]:
-    """Number the equal-area cell of the sphere in which every point lies.
+    """Return the number of the equal-area cell that contains each point.
 
     The sphere is cut into latitude bands of about equal height and every band into cells of about `degrees` on
     the ground; the band edges are then placed so that all cells have exactly the same area. Cells are near-square

@@ -28,8 +28,8 @@ def test_duplicates_are_dropped_and_points_name_the_kept_rows():
 
 
 def test_the_depth_is_limited_by_the_number_of_points():
-    graph = graph_store(embeddings().isel(point=slice(6)), CONFIG, Log("few").logger)
-    assert graph.sizes == {"point": 6, "k": 4}
+    graph = graph_store(embeddings(n=30), {**CONFIG, "k": 100}, Log("few").logger)
+    assert graph.sizes == {"point": 30, "k": 28}
 
 
 def test_what_cannot_be_measured_has_an_empty_graph_and_a_warning():

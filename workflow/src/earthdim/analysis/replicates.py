@@ -1,4 +1,4 @@
-"""Means over independent draws of points, and beside them what the paper published."""
+"""Means over replicates (independent draws of points), and their comparison with the paper's values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,29 +10,29 @@ from earthdim.analysis.published import published as published_values
 from earthdim.estimation.uncertainty import replicate_interval
 from earthdim.omissions import measured as with_value
 from earthdim.omissions import notes
-from earthdim.storage.schema import AXES
+from earthdim.storage.schema import AXES, INTERVAL, MEASURE
 
-INTERVAL = ["value", "low", "high", "interval"]
 ENCODER = ["name", "kind", "ambient_dim", "variant"]
-MEASURE = ["variant", "estimator", "k"]
+COUNTERPART = ["variant", *MEASURE[:2]]
 
 
 def draws_table(dimension: pd.DataFrame) -> pd.DataFrame:
-    """Mean over independent draws of points, with its t interval.
+    """Mean over replicates, with its t interval.
 
     Parameters
     ----------
     dimension : DataFrame
-        dimension.csv. The draws are the replicates of one number of points.
+        dimension.csv. Replicates with the same number of points are averaged.
 
     Returns
     -------
     DataFrame
-        One row a variant, n, estimator, k and aggregation of embeddings. A single draw keeps its own interval. Draws
-        without a value do not count, which `note` tells; where none has one, the value is empty.
+        One row per variant, n, estimator, k and aggregation of embeddings. A single replicate keeps its interval.
+        Replicates without a value are not counted, and `note` gives their number; without any value, the cell is
+        empty.
     """
     rows = dimension[dimension["space"] == "embedding"]
-    key = ["variant", *AXES, "n", "estimator", "k", "aggregation"]
+    key = ["variant", *AXES, "n", *MEASURE]
     found = []
     for values, draws in rows.groupby(key, sort=False, dropna=False):
         found.append({**dict(zip(key, values, strict=True)), **_mean(draws)})
@@ -40,12 +40,12 @@ def draws_table(dimension: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean(draws: pd.DataFrame) -> dict[str, Any]:
-    """What the table says of the draws of one measure."""
+    """The columns of one row: the mean over the replicates of one measure."""
     usable = with_value(draws)
     if len(usable) > 1:
         interval = replicate_interval(usable["value"])._asdict()
     else:
-        interval = (usable if len(usable) else draws)[INTERVAL].iloc[0].to_dict()
+        interval = (usable if len(usable) else draws)[list(INTERVAL)].iloc[0].to_dict()
     said = list(dict.fromkeys(note for note in notes(draws) if note))
     lacking = len(draws) - len(usable)
     if lacking and len(draws) > 1:
@@ -59,23 +59,23 @@ def table1(
     missing: Mapping[str, str] | None = None,
     published: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The paper's Table 1 beside what was measured.
+    """The paper's Table 1 with the corresponding measured values.
 
     Parameters
     ----------
     dimension : DataFrame
         dimension.csv.
     missing : mapping, optional
-        Variants of the experiment whose weights are not at hand -> what to fetch, and where to put it.
+        Variants of the experiment whose weights are missing -> what to fetch, and where to put it.
     published : DataFrame, optional
-        With the columns of `earthdim.analysis.published.published`, which stands in for None.
+        With the columns of `earthdim.analysis.published.published`, which is the default.
 
     Returns
     -------
     DataFrame
-        One row a published value, in their order: the mean over draws of the variant that holds the very weights (see
-        `draws_table`), or a note that says why there is none. Below them what was measured of these variants and not
-        published: other k, other estimators.
+        One row per published value, in their order: the mean over replicates of the variant with the same weights (see
+        `draws_table`), or a note that says why there is none. The rows below are measured values of these variants that
+        were not published: other k, other estimators.
 
     Raises
     ------
@@ -83,13 +83,13 @@ def table1(
         If a published value has more than one counterpart.
     """
     published = published_values() if published is None else published
-    # An estimator without k has an empty cell there, and empty cells do not find each other.
+    # An estimator without k has an empty cell, and empty cells do not match each other.
     wanted = published[published["table"] == TABLE].rename(columns={"value": "published"}).fillna({"k": 0})
     measured = draws_table(dimension).fillna({"k": 0}).astype({"k": wanted["k"].dtype})
-    measured = measured[[*MEASURE, "aggregation", "n", "draws", *INTERVAL, "note"]]
+    measured = measured[[*COUNTERPART, *MEASURE[2:], "n", "draws", *INTERVAL, "note"]]
     try:
         beside = wanted[[*ENCODER, "estimator", "k", "published"]].merge(
-            measured, on=MEASURE, how="left", validate="many_to_one"
+            measured, on=COUNTERPART, how="left", validate="many_to_one"
         )
     except pd.errors.MergeError as error:
         raise ValueError(f"table 1: a variant has several values of one estimator and k ({error})") from error
@@ -99,7 +99,7 @@ def table1(
         _note(row.variant, row.estimator, row.k, known, missing or {}) if lacks else said
         for row, lacks, said in zip(beside.itertuples(), lacking, notes(beside), strict=True)
     ]
-    found, taken = (pd.MultiIndex.from_frame(part[MEASURE]) for part in (measured, beside))
+    found, taken = (pd.MultiIndex.from_frame(part[COUNTERPART]) for part in (measured, beside))
     encoders = wanted.loc[wanted["variant"] != "", ENCODER].drop_duplicates()
     others = measured[~found.isin(taken)].merge(encoders, on="variant", validate="many_to_one")
     said = "not published" + ("; " + others["note"]).where(others["note"] != "", "")
@@ -109,7 +109,7 @@ def table1(
 
 
 def _note(variant: str, estimator: str, k: float, known: set[str], missing: Mapping[str, str]) -> str:
-    """Why a published value has no counterpart, and how it can have one."""
+    """Why a published value has no measured counterpart, and how to get one."""
     if not variant:
         return "not measured: earthdim has no adapter; embeddings of it can be read as a table of one's own"
     if variant in missing:

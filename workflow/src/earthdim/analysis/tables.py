@@ -1,4 +1,4 @@
-"""An experiment's tables from the rows of its variants."""
+"""The tables of an experiment, assembled from the rows of its variants."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,12 +12,12 @@ from earthdim.storage.schema import AXES, COLUMNS, DIMENSION_KEY, TARGET
 
 
 def leaked(sources: Sequence[str], task: Mapping[str, Sequence[str]]) -> str:
-    """Whether what a variant was trained on holds a task's own variable: yes, in part, or no.
+    """Whether a variant's training data contains the variable of a task: yes, in part, or no.
 
     Parameters
     ----------
     sources : sequence of str
-        The sources of the variant's modality; empty when it saw none of ours.
+        The sources of the variant's modality; empty if it was not trained here.
     task : mapping
         `leaked_by` and `leaked_in_part_by`, lists of sources.
     """
@@ -29,14 +29,14 @@ def leaked(sources: Sequence[str], task: Mapping[str, Sequence[str]]) -> str:
 def variants_table(
     facts: Sequence[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """One row a variant.
+    """One row per variant.
 
     Parameters
     ----------
     facts : sequence of mapping
-        Of each variant: its name, axes, branches, twin, family and sources (see `earthdim.experiment.queries.facts`).
+        For each variant: its name, axes, branches, twin, family and sources (see `earthdim.experiment.queries.facts`).
     summaries : sequence of mapping
-        Of each variant: what pre-training recorded, in the same order.
+        For each variant, in the same order: the summary that pre-training recorded.
     """
     rows = []
     for fact, summary in zip(facts, summaries, strict=True):
@@ -46,19 +46,20 @@ def variants_table(
 
 
 def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All rows on dimension, each beside the value of its variant's untrained twin.
+    """All estimates of dimension, each with the value of the variant's untrained twin in the column twin_value.
+
+    The twin's row has the same `earthdim.storage.schema.DIMENSION_KEY`.
 
     Parameters
     ----------
     facts : sequence of mapping
         As in `variants_table`.
     rows : sequence of DataFrame
-        What was measured, with the columns variant, points, replicate and space; rows on activations name their
-        task, split and head too.
+        Estimates, identified as in `earthdim.estimation.rows`.
     """
     table = measured_table(facts, rows)
     key = list(DIMENSION_KEY)
-    # Where an estimator has no k, the cell is empty, and empty cells do not find each other.
+    # An estimator without k has an empty cell, and empty cells do not match each other.
     table["k"] = table["k"].fillna(0)
     twins = table["variant"].map({fact["variant"]: fact["twin"] for fact in facts})
     values = table.set_index(["variant", *key])["value"]
@@ -72,25 +73,25 @@ def left_out_table(
     statistics: Mapping[str, Any] | None = None,
     **rows: Sequence[pd.DataFrame],
 ) -> pd.DataFrame:
-    """All that an experiment left out because it does not fit the data, by name and reason.
+    """Everything that an experiment left out because the data does not allow it, with a name and a reason.
 
     Parameters
     ----------
     probe : sequence of DataFrame
-        Of each variant that is probed: what `earthdim.omissions.left_out` has, with variant and points.
+        For each probed variant: rows of `earthdim.omissions.left_out`, with variant and points.
     whole : sequence of DataFrame
-        The tables variants, dimension and probe, where there are claims.
+        The tables variants, dimension and probe, if the experiment has claims.
     statistics : mapping, optional
-        The settings of the correlation, whose claims on what was left out are left out too.
+        The settings of the correlation. A claim without any remaining row is left out too.
     **rows : sequence of DataFrame
-        Of each other table by its name: the rows that were measured; those with a note are meant.
+        For each other table, by its name: its rows. Those with a note are listed.
 
     Returns
     -------
     DataFrame
-        With the columns of left_out.csv: `table` would have held it, `what` (split, task, head, estimator, interval,
-        map, claim) and `name` tell what it is, task, split, head, k and n where. Of an estimator the value is missing,
-        of an interval nothing but the interval, of a map some points.
+        With the columns of left_out.csv. `table` is the table that lacks the result, `what` its type (split, task,
+        head, estimator, interval, map, claim) and `name` its name; task, split, head, k and n locate it. For an
+        estimator the value is missing, for an interval only the interval, for a map some of its points.
     """
     columns = list(COLUMNS["left_out"])
     parts = [part.reindex(columns=columns) for part in probe]
@@ -104,7 +105,7 @@ def left_out_table(
 
 
 def _noted(table: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """What lacks in rows that were measured."""
+    """One row of left_out.csv for each estimate with a note."""
     noted = rows.assign(reason=notes(rows))
     noted = noted[noted["reason"] != ""]
     what = ["map" if reason.startswith("the map") else "interval" for reason in noted["reason"]]
@@ -113,7 +114,7 @@ def _noted(table: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def missing_table(missing: Mapping[str, str]) -> pd.DataFrame:
-    """Variants that an experiment does without, and how to get their weights.
+    """Variants that were skipped because their weights are missing, and how to get these.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def probe_table(
     rows: Sequence[pd.DataFrame],
     tasks: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> pd.DataFrame:
-    """All scores, each marked where the variant's modality leaks the task's variable."""
+    """All scores; the column leaked marks those whose variable is in the variant's training data, see `leaked`."""
     table = measured_table(facts, rows)
     sources = {fact["variant"]: fact["sources"] for fact in facts}
     marks = [leaked(sources[row.variant], tasks[row.task]) for row in table.itertuples()]
@@ -138,10 +139,10 @@ def probe_table(
 def measured_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One table of all rows of a measurement, each with the axes of its variant.
 
-    The axes come from the grid, never from a name.
+    The axes come from the experiment's grid; names of variants are never parsed.
     """
     axes = pd.DataFrame(facts)[["variant", *AXES]]
-    # Empty tables have no types; where nothing else is left they keep their columns.
+    # Empty tables have no column types, so they are skipped unless all are empty.
     table = pd.concat([part for part in rows if len(part)] or list(rows), ignore_index=True)
     for column in (*TARGET, "interval", "note"):
         if column in table:

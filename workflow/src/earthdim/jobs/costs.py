@@ -1,4 +1,4 @@
-"""What a run cost, stage by stage, from the benchmark files that its jobs left."""
+"""The cost of a run by stage, from the benchmark files of its jobs."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -7,21 +7,21 @@ import pandas as pd
 
 
 def budget(folder: Path, names: Collection[str]) -> pd.DataFrame:
-    """Add up the jobs of each stage.
+    """Sum the costs of the jobs of each stage.
 
     Parameters
     ----------
     folder : path
-        Of benchmark files, `<stage>/.../<job>.tsv`, as Snakemake writes them.
+        Folder of benchmark files, `<stage>/.../<job>.tsv`, as Snakemake writes them.
     names : collection of str
-        What the experiment names: itself, its variants, point sets, data and figures. A job whose path names anything
-        else belongs to others and is left out.
+        All names of the experiment: its own, and those of its variants, point sets, data and figures. A job whose path
+        contains another name belongs to another experiment and is not counted.
 
     Returns
     -------
     DataFrame
-        One row a stage: jobs, cpu_seconds, longest_cpu_seconds, wall_seconds, peak_mib. Times are of whole
-        processes, what their imports cost included.
+        One row per stage: jobs, cpu_seconds, longest_cpu_seconds, wall_seconds, peak_mib. Times are those of whole
+        processes, including their imports.
     """
     jobs = []
     for file in sorted(folder.rglob("*.tsv")):

@@ -1,7 +1,7 @@
-"""A path of Python that stands in a command of a shell as it is.
+"""A path of the Python interpreter that needs no quoting in a shell command.
 
 Snakemake writes `sys.executable` into the commands of jobs without quotes, so in a checkout below "My Drive" no job
-would begin. There Python is reached through a link in a folder whose name is plain.
+would start. In such a case Python is called through a symbolic link in a folder with a plain name.
 """
 
 import hashlib
@@ -14,31 +14,31 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-# What a shell takes literally; letters are those of all languages.
+# Characters that need no quoting in a shell; letters of all languages.
 _PLAIN = re.compile(r"[\w@%+=:,./-]+")
 
 
 class NoPlaceError(RuntimeError):
-    """There is no folder in which the link could stand."""
+    """No folder is suitable for the link."""
 
 
 def plain(executable: str = sys.executable) -> str:
-    """Return a path of a Python without anything that a shell would take apart.
+    """Return a path of a Python interpreter without characters that a shell interprets.
 
     Parameters
     ----------
     executable : str
-        The path of the Python, absolute.
+        The absolute path of the interpreter.
 
     Returns
     -------
     str
-        The path itself if it is plain; else one through a link to the folder above Python's, an environment.
+        The path itself if it is plain; otherwise a path through a link to the interpreter's environment.
 
     Raises
     ------
     NoPlaceError
-        If there is no folder for the link.
+        If no folder is suitable for the link.
     """
     if _PLAIN.fullmatch(executable):
         return executable
@@ -46,17 +46,17 @@ def plain(executable: str = sys.executable) -> str:
     environment = str(program.parent.parent)
     name = hashlib.sha256(os.fsencode(environment)).hexdigest()[:16]
     for folder in _folders():
-        # A folder of another's, on a full disk, or of a file system without links: the next one.
+        # Another user's folder, a full disk, or a file system without links: try the next folder.
         with suppress(OSError):
             return str(Path(_linked(folder, name, environment), program.parent.name, program.name))
     raise NoPlaceError(
-        f"Python stands at {executable!r}, which a shell takes apart, and in no folder a link to it could be made: "
-        "let XDG_CACHE_HOME name a folder that can be written and has neither blanks nor quotes in its name"
+        f"{executable!r}: the path of Python has characters that a shell interprets, and no link to it could be made; "
+        "set XDG_CACHE_HOME to a writable folder without blanks and quotes in its path"
     )
 
 
 def _folders() -> Iterator[Path]:
-    """Where the link may stand: at home first, which all machines of a cluster see."""
+    """Candidate folders for the link: first the home folder, which all machines of a cluster share."""
     home = Path("~").expanduser()
     with suppress(FileNotFoundError):
         temporary = Path(tempfile.gettempdir(), f"earthdim-{os.getuid()}")
@@ -67,14 +67,14 @@ def _folders() -> Iterator[Path]:
 
 
 def _linked(folder: Path, name: str, environment: str) -> Path:
-    """Make a link to an environment in a folder that nobody else may write to, unless it is there."""
+    """Make a link to an environment, unless it exists, in a folder that only this user may write to."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise PermissionError(f"{folder} is another user's, or others may write to it")
+        raise PermissionError(f"{folder} belongs to another user, or others may write to it")
     link = folder / name
     if not link.is_symlink() or os.readlink(link) != environment:
-        # Two Snakemakes may begin at once.
+        # Two Snakemake processes may start at the same time.
         made = folder / f".{name}.{os.getpid()}"
         made.unlink(missing_ok=True)
         made.symlink_to(environment)

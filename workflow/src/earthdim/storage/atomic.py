@@ -1,7 +1,7 @@
-"""Files and folders appear under their names whole or not at all.
+"""Atomic writes of files and folders.
 
-Whatever is to have a name is made beside its place, brought safely to the disk, and renamed. So a process may be
-killed, the power may fail, or the disk be full, at any moment.
+A file or folder is written under a temporary name in the same folder, synced to disk, and renamed. A killed process, a
+power failure or a full disk therefore never leaves an incomplete result under its final name.
 """
 
 import errno
@@ -15,30 +15,30 @@ from pathlib import Path
 from earthdim.storage import disk, processes
 
 _SUFFIX = ".partial"
-# What the system says where a full folder, or one where a file is to be or the other way round, stands in the way.
+# Errors of a rename onto a folder that is not empty, or between a file and a folder.
 _IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
-# Each round another writer must have put something into the place that had just been cleared.
+# A further round is needed only if another writer has just published under the same name.
 _ROUNDS = 100
 
 
 def _always() -> None:
-    """Nobody registered a guard: this process is no job of a workflow."""
+    """The default guard, for processes that are not jobs of a workflow."""
 
 
 _may_publish: Callable[[], None] = _always
 
 
 def guard(check: Callable[[], None]) -> None:
-    """Register what is called just before each result is put in its place; it raises where nothing may be published."""
+    """Register a function that is called before each result is renamed. It raises if the process may not publish."""
     global _may_publish
     _may_publish = check
 
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """Yield a name beside `path` that nobody else uses; what stands there in the end is removed.
+    """Yield a temporary name in the folder of `path`; a file or folder of that name is removed at the end.
 
-    What killed processes left there for the same `path` is swept away first; a living writer's is let alone.
+    Temporary files that killed processes left for the same `path` are removed first; those of running ones are kept.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,19 +52,19 @@ def beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def publish(path: Path, stale: Path | None = None) -> Iterator[Path]:
-    """Yield a temporary sibling of `path`; put it in its place when the block ends without an error.
+    """Yield a temporary name next to `path`, and rename it to `path` when the block ends without an error.
 
     Parameters
     ----------
     path : path
-        A file or a folder; what stood there is replaced.
+        A file or a folder; an existing one is replaced.
     stale : path, optional
-        A file that describes what stood there: it goes first, so that it never stands beside what it does not describe.
+        A file that describes the old content of `path`; it is removed first, so that it never describes new content.
 
     Raises
     ------
     Exception
-        Whatever the registered `guard` raises where the process may publish no more.
+        The exception of the registered `guard`, if the process may not publish.
     """
     path = Path(path)
     with beside(path) as partial:
@@ -78,7 +78,7 @@ def publish(path: Path, stale: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed processes left beside `path` when they were about to publish it."""
+    """Remove temporary files that killed processes left when they were about to publish `path`."""
     beginning = f".{path.name}."
     for left in path.parent.glob(f"{glob.escape(beginning)}*{_SUFFIX}"):
         if processes.is_left_over(left.name.removeprefix(beginning).removesuffix(_SUFFIX), left):
@@ -86,20 +86,21 @@ def sweep(path: Path) -> None:
 
 
 def _replace(partial: Path, path: Path) -> None:
-    """Rename `partial` to `path`; a folder that stands there is moved aside first, for nothing replaces a full one.
+    """Rename `partial` to `path`. An existing folder is moved away first, since a rename cannot replace a full folder.
 
-    A process killed between the two leaves no artefact, and never half of one. Of several writers the last one's stays.
+    A process killed between the two steps leaves no artefact, and never an incomplete one. The last of several writers
+    wins.
     """
     for _ in range(_ROUNDS):
         if _is_renamed(partial, path):
             return
         with beside(path) as aside:
-            # Another writer may just have moved it.
+            # Another writer may have moved it already.
             with suppress(FileNotFoundError):
                 os.replace(path, aside)
             if _is_renamed(partial, path):
                 return
-    raise FileExistsError(errno.EEXIST, "others put something here again and again", str(path))
+    raise FileExistsError(errno.EEXIST, "other processes keep writing to this path", str(path))
 
 
 def _is_renamed(partial: Path, path: Path) -> bool:
@@ -113,7 +114,7 @@ def _is_renamed(partial: Path, path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there; another process may be removing it too."""
+    """Remove a file or a folder if it exists; another process may be removing it at the same time."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -121,7 +122,7 @@ def _remove(path: Path) -> None:
 
 
 def _to_disk(path: Path) -> None:
-    """Bring a file, or a folder with all that is in it, to the disk: a renamed file is else empty after a power cut."""
+    """Sync a file, or a folder with its content; otherwise a renamed file may be empty after a power failure."""
     if path.is_dir():
         for inside in path.iterdir():
             _to_disk(inside)

@@ -1,18 +1,18 @@
-"""Bringing files to the disk, on file systems of all kinds."""
+"""Syncing files to disk on all kinds of file systems."""
 
 import errno
 import os
 import stat
 
-# How file systems say that they have no such thing: those in user space (FUSE), of other systems (CIFS) and of networks
-# often have it for files and not for folders.
+# Errors of file systems without fsync. File systems in user space (FUSE), CIFS and network file systems often support
+# it for files only.
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
-# A folder that may be written to but not be opened, or that cannot be opened as a file is.
+# Errors for folders that can be written to but not opened, or not opened like a file.
 _NOT_FOR_FOLDERS = {errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR, errno.EROFS}
 
 
 def sync(descriptor: int) -> None:
-    """Bring an open file or folder to the disk, as far as its file system does that.
+    """Sync an open file or folder to disk, if its file system supports that.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def sync(descriptor: int) -> None:
     Raises
     ------
     OSError
-        If it could not be written: a full disk, a used up quota, a defect.
+        If it could not be written: full disk, exhausted quota, hardware error.
     """
     try:
         os.fsync(descriptor)
@@ -33,12 +33,12 @@ def sync(descriptor: int) -> None:
 
 
 def sync_path(path: os.PathLike) -> None:
-    """As `sync`, for the file or folder of a name.
+    """Sync the file or folder of a path; see `sync`.
 
     Parameters
     ----------
     path : path
-        What is to be brought to the disk; it must be there.
+        An existing file or folder.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)

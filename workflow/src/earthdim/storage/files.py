@@ -1,4 +1,4 @@
-"""Tables, JSON, YAML, checkpoints and figures: written whole or not at all, and read back."""
+"""Tables, JSON, YAML, text, checkpoints and figures: atomic writes, and reads."""
 
 import json
 import tempfile
@@ -15,7 +15,7 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_json(value: object, path: Path, sort_keys: bool = True) -> None:
-    """Publish a value as JSON, its keys sorted unless their order means something."""
+    """Publish a value as JSON. Keys are sorted unless `sort_keys` is false, for mappings whose order matters."""
     _write(path, lambda partial: partial.write_text(json.dumps(value, indent=1, sort_keys=sort_keys) + "\n"))
 
 
@@ -37,12 +37,12 @@ def write_yaml(value: Mapping, path: Path) -> None:
 
 
 def write_table(table, path: Path, kind: str | None = None) -> None:
-    """Publish a DataFrame as CSV with full precision, one row a line, no index.
+    """Publish a DataFrame as CSV with full precision, one line per row, without its index.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With the columns of its kind first, in their order; further columns follow.
+        Its columns are reordered: those of the kind first, then all others.
     path : path
         Ends in ``.csv``.
     kind : str, optional
@@ -51,7 +51,7 @@ def write_table(table, path: Path, kind: str | None = None) -> None:
     Raises
     ------
     ArtefactError
-        If a contracted column is missing.
+        If a column of the kind is missing.
     """
     if kind is not None:
         missing = [column for column in COLUMNS[kind] if column not in table.columns]
@@ -64,7 +64,7 @@ def write_table(table, path: Path, kind: str | None = None) -> None:
 
 
 def read_table(path: Path):
-    """Read a CSV written by `write_table`; an empty cell stays empty (NaN in numbers, "" in text)."""
+    """Read a CSV written by `write_table`. An empty cell is NaN in a numeric column and "" in a text column."""
     import pandas as pd
 
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
@@ -84,20 +84,20 @@ def save_checkpoint(state: Mapping, path: Path, metadata: Mapping[str, str]) -> 
     from safetensors.torch import save_file
 
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
-    # One entry: the library writes several in an order that changes from save to save.
+    # A single entry, because the library writes several in an order that changes with each save.
     entry = {"provenance": json.dumps(metadata, sort_keys=True)}
     _write(path, lambda partial: save_file(tensors, partial, metadata=entry))
 
 
 def open_checkpoint(path: Path) -> dict:
-    """Read a state dict (name -> tensor) from safetensors; nothing in the file is executed."""
+    """Read a state dict (name -> tensor) from safetensors. Unlike a pickle, the file cannot execute code."""
     from safetensors.torch import load_file
 
     return load_file(path)
 
 
 def save_figure(figure, path: Path, **options) -> None:
-    """Publish a matplotlib figure; the suffix of `path` decides the format."""
+    """Publish a matplotlib figure in the format given by the suffix of `path`."""
     suffix = Path(path).suffix.lstrip(".")
     with tempfile.SpooledTemporaryFile() as buffer:
         figure.savefig(buffer, format=suffix, **options)

@@ -1,8 +1,8 @@
-"""Zarr stores: published whole or not at all, with a manifest beside each, and checked whenever they are read.
+"""Zarr stores: published atomically, each with a manifest, and verified on every read.
 
-A store is written under a temporary name next to its final path, read back, compared, and renamed. Readers refuse
-an incomplete store. The manifest (sizes and a digest of every array) makes the content visible to the workflow
-engine, which does not look into directories.
+A store is written under a temporary name next to its final path, read back, compared, and renamed. Readers reject an
+incomplete store. The manifest (sizes and a digest of every array) makes the content visible to the workflow engine,
+which does not inspect directories.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def array_digest(array: np.ndarray) -> str:
     """SHA-256 of an array's dtype, shape and bytes."""
     array = np.ascontiguousarray(array)
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    # A view of no bytes cannot be cast.
+    # A memoryview of zero bytes cannot be cast.
     copied = array.dtype.hasobject or not array.size
     digest.update(array.tobytes() if copied else memoryview(array).cast("B"))
     return digest.hexdigest()
@@ -43,23 +43,23 @@ def _check_finite(dataset, path: Path) -> None:
 
 
 def manifest_path(path: Path) -> Path:
-    """Where the manifest of a store stands: `embeddings.zarr` -> `embeddings.json`."""
+    """The path of a store's manifest: `embeddings.zarr` -> `embeddings.json`."""
     return Path(path).with_suffix(".json")
 
 
 def save_store(dataset, path: Path, kind: str, provenance: Mapping) -> None:
-    """Publish an xarray Dataset as a Zarr store with a manifest beside it.
+    """Publish an xarray Dataset as a Zarr store, with its manifest in the same folder.
 
     Parameters
     ----------
     dataset : xarray.Dataset
         Finite in every floating-point variable.
     path : path
-        The store's place, ending in ``.zarr``.
+        The path of the store, ending in ``.zarr``.
     kind : str
         A key of `SCHEMA_VERSIONS`.
     provenance : mapping
-        What made it: recorded in the attributes as JSON.
+        How it was made; stored in the attributes as JSON.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def save_store(dataset, path: Path, kind: str, provenance: Mapping) -> None:
         )
         with xr.open_zarr(partial, consolidated=False) as back:
             if _digests(back.load()) != digests:
-                raise ArtefactError(f"{path}: what was read back is not what was written")
+                raise ArtefactError(f"{path}: the store read back differs from the data that was written")
         _complete(partial, digests)
     manifest = {
         "artefact": kind,
@@ -109,7 +109,7 @@ def _quiet():
 
 
 def _complete(store: Path, digests: Mapping[str, str]) -> None:
-    """Set the marks that readers ask for, last of all."""
+    """Mark the store as complete; this is the last step of writing."""
     import zarr
 
     group = zarr.open_group(store, mode="r+", zarr_format=3)
@@ -117,7 +117,7 @@ def _complete(store: Path, digests: Mapping[str, str]) -> None:
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int, target: int = 16 * 2**20) -> tuple[int, ...]:
-    """Whole rows, about 16 MiB a chunk: few files, and bounded memory to read one."""
+    """Chunks of whole rows, about 16 MiB each: few files, and bounded memory to read one."""
     if not shape:
         return ()
     row = max(1, int(np.prod(shape[1:])) * itemsize)
@@ -127,14 +127,14 @@ def _chunks(shape: tuple[int, ...], itemsize: int, target: int = 16 * 2**20) -> 
 
 
 def open_store(path: Path, kind: str, names: Iterable[str] | None = None):
-    """Read a published store into memory and check it whole.
+    """Read a published store into memory and verify it.
 
     Parameters
     ----------
     path : path
         A store written by `save_store`.
     kind : str
-        The kind of artefact that is expected.
+        The expected kind of artefact.
     names : iterable of str, optional
         Read these variables only.
 
@@ -145,13 +145,14 @@ def open_store(path: Path, kind: str, names: Iterable[str] | None = None):
     Raises
     ------
     ArtefactError
-        If the store is missing, incomplete, of another kind or schema, or an array's digest is not the recorded one.
+        If the store is missing, incomplete, of another kind or schema, or an array's digest differs from the recorded
+        one.
     """
     import xarray as xr
 
     path = Path(path)
     if not path.is_dir():
-        raise ArtefactError(f"{path}: there is no such store")
+        raise ArtefactError(f"{path}: the store does not exist")
     with _quiet(), xr.open_zarr(path, consolidated=False) as lazy:
         attributes = dict(lazy.attrs)
         if attributes.get("complete") is not True:
