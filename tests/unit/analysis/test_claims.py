@@ -1,4 +1,4 @@
-"""Claims that were left out."""
+"""Primary claims that were left out."""
 
 from stage_stores import Log
 
@@ -8,7 +8,7 @@ from earthdim.omissions import left_out
 OTHER = {"table": "probe", "what": "split", "name": "blocks", "reason": "too few points"}
 
 
-def test_numbers_are_read_back_from_the_rows():
+def test_indices_are_read_from_the_rows():
     log = Log("claims")
     table = left_out([OTHER, *left_out_rows({2: {"task": "country"}, 11: {"task": "rain"}})])
     assert left_out_numbers(table, log.logger) == [2, 11]
@@ -17,6 +17,6 @@ def test_numbers_are_read_back_from_the_rows():
     assert "country" in log[0][1]
 
 
-def test_other_rows_are_no_claims():
+def test_other_rows_are_not_claims():
     assert left_out_numbers(left_out([OTHER]), Log("none").logger) == []
     assert left_out_rows({}) == []

@@ -1,4 +1,4 @@
-"""A figure and its caption, from files."""
+"""Figures and captions drawn from files."""
 
 from figure_drawing import CELL
 from figure_tables import tables
@@ -22,7 +22,7 @@ def inputs(folder, blank=False):
     return read_inputs({name: str(folder / f"{name}.csv") for name in ("variants", "dimension")})
 
 
-def test_files_become_a_figure_and_its_caption(tmp_path):
+def test_a_figure_and_its_caption_are_made_from_files(tmp_path):
     log = Log("figure")
     figure, caption = draw("resolution", "smoke", CONFIG, inputs(tmp_path), log.logger)
     assert figure.axes
@@ -30,14 +30,14 @@ def test_files_become_a_figure_and_its_caption(tmp_path):
     assert log == []
 
 
-def test_nothing_to_show_is_a_figure_that_says_why_and_a_warning(tmp_path):
+def test_without_data_a_placeholder_states_why_and_a_warning_is_logged(tmp_path):
     log = Log("empty")
     figure, _ = draw("resolution", "smoke", CONFIG, inputs(tmp_path, blank=True), log.logger)
     assert figure.texts
     assert [level for level, _ in log] == ["WARNING"]
 
 
-def test_curves_of_several_variants_are_one_table(tmp_path):
+def test_curves_of_variants_are_concatenated(tmp_path):
     made = tables(large=False).variants
     for name in ("a", "b"):
         write_table(made, tmp_path / f"{name}.csv")

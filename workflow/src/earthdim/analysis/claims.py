@@ -1,4 +1,4 @@
-"""Claims that an experiment left out, because no row of the correlations is left for them, as rows of left_out.csv."""
+"""Primary claims without any remaining row in the correlation table, as rows of left_out.csv."""
 
 import logging
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ _KEY = "statistics.primary."
 
 
 def left_out_rows(claims: Mapping[int, Mapping[str, Any]]) -> list[dict[str, str]]:
-    """One row for each claim that is left out.
+    """One row per claim that is left out.
 
     Parameters
     ----------
     claims : mapping
-        Number of a primary claim -> the claim; see `earthdim.analysis.correlation.unmet`.
+        Index of a primary claim -> the claim; see `earthdim.analysis.correlation.unmet`.
     """
     return [
         {
@@ -29,7 +29,7 @@ def left_out_rows(claims: Mapping[int, Mapping[str, Any]]) -> list[dict[str, str
 
 
 def left_out_numbers(left_out: pd.DataFrame, log: logging.Logger) -> list[int]:
-    """Numbers of the primary claims in left_out.csv; each is logged as a warning with its reason."""
+    """Indices of the primary claims in left_out.csv; each is logged as a warning with its reason."""
     claims = left_out[left_out["what"] == "claim"]
     for row in claims.itertuples():
         log.warning("%s is left out: %s", row.name, row.reason)

@@ -1,4 +1,4 @@
-"""One figure and its caption, from the files that it reads."""
+"""Drawing one figure and rendering its caption from input files."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,27 +22,27 @@ _READERS = {
 
 
 def read_inputs(files: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
-    """Read the inputs of a figure: name of an input (see `earthdim.figures.declaration.INPUTS`) -> its content."""
+    """Read the input files of a figure, by the names of `earthdim.figures.declaration.INPUTS`."""
     return {name: _READERS.get(name, read_table)(paths) for name, paths in files.items()}
 
 
 def draw(
     name: str, experiment: str, config: Mapping[str, Any], inputs: Mapping[str, Any], log: logging.Logger
 ) -> tuple[PrintedFigure, str]:
-    """Draw a figure and write its caption.
+    """Draw a figure and render its caption.
 
     Parameters
     ----------
     name : str
-        The figure's name.
+        Name of the figure.
     experiment : str
-        The experiment's name.
+        Name of the experiment.
     config : mapping
-        _target_ and options of the function that draws, and facts of the experiment for the caption.
+        _target_ and options of the drawing function, and facts for the caption.
     inputs : mapping
-        Of `read_inputs`: what the function reads, and what the caption reads in addition.
+        Return value of `read_inputs`: inputs of the drawing function and of the caption.
     log : Logger
-        Receives a warning if there is nothing to show; the figure then says why.
+        Receives a warning if there is nothing to show; the figure is then a placeholder.
 
     Returns
     -------
