@@ -1,6 +1,6 @@
-"""Places of Parquet files with geometries: every way to write a point, what belongs to it, and what is refused.
+"""Places of Parquet files with geometries: encodings of points, related columns, and invalid files.
 
-Geometries are written by hand from coordinates that are known; centres of boxes are worked out by halves.
+Geometries are written by hand from coordinates with known values; centres of boxes are computed by hand.
 """
 
 import json
@@ -238,11 +238,11 @@ def test_footprints_are_read_at_their_centre_with_one_warning(tmp_path):
         about = {"encoding": ["WKB", "polygon"][number]}
         geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": about}}
         parquet.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             where = points(path)
         np.testing.assert_allclose(where, [centre for _, centre in FOOTPRINTS], rtol=0, atol=1e-9)
-        (one,) = told
+        (one,) = caught
         assert "t.parquet: 'geometry' holds polygons in 6 of 6 rows; each is read at its centre" in str(
             one.message
         )

@@ -189,7 +189,7 @@ def test_tensors_below_other_keys_of_the_file(kind, tmp_path):
     is_right(path)
 
 
-# What stands beside them
+# Other objects in the file
 
 
 class Colour(enum.Enum):
