@@ -146,8 +146,8 @@ def test_valid_leaves_pass_and_nothing_is_run(leaf):
         ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": "int8"}, r"weights\.mine\.dtype"),
         ({**ONNX, "file": 3}, r"weights\.mine\.file: must be a string"),
         ({**TABLE, "file": "none.csv"}, r"weights\.mine\.file: none\.csv does not exist"),
-        ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: is nothing that is read"),
-        ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder that holds neither"),
+        ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: has an unsupported format"),
+        ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder without a Zarr group"),
     ],
 )
 def test_invalid_leaves_are_rejected_by_key(leaf, message):
