@@ -15,7 +15,7 @@ import zarr
 
 import earthdim
 from earthdim.data.samples.area import sphere
-from earthdim.estimation.estimators import EstimateError, Evidence
+from earthdim.estimation.estimators import EstimateError, PreparedEmbedding
 from earthdim.estimation.estimators import leaves as estimator_leaves
 from earthdim.estimation.measure import measure
 from earthdim.estimation.neighbours import knn, prepare
@@ -50,7 +50,7 @@ def test_rows_are_those_of_the_workflow(embedding):
     names = ("mle", "mom", "tle", "twonn", "fishers", "gride-k8", "mle-k10", "participation-ratio")
     prepared = prepare(embedding)
     # As in the workflow: a graph with more neighbours than any estimator reads.
-    expected, _ = measure(Evidence(prepared, knn(prepared.points, 100)), leaves(*names))
+    expected, _ = measure(PreparedEmbedding(prepared, knn(prepared.points, 100)), leaves(*names))
     found = earthdim.dimension(embedding, estimators=names)
     pd.testing.assert_frame_equal(found[list(ESTIMATE)], expected[list(ESTIMATE)], check_exact=True)
     assert (found["n"] == 500).all()
@@ -61,7 +61,9 @@ def test_rows_are_those_of_the_workflow(embedding):
 def test_intervals_are_those_of_the_workflow(embedding):
     subsampling = {"draws": 4, "seed": 3}
     prepared = prepare(embedding)
-    expected, _ = measure(Evidence(prepared, knn(prepared.points, 100)), leaves("mle", "twonn"), subsampling)
+    expected, _ = measure(
+        PreparedEmbedding(prepared, knn(prepared.points, 100)), leaves("mle", "twonn"), subsampling
+    )
     found = earthdim.dimension(embedding, estimators=["mle", "twonn"], subsampling=subsampling)
     assert found["low"].notna().all()
     pd.testing.assert_frame_equal(found[list(ESTIMATE)], expected[list(ESTIMATE)], check_exact=True)

@@ -74,7 +74,7 @@ def dimension(
         If estimators are given by name and their leaves cannot be found.
     """
     # Imported late, so that `import earthdim` stays cheap.
-    from earthdim.estimation.estimators import Evidence
+    from earthdim.estimation.estimators import PreparedEmbedding
     from earthdim.estimation.measure import graph_depth, measure
     from earthdim.estimation.neighbours import prepare
     from earthdim.estimation.scale import measure_scale
@@ -92,7 +92,7 @@ def dimension(
         return _report(measure_scale(values, _places(lonlat), [len(values)], leaves, depth, subsampling))
     prepared = prepare(values)
     graph = _graph(prepared.points, leaves, whole=k is not None)
-    rows, _ = measure(Evidence(prepared, graph), leaves, subsampling)
+    rows, _ = measure(PreparedEmbedding(prepared, graph), leaves, subsampling)
     return _report(rows.assign(n=len(values))[["n", *ESTIMATE]])
 
 
@@ -109,7 +109,7 @@ def _report(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
     """Find each estimator's leaf and set the requested `k`."""
-    from earthdim.estimation.estimators.estimate import OWN_KEYS
+    from earthdim.estimation.estimators.estimate import ENVELOPE_KEYS
     from earthdim.estimation.estimators.leaves import read_leaf
 
     if isinstance(estimators, str):
@@ -119,7 +119,7 @@ def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> di
     if not estimators:
         raise ValueError("estimators: is empty; name at least one estimator")
     for name, leaf in estimators.items():
-        missing = [key for key in ("_target_", *OWN_KEYS) if key not in leaf]
+        missing = [key for key in ("_target_", *ENVELOPE_KEYS) if key not in leaf]
         if missing:
             raise ValueError(f"estimators: the leaf of {name} lacks {', '.join(missing)}")
     if k is None:
