@@ -188,7 +188,7 @@ def test_a_checkpoint_that_would_run_is_refused(here, suffix):
 def test_a_safetensors_file_holds_no_code(here):
     path = here / "weights.safetensors"
     path.write_bytes(pickle.dumps(Runs()))
-    with pytest.raises(sources.CheckpointError, match="no whole safetensors file"):
+    with pytest.raises(sources.CheckpointError, match="not a complete safetensors file"):
         checkpoint.contents(path, file_digest(path))
 
 
@@ -284,7 +284,7 @@ def test_what_a_codec_refuses_is_one_clear_error(here):
     (here / "r.zarr" / "lat").rename(here / "lat")
     (here / "r.zarr" / "lat").symlink_to(here / "lat")
     with pytest.raises(
-        ConfigError, match=r"dataset\.mine: r\.zarr is no Zarr store .* \(Pickle\.decode is disab"
+        ConfigError, match=r"dataset\.mine: r\.zarr cannot be read as Zarr store .* \(Pickle\.decode is disab"
     ):
         planned(here)
     # Axes without names: with them it would be refused as a grid before any chunk is looked at.

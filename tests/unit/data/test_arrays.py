@@ -168,7 +168,7 @@ def test_non_feature_columns_of_a_frame_are_rejected():
     for given, odd in (
         (frame.assign(station=range(60)), "'station' in addition to the numbered emb_0 to emb_4"),
         (pd.DataFrame(VALUES, columns=["lon", "lat", "a", "b", "c"]), "'lon', 'lat', which are coordinates"),
-        (pa.Table.from_pandas(frame.assign(area=1.5)), "'area' beside"),
+        (pa.Table.from_pandas(frame.assign(area=1.5)), "'area' in addition"),
     ):
         with pytest.raises(ValueError, match=f"array: has the columns {odd}"):
             earthdim.dimension(given, estimators=["mle"], k=10)

@@ -77,7 +77,7 @@ def test_fifth_percentile_of_the_spectrum(encoding):
 def test_fifth_percentile_of_the_spectrum_round_the_circle(encoding):
     features = along_the_equator(encoding, 8192)
     features = features[:, np.ptp(features, axis=0) > 1e-3]
-    # Nothing to pair: direct has no cosine. The mean is no wave.
+    # Nothing to pair: direct has no cosine. The mean is not a wave.
     cycles = 1 + np.argmax(np.abs(np.fft.rfft(features, axis=0))[1:], axis=0)
     measured = np.quantile(CIRCUMFERENCE_KM / cycles, 0.05)
     assert encoding.shortest_wavelength_km == pytest.approx(measured, rel=1e-3)

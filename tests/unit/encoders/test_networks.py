@@ -87,7 +87,7 @@ def test_residual_network_by_hand():
 
 
 def test_residual_network_drops_between_the_layers_of_a_block():
-    """With every weight of the second layers 1, whatever is dropped moves all units of a block alike."""
+    """With every weight of the second layers 1, dropout changes all units of a block equally."""
     network = ResidualFCNet(3, width=16, blocks=1, dropout=0.5)
     torch.nn.init.ones_(network.blocks[0].second.weight)
     x = torch.ones(1, 3)

@@ -94,7 +94,7 @@ def test_an_index_in_parquet_is_not_a_feature(index):
     table = frame()
     table.index = index["index"]
     write(table)
-    # Nothing beside the series: no word either.
+    # No other columns, so no warning.
     assert read("t.parquet").names == tuple(f"emb_{i}" for i in range(D))
     table.rename(columns={f"emb_{i}": "abcdefghijklmnop"[i] for i in range(D)}).to_parquet("t.parquet")
     with pytest.raises(TableError, match="its features are ambiguous: candidates are a, b, c"):

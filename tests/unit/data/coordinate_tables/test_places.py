@@ -35,7 +35,7 @@ def check(path, *keys, features="emb_*", expected=PLACES):
     return table
 
 
-def refused(path, message, *keys, features="emb_*"):
+def rejected(path, message, *keys, features="emb_*"):
     for look in (
         lambda: outline.check(path, N, *keys, features=features),
         lambda: read(path, *keys, features=features),
@@ -66,17 +66,17 @@ def test_default_names_take_precedence_and_other_pairs_are_suggested(tmp_path):
     other = {"Longitude": PLACES[::-1, 0], "Latitude": PLACES[::-1, 1]}
     check(parquet(tmp_path, {**other, "lon": PLACES[:, 0], "lat": PLACES[:, 1]}))
     path = parquet(tmp_path, {**other, "LON": PLACES[:, 0], "LAT": PLACES[:, 1]})
-    refused(path, "'Longitude' and 'Latitude' or in 'LON' and 'LAT'")
+    rejected(path, "'Longitude' and 'Latitude' or in 'LON' and 'LAT'")
     check(path, "LON", "LAT")
     check(path, "LON")
     path = parquet(tmp_path, {"start_lon": PLACES[:, 0], "start_lat": PLACES[:, 1]})
-    refused(
+    rejected(
         path, r"has no column 'lon'; .*longitude: start_lon and latitude: start_lat, if those are degrees"
     )
     path = parquet(tmp_path, {"X": PLACES[:, 0], "Y": PLACES[:, 1]})
-    refused(path, r"has no column 'lon'; .*longitude: X and latitude: Y, if those are degrees")
+    rejected(path, r"has no column 'lon'; .*longitude: X and latitude: Y, if those are degrees")
     check(path, "X", "Y")
-    refused(parquet(tmp_path, {"lon": PLACES[:, 0]}), "has no column 'lat'; there are lon, emb_0")
+    rejected(parquet(tmp_path, {"lon": PLACES[:, 0]}), "has no column 'lat'; there are lon, emb_0")
 
 
 @pytest.mark.parametrize("kind", ["npz", "zarr", "parquet", "csv"])
@@ -98,7 +98,7 @@ def test_arrays_of_two_columns(name, first, kind, tmp_path):
     else:
         lists = {"embedding": [json.dumps(row) for row in VALUES.astype(float).tolist()]}
         pd.DataFrame({name: [json.dumps(row) for row in pair.tolist()], **lists}).to_csv(path, index=False)
-    # Of coords the values tell the order: some are no latitudes.
+    # The values of coords imply the order: some are outside the range of latitudes.
     check(path, features="embedding")
     check(path, f"{name}[{int(first == 1)}]", f"{name}[{int(first != 1)}]", features="embedding")
     check(path, name, name, features="embedding")
@@ -107,23 +107,23 @@ def test_arrays_of_two_columns(name, first, kind, tmp_path):
 def test_an_ambiguous_order_is_rejected(tmp_path):
     near = PLACES / 10
     np.savez(tmp_path / "t.npz", locs=near, embedding=VALUES)
-    refused(
+    rejected(
         tmp_path / "t.npz",
         r"'locs' has two columns, and neither its name nor its values .* longitude: locs\[0\] and latitude: "
         r"locs\[1\]",
         features="embedding",
     )
     check(tmp_path / "t.npz", "locs[1]", "locs[0]", features="embedding", expected=near[:, ::-1])
-    # The values tell that latitude comes first.
+    # The values imply that latitude comes first.
     np.savez(tmp_path / "t.npz", locs=PLACES[:, ::-1], embedding=VALUES)
     check(tmp_path / "t.npz", features="embedding")
     # A name is not overruled.
     np.savez(tmp_path / "t.npz", lonlat=PLACES[:, ::-1], embedding=VALUES)
-    refused(tmp_path / "t.npz", r"'lonlat\[1\]' holds latitudes outside -90 to 90", features="embedding")
+    rejected(tmp_path / "t.npz", r"'lonlat\[1\]' holds latitudes outside -90 to 90", features="embedding")
     np.savez(tmp_path / "t.npz", coords=PLACES, locations=PLACES, embedding=VALUES)
-    refused(tmp_path / "t.npz", "may stand in 'coords' or in 'locations'", features="embedding")
+    rejected(tmp_path / "t.npz", "may be in 'coords' or in 'locations'", features="embedding")
     np.savez(tmp_path / "t.npz", coords=np.column_stack((PLACES, PLACES)), embedding=VALUES)
-    refused(
+    rejected(
         tmp_path / "t.npz",
         r"'coords' has the shape \(40, 4\); places must have \(n, 2\)",
         features="embedding",
@@ -155,7 +155,7 @@ def test_points_as_text(text, kind, tmp_path):
         assert check(path, features=None).names == tuple(FEATURES)
     path = parquet(tmp_path, {"where": TEXTS[text]})
     check(path, "where", "where")
-    refused(path, "has no column 'lon'; there are where")
+    rejected(path, "has no column 'lon'; there are where")
 
 
 def test_an_export_of_earth_engine(tmp_path):
@@ -166,7 +166,7 @@ def test_an_export_of_earth_engine(tmp_path):
     nothing = json.dumps({"type": "MultiPoint", "coordinates": []})
     table = table.assign(**{".geo": nothing})
     table.to_csv(tmp_path / "t.csv", index=False)
-    refused(tmp_path / "t.csv", r"'.geo' holds no geometry \(null or empty\) in 40 of 40 rows")
+    rejected(tmp_path / "t.csv", r"'.geo' holds no geometry \(null or empty\) in 40 of 40 rows")
     table.assign(longitude=PLACES[:, 0], latitude=PLACES[:, 1]).to_csv(tmp_path / "t.csv", index=False)
     assert check(tmp_path / "t.csv", features=None).names == tuple(FEATURES)
 
@@ -192,7 +192,7 @@ def test_an_export_of_earth_engine(tmp_path):
 )
 def test_values_that_are_not_points_are_rejected(value, message, tmp_path):
     texts = [*TEXTS["WKT"][:2], value, *TEXTS["WKT"][3:]]
-    refused(parquet(tmp_path, {"geometry": texts}), message)
+    rejected(parquet(tmp_path, {"geometry": texts}), message)
 
 
 def test_rounding_is_clipped_and_longitudes_are_wrapped(tmp_path):
@@ -208,10 +208,10 @@ def test_rounding_is_clipped_and_longitudes_are_wrapped(tmp_path):
 
 def test_columns_named_by_the_keys_must_exist(tmp_path):
     path = parquet(tmp_path, {"lon": PLACES[:, 0], "lat": PLACES[:, 1], "pair": PLACES.tolist()})
-    refused(path, "has no column 'none'", "none", "none")
-    refused(path, r"has no column 'none'", "none[0]", "none[1]")
-    refused(path, r"'pair' has 2 axes; .*\(set pair\[0\] and pair\[1\]\)", "pair", "lat")
-    refused(path, r"'emb_0' has the shape \(40,\), places must have \(n, 2\)", "emb_0[0]", "emb_0[1]")
+    rejected(path, "has no column 'none'", "none", "none")
+    rejected(path, r"has no column 'none'", "none[0]", "none[1]")
+    rejected(path, r"'pair' has 2 axes; .*\(set pair\[0\] and pair\[1\]\)", "pair", "lat")
+    rejected(path, r"'emb_0' has the shape \(40,\); places must have \(n, 2\)", "emb_0[0]", "emb_0[1]")
     check(path, "pair[0]", "pair[1]")
     check(path, "lon")
 
@@ -223,7 +223,7 @@ def test_two_numbers_in_one_text(form, tmp_path):
     check(path)
     check(path, "location[1]", "location[0]")
     near = parquet(tmp_path, {"location": [form.format(*row) for row in (PLACES / 10).tolist()]})
-    refused(near, r"'location' has two columns, and neither its name nor its values")
+    rejected(near, r"'location' has two columns, and neither its name nor its values")
 
 
 @pytest.mark.parametrize("names", [("lon", "lat"), ("longitude", "latitude"), ("x", "y")])
@@ -239,4 +239,4 @@ def test_fields_of_a_struct(names, suffix, tmp_path):
     pairs[3] = None
     pq.write_table(pa.table({"location": pairs, **FEATURES}), tmp_path / "gap.parquet")
     keys = [f"location.{name}" for name in names]
-    refused(tmp_path / "gap.parquet", rf"2 values are missing .* '{keys[0]}', row 4", *keys)
+    rejected(tmp_path / "gap.parquet", rf"2 values are missing .* '{keys[0]}', row 4", *keys)

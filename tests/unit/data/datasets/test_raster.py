@@ -94,7 +94,7 @@ def test_a_regional_raster_ends_at_the_edges_of_its_cells():
         (NOISE.transpose("lon", "lat"), "nearest", "must end in the dims lat, lon"),
         (NOISE.drop_vars("lat"), "nearest", "needs a coordinate 'lat'"),
         (NOISE.isel(lon=[0]), "nearest", "needs a coordinate 'lon'"),
-        (NOISE[::-1], "nearest", "must ascend"),
+        (NOISE[::-1], "nearest", "must be ascending"),
         (NOISE.isel(lon=[0, 1, 3]), "nearest", "evenly spaced"),
         (NOISE, "cubic", "method must be"),
     ],

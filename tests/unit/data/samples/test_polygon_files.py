@@ -153,8 +153,8 @@ WIDE = {
 def test_wide_polygons_that_do_not_cross_the_date_line_are_sampled_by_area(tmp_path, case):
     wide, area = WIDE[case]
     # Beside it, where there is room, a box of 10 degrees, the share of which is known.
-    beside = ring([-60, 45], [-50, 45], [-50, 55], [-60, 55])
-    lonlat = draw(features(tmp_path / "a.json", wide, beside))
+    other = ring([-60, 45], [-50, 45], [-50, 55], [-60, 55])
+    lonlat = draw(features(tmp_path / "a.json", wide, other))
     in_box = (np.abs(lonlat[:, 0] + 55) < 5) & (np.abs(lonlat[:, 1] - 50) < 5)
     share = 10 * height(45, 55)
     total = area if case.startswith("world") else area + share

@@ -54,7 +54,7 @@ def test_files_of_a_callable_are_its_imports_from_the_same_folder():
 
 
 def test_files_of_an_installed_callable_stay_in_its_package():
-    # A folder of this name is no package.
+    # A folder of this name is not a package.
     Path("hydra").mkdir()
     site = Path(dependencies.find_spec("hydra").origin).parents[1]
     for name in ("hydra:main", "hydra.utils:instantiate"):
@@ -81,7 +81,7 @@ def test_files_of_a_zarr_group_are_all_of_it_or_the_manifest():
     assert sum("/c/" in path for path in found) == 2
     Path("t.zarr").rename("embeddings.zarr")
     assert len(custom.files({**TABLE, "file": "embeddings.zarr"})) == len(found)
-    # A file of the user's beside a store of that name tells nothing of it.
+    # A user's file next to a store of that name is not its manifest.
     write("embeddings.json", "{}")
     assert len(custom.files({**TABLE, "file": "embeddings.zarr"})) == len(found)
     Path("results").mkdir()
@@ -146,8 +146,8 @@ def test_valid_leaves_pass_and_nothing_is_run(leaf):
         ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": "int8"}, r"weights\.mine\.dtype"),
         ({**ONNX, "file": 3}, r"weights\.mine\.file: must be a string"),
         ({**TABLE, "file": "none.csv"}, r"weights\.mine\.file: none\.csv does not exist"),
-        ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: is nothing that is read"),
-        ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder that holds neither"),
+        ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: has an unsupported format"),
+        ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder without a Zarr group"),
     ],
 )
 def test_invalid_leaves_are_rejected_by_key(leaf, message):

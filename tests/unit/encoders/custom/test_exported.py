@@ -64,7 +64,7 @@ def test_the_dtype_defaults_to_that_of_the_file(kind, dtype):
 
 
 class Linear(nn.Module):
-    """x W + b, in the type of its weights; where it `casts`, of whatever it is given."""
+    """x W, in the type of its weights, or in float32 if `casts`."""
 
     def __init__(self, dtype, casts=False):
         super().__init__()

@@ -101,10 +101,10 @@ def test_invalid_missing_and_unknown_tensors_are_named(leaf, tmp_path):
         (lambda state: state.update({MORE[leaf]: state[last]}), rf"{re.escape(MORE[leaf])} is not a weight"),
     ):
         path, _ = layout.write(tmp_path, change)
-        refused(layout, path, message)
+        rejected(layout, path, message)
 
 
-def refused(layout, path, message):
+def rejected(layout, path, message):
     with pytest.raises(CheckpointError, match=message) as raised:
         build(arguments(layout.leaf, path))
     assert path.name in str(raised.value)
@@ -127,7 +127,7 @@ def test_other_hyperparameters_in_the_checkpoint_are_rejected(leaf, where, name,
     file = torch.load(path, weights_only=False)
     file[where][name] = value
     torch.save(file, path)
-    refused(layout, path, rf"its hyperparameter {name} is {value!r}, not")
+    rejected(layout, path, rf"its hyperparameter {name} is {value!r}, not")
 
 
 def test_numbers_of_numpy_among_hyperparameters_are_plain_data(tmp_path):

@@ -109,7 +109,7 @@ def test_a_truncated_or_another_database_is_rejected(satclip, tmp_path):
         build(leaf)
     with pytest.raises(CheckpointError, match=r"places\.npz"):
         build(range_arguments("range/plus", satclip[0], path))
-    with pytest.raises(CheckpointError, match=r"weights\.database\.sha256 is null"):
+    with pytest.raises(CheckpointError, match=r"weights\.database\.sha256: is null"):
         build({**leaf, "database": {**leaf["database"], "sha256": None}})
 
 

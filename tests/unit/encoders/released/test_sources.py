@@ -25,14 +25,14 @@ SOURCE = Path(sources.__file__).parents[3]
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A working directory of its own."""
+    """A temporary working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def server():
-    """A server of bytes by path; `cut` breaks off after so many, `stall` then waits, `moved` leads elsewhere."""
+    """Serve bytes by path; `cut` limits the bytes sent, `stall` then waits, `moved` redirects."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self, body):
@@ -114,12 +114,12 @@ def test_sources_outside_the_folder_are_rejected(source, key):
 
 def test_a_missing_file_is_reported_with_path_digest_and_command(here):
     leaf = {"source": {"hub": "a/b", "file": "f.ckpt", "revision": "r1"}, "sha256": SUM}
-    told = missing(leaf, "satclip/x")
+    message = missing(leaf, "satclip/x")
     assert not are_available(leaf)
     for part in ("weights.satclip/x", "weights/a/b/f.ckpt", "https://huggingface.co/a/b", "r1", SUM):
-        assert told.count(part) == 1
-    assert "snakemake --cores 1 fetch" in told
-    assert "\n" not in told
+        assert message.count(part) == 1
+    assert "snakemake --cores 1 fetch" in message
+    assert "\n" not in message
     assert "weights.sha256 is null" in missing({**leaf, "sha256": None}, "x")
     absent = {"source": {"package": "no-such", "file": "f"}, "sha256": SUM}
     assert "install the Python package no-such" in missing(absent, "x")
@@ -134,9 +134,9 @@ def test_a_missing_user_supplied_file_is_reported_with_its_address(here):
 def test_two_missing_files_are_reported_with_their_keys(here):
     database = {"source": {"hub": "c/d", "repo_type": "dataset", "file": "d.npz"}, "sha256": None}
     leaf = {"source": {"hub": "a/b", "file": "f.ckpt"}, "sha256": SUM, "database": database}
-    told = missing(leaf, "x")
-    assert "https://huggingface.co/datasets/c/d" in told
-    assert "weights.database.sha256 is null" in told
+    message = missing(leaf, "x")
+    assert "https://huggingface.co/datasets/c/d" in message
+    assert "weights.database.sha256 is null" in message
     (here / "weights/a/b").mkdir(parents=True)
     (here / "weights/a/b/f.ckpt").touch()
     assert not are_available(leaf)

@@ -70,12 +70,12 @@ def test_commas_that_may_separate_thousands_are_rejected(tmp_path):
     table = pd.DataFrame({"lon": [1, 2, 3], "lat": [4, 5, 6], "a": ["1,234", "12,345", "7"]})
     table.to_csv(tmp_path / "t.csv", index=False, sep=";")
     for look in (lambda path: read(path, features="a"), lambda path: outline.check(path, 3, features="a")):
-        with pytest.raises(TableError, match=r"'a' is not numeric .*'1,234'.* decimal point or thousands"):
+        with pytest.raises(TableError, match=r"'a' is not numeric .*'1,234'.* decimal point or"):
             look(tmp_path / "t.csv")
     # Another value shows that the commas are decimal ones.
     table.assign(a=["1,234", "12,345", "0,5"]).to_csv(tmp_path / "t.csv", index=False, sep=";")
     np.testing.assert_array_equal(read(tmp_path / "t.csv", features="a").values[:, 0], [1.234, 12.345, 0.5])
-    # Thousands with points are no decimals beside decimal commas.
+    # Points that separate thousands are not decimal points if there are decimal commas.
     table.assign(lon=["1,5", "2,5", "3,5"], a=["1.234", "12.345", "7"]).to_csv(
         tmp_path / "t.csv", index=False, sep=";"
     )

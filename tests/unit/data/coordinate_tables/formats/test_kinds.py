@@ -49,7 +49,7 @@ def check(path, features="emb_*", expected=None):
     )
 
 
-def refused(path, message):
+def rejected(path, message):
     for look in (
         lambda: custom.check({**TABLE, "file": str(path)}, "mine"),
         lambda: outline.check(path, N),
@@ -116,7 +116,7 @@ def test_a_folder_of_parts_as_spark_dask_and_duckdb_write_it(tmp_path):
     found = custom.files({**TABLE, "file": str(folder)})
     assert sum(path.endswith(".parquet") for path in found) == 15
     (folder / "part.3.parquet").write_text("lost")
-    refused(folder, r"part\.3\.parquet is not a Parquet file")
+    rejected(folder, r"part\.3\.parquet is not a Parquet file")
 
 
 def test_folders_of_keys_and_nested_parts_are_one_table_without_the_keys(tmp_path):
@@ -193,7 +193,7 @@ def test_a_zip_store_as_zarr_writes_it(tmp_path):
     check(tmp_path / "t.zip", features="embedding")
     whole = (tmp_path / "t.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    refused(tmp_path / "cut.zip", r"cut\.zip: cannot be read as zip")
+    rejected(tmp_path / "cut.zip", r"cut\.zip: cannot be read as zip")
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -220,7 +220,7 @@ UNSUPPORTED = {
     "t.geojson": (b'{"type": "FeatureCollection"}', "is JSON"),
     "t.dat": (bytes(range(256)), "has an unsupported format"),
     "u.parquet": (b"lon,lat,a\n1,2,3\n", "cannot be read as Parquet"),
-    "u.zarr": (b"lon,lat,a\n1,2,3\n", "is no Zarr file that can be read"),
+    "u.zarr": (b"lon,lat,a\n1,2,3\n", "cannot be read as Zarr"),
 }
 
 
@@ -228,7 +228,7 @@ UNSUPPORTED = {
 def test_unsupported_formats_are_errors_that_name_them(name, tmp_path):
     content, message = UNSUPPORTED[name]
     (tmp_path / name).write_bytes(content)
-    refused(tmp_path / name, rf"{name}: .*{message}")
+    rejected(tmp_path / name, rf"{name}: .*{message}")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_unsupported_formats_are_errors_that_name_them(name, tmp_path):
 def test_unsupported_archives_are_errors(member, message, tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr(member, "x")
-    refused(tmp_path / "t.zip", message)
+    rejected(tmp_path / "t.zip", message)
 
 
 def test_columns_begin_with_letters_that_other_formats_begin_with(tmp_path):

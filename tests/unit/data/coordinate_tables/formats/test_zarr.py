@@ -20,7 +20,7 @@ def vectors(n, d):
     return np.random.default_rng(1).standard_normal((n, d)).astype(np.float32)
 
 
-def refused(path, n, message, features=None):
+def rejected(path, n, message, features=None):
     for look in (
         lambda: outline.check(path, n, features=features),
         lambda: read(path, features=features),
@@ -76,7 +76,7 @@ def test_a_grid_is_rejected_square_or_not(names, shape, tmp_path):
     bands = {f"A{i:02}": (names, vectors(*shape)) for i in range(3)}
     xr.Dataset(bands, coords=coords).to_zarr(tmp_path / "t.zarr", consolidated=False)
     message = rf"'{names[1]}' lies along '{names[1]}' and '{names[0]}' lies along '{names[0]}': a grid"
-    refused(tmp_path / "t.zarr", 5, message, "A*")
+    rejected(tmp_path / "t.zarr", 5, message, "A*")
     with pytest.raises(TableError, match=message):
         points(tmp_path / "t.zarr")
     # What the message says.
@@ -92,7 +92,7 @@ def test_features_along_other_axes_than_the_places_are_rejected(tmp_path):
     data = xr.Dataset(data, coords={"lon": ("point", at[:, 0]), "lat": ("point", at[:, 1])})
     data.to_zarr(tmp_path / "t.zarr", consolidated=False)
     np.testing.assert_array_equal(read(tmp_path / "t.zarr", features="v").values, vectors(6, 3))
-    refused(
+    rejected(
         tmp_path / "t.zarr",
         6,
         "'other' lies along 'row' and 'feature', but the places along 'point'",
@@ -214,7 +214,7 @@ def test_axes_one_long_are_passed_over_where_they_have_names(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "t.zarr").values, values)
     two = xr.concat([data, data + 1], "year", coords="minimal", compat="override")
     two.to_zarr(tmp_path / "two.zarr", consolidated=False)
-    refused(tmp_path / "two.zarr", 6, r"'v' has the shape \(6, 2, 4\)", "v")
+    rejected(tmp_path / "two.zarr", 6, r"'v' has the shape \(6, 2, 4\)", "v")
 
 
 def test_zeros_of_format_2_are_numbers_where_nobody_said_that_they_are_missing(tmp_path):
