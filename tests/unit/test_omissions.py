@@ -11,7 +11,7 @@ from test_figures import CELL
 from earthdim import omissions
 from earthdim.analysis import replicates, tables
 from earthdim.analysis.correlation import correlate, unmet
-from earthdim.estimation.measure import no_map
+from earthdim.estimation.measure import empty_map
 from earthdim.estimation.neighbours import Graph
 from earthdim.figures import gap, local_maps, modality, performance, resolution, scale, style, twins
 from earthdim.storage.schema import COLUMNS
@@ -115,7 +115,7 @@ def test_a_claim_on_what_was_left_out_is_left_out_and_told():
 
 def test_a_store_of_no_points_is_a_store(tmp_path):
     """The graph and the map of a variant that cannot be measured."""
-    graph, local = Graph.empty(), no_map(20)
+    graph, local = Graph.empty(), empty_map(20)
     written = {
         "neighbours": {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
         "local_dimension": {"local_dimension": ("point", local.value)},
@@ -176,7 +176,7 @@ def test_a_figure_of_nothing_says_so(drawn):
         lambda: local_maps.draw([], None),
     ]  # fmt: skip
     for call in calls:
-        with pytest.raises(omissions.MisfitError):
+        with pytest.raises(omissions.OmittedError):
             call()
     figure = style.nothing("points: no dimension of an embedding at any point set")
     figure.canvas.draw()

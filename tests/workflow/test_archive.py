@@ -180,7 +180,7 @@ def test_unsound_or_outdated_results_are_not_archived(finished, tmp_path):
     project.edit("config/experiment/tiny.yaml", "sizes: [200, 400]", "sizes: [300, 400]")
     rejected = project.run("archive", *TINY, check=False)
     assert rejected.returncode
-    assert "nothing is archived: the results are not up to date" in rejected.stdout
+    assert "nothing is archived: the jobs listed above must run first" in rejected.stdout
     project.edit("config/experiment/tiny.yaml", "sizes: [300, 400]", "sizes: [200, 400]")
     outside = tmp_path / "outside.yaml"
     outside.write_text("secret: 1\n")

@@ -79,10 +79,11 @@ def dimension(
         If columns or places look odd: an identifier among features, rows of zeros, radians.
     """
     # Here, so that `import earthdim` stays cheap.
-    from earthdim.estimation.estimators import Evidence
-    from earthdim.estimation.measure import ROW_COLUMNS, graph_depth, measure
+    from earthdim.estimation.estimators import PreparedEmbedding
+    from earthdim.estimation.measure import graph_depth, measure
     from earthdim.estimation.neighbours import prepare
     from earthdim.estimation.scale import measure_scale
+    from earthdim.storage.schema import ESTIMATE
 
     missing = [] if subsampling is None else [key for key in ("draws", "seed") if key not in subsampling]
     if missing:
@@ -96,8 +97,8 @@ def dimension(
         return _told(measure_scale(values, _places(lonlat), [len(values)], leaves, depth, subsampling))
     prepared = prepare(values)
     graph = _graph(prepared.points, leaves, whole=k is not None)
-    rows, _ = measure(Evidence(prepared, graph), leaves, subsampling)
-    return _told(rows.assign(n=len(values))[["n", *ROW_COLUMNS]])
+    rows, _ = measure(PreparedEmbedding(prepared, graph), leaves, subsampling)
+    return _told(rows.assign(n=len(values))[["n", *ESTIMATE]])
 
 
 def _told(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -113,7 +114,7 @@ def _told(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
     """Find each estimator's leaf, with the `k` that was asked for."""
-    from earthdim.estimation.estimators.estimate import OWN_KEYS
+    from earthdim.estimation.estimators.estimate import ENVELOPE_KEYS
     from earthdim.estimation.estimators.leaves import read_leaf
 
     if isinstance(estimators, str):
@@ -123,7 +124,7 @@ def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> di
     if not estimators:
         raise ValueError("estimators: there are none")
     for name, leaf in estimators.items():
-        missing = [key for key in ("_target_", *OWN_KEYS) if key not in leaf]
+        missing = [key for key in ("_target_", *ENVELOPE_KEYS) if key not in leaf]
         if missing:
             raise ValueError(f"estimators: the leaf of {name} lacks {', '.join(missing)}")
     if k is None:

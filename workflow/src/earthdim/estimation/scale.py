@@ -1,16 +1,46 @@
-"""How the dimension of one embedding depends on the number of points and on the size of neighbourhoods."""
+"""Dependence of the dimension of one embedding on the number of points and on the neighbourhood size."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
-from earthdim.estimation.measure import ROW_COLUMNS, measure_embedding, with_radius
+from earthdim.estimation.measure import measure_embedding, with_radius
 from earthdim.estimation.neighbours import knn
 from earthdim.geo import check_lonlat
+from earthdim.storage import stores
+from earthdim.storage.schema import DETAILS, INTERVAL, MEASURE
 
-COLUMNS = ("n", *ROW_COLUMNS[:7], "neighbour_radius_km", *ROW_COLUMNS[7:])
+COLUMNS = ("n", *MEASURE, *INTERVAL, "neighbour_radius_km", *DETAILS)
+
+
+def scale_rows(embeddings: xr.Dataset, config: Mapping[str, Any]) -> pd.DataFrame:
+    """Measure a store of embeddings at several numbers of points.
+
+    Parameters
+    ----------
+    embeddings : Dataset
+        A store of the kind `embeddings`; its attributes name the variant and the point set.
+    config : mapping
+        sizes, estimators, k and subsampling (see `measure_scale`), and support, the kind of the sample.
+
+    Returns
+    -------
+    DataFrame
+        Rows of scale.csv.
+    """
+    rows = measure_scale(
+        embeddings["embedding"].values,
+        stores.lonlat(embeddings),
+        config["sizes"],
+        config["estimators"],
+        config["k"],
+        config["subsampling"],
+    )
+    where = {name: embeddings.attrs[name] for name in ("variant", "points")}
+    return rows.assign(**where, support=config["support"])
 
 
 def measure_scale(
@@ -23,13 +53,13 @@ def measure_scale(
 ) -> pd.DataFrame:
     """Measure the first m points of an embedding, for several m.
 
-    The samples are nested: the first m points of a draw are the draw of size m. Fewer points lie further apart, so
-    decimation reads the same encoder at a coarser scale.
+    The samples are nested: the first m points of a sample are the sample of size m. Fewer points are farther apart, so
+    decimation measures the same encoder at a coarser scale.
 
     Parameters
     ----------
     embedding : ndarray (n, d)
-        In the order of the draw.
+        In the order in which the points were drawn.
     lonlat : ndarray (n, 2)
         Longitude and latitude, degrees, of its rows.
     sizes : sequence of int
@@ -37,16 +67,16 @@ def measure_scale(
     estimators : mapping
         Name -> leaf of config/estimator.
     k : int
-        Neighbours in the graph, at least as many as any estimator's k; fewer where a size does not allow them.
+        Number of neighbours in the graph, at least the k of every estimator; reduced for sizes with too few points.
     subsampling : mapping, optional
-        As `earthdim.estimation.measure.measure` takes it.
+        As in `earthdim.estimation.measure.measure`.
 
     Returns
     -------
     DataFrame
-        One row a size and estimator, with `COLUMNS`. `neighbour_radius_km` is what
-        `earthdim.estimation.measure.with_radius` says of the size's distinct points. What cannot be measured is an
-        empty value with a `note`; see `earthdim.estimation.measure.measure`.
+        One row per size and estimator, with `COLUMNS`. `neighbour_radius_km` is that of
+        `earthdim.estimation.measure.with_radius` for the distinct points of the size. Estimates that are not possible
+        have an empty value and a `note`; see `earthdim.estimation.measure.measure`.
 
     Raises
     ------
@@ -70,12 +100,12 @@ def measure_scale(
 
 
 def _check(sizes: Sequence[int], n: int, estimators: Mapping[str, Mapping[str, Any]], k: int) -> None:
-    """Raise ValueError unless every size exists and every estimator fits the graph."""
+    """Raise ValueError if a size is out of range or an estimator needs more neighbours than the graph has."""
     if not len(sizes):
-        raise ValueError("sizes: there are none")
+        raise ValueError("sizes: must not be empty")
     if max(sizes) > n:
-        raise ValueError(f"sizes: {max(sizes)} is more than the {n} points that there are")
+        raise ValueError(f"sizes: {max(sizes)} is more than the {n} points available")
     for name, leaf in estimators.items():
-        reach = leaf["k"]
-        if reach is not None and reach > k:
-            raise ValueError(f"{name}: k = {reach} is above the {k} neighbours of the graph")
+        needed = leaf["k"]
+        if needed is not None and needed > k:
+            raise ValueError(f"{name}: k = {needed} is above the {k} neighbours of the graph")

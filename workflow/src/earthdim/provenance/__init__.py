@@ -1,5 +1,14 @@
-"""Provenance: a record of every job, and the queries `verify`, `trace` and `archive` that read the records."""
+"""Provenance: a record of every job, and the queries `verify`, `trace`, `archive` and `report` that use the records."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
+from earthdim.jobs import runtime
 from earthdim.provenance.record import write
 
-__all__ = ["write"]
+__all__ = ["job", "write"]
+
+
+def job(snakemake: Any) -> AbstractContextManager[runtime.Run]:
+    """Run the body of a script as a job that leaves a record; see `earthdim.jobs.runtime.job`."""
+    return runtime.job(snakemake, record=write)
