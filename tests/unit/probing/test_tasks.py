@@ -157,7 +157,7 @@ def test_invalid_flags_raise():
     values = np.zeros((9, 18), dtype=np.uint8)
     with pytest.raises(ValueError, match="has no attribute flag_meanings"):
         RasterClass("field").labels(at((0, 0)), raster(values))
-    with pytest.raises(ValueError, match="without: 'see' is none of sea, wood"):
+    with pytest.raises(ValueError, match="without: 'see' is not one of sea, wood"):
         RasterClass("field", without=["see"]).class_names(
             raster(values, flag_values=[0, 1], flag_meanings="sea wood")
         )
