@@ -7,7 +7,12 @@ import its compiler, its steps alone on the parameters of one probe, and a whole
 (`earthdim.probing.heads.logistic`) is compared with ``scipy.optimize.minimize(method="L-BFGS-B")`` on the same
 objective, start and tolerance. Pre-training uses `torch.optim.AdamW` itself. All numbers are CPU seconds of one process
 with one math thread; the two sides alternate, and the median of the repeats is printed.
-RESULTS
+
+Measured on one core of a shared two-core machine (torch 2, scipy 1; ratio = library / ours): AdamW 1.67 for its steps
+alone and 1.11 for a training of the head, plus 0.9 to 1.0 s once per process for the construction of torch's, against
+2.3 s for the training; L-BFGS 1.1 to 1.9 on 31 classes and 1.3 to 1.6 on 185. These factors are below two and do not
+justify separate implementations. They are kept because the tables must not change: after 20 steps of torch's AdamW a
+fifth of the first layer's weights differ in the last bits, and scipy iterates in float64 with another line search.
 """
 
 import argparse

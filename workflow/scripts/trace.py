@@ -1,4 +1,4 @@
-"""Print how one row of a table, or one variant, was made."""
+"""Print the origin of one row of a table, or of one variant."""
 
 from earthdim.jobs.runtime import job
 from earthdim.provenance import trace

@@ -1,4 +1,4 @@
-"""Records of how every file below results/ was made, and their uses: verify, trace, archive, report."""
+"""Provenance: a record of every job, and the queries `verify`, `trace`, `archive` and `report` that use the records."""
 
 from contextlib import AbstractContextManager
 from typing import Any

@@ -41,8 +41,10 @@ def archive_finished(
     except ArchiveError as error:
         raise ArchiveError(f"nothing is archived; {error}") from None
     for path in made.outside:
-        log.info("not in the archive, because it lies outside the project: %s", path)
-    log.info("%s: %d files; open it with tar -xf in a fresh clone or an empty folder", made.path, made.files)
+        log.info("outside the project, not in the archive: %s", path)
+    log.info(
+        "%s: %d files; extract it with tar -xf into a fresh clone or an empty folder", made.path, made.files
+    )
     return made
 
 
