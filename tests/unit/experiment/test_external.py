@@ -121,7 +121,7 @@ def test_a_file_without_an_accepted_checksum_counts_as_missing(resolve, tmp_path
             with_arguments(TABLE, _target_="earthdim.encoders.custom.exported.onnx"),
             "weights.mine.kind: .* makes an encoder, kind: own",
         ),
-        ({**TABLE, "kind": "own"}, "weights.mine.n: an encoder has no points"),
+        ({**TABLE, "kind": "own"}, "weights.mine.n: only tables have points"),
     ],
 )
 def test_mistakes_name_their_key(resolve, leaf, message):
