@@ -1,4 +1,4 @@
-"""What several test files read: the packaged data sets, each built once from its leaf; a copy of config/ to spoil."""
+"""Shared fixtures: packaged data sets, each built once from its leaf, and a copy of config/ to edit."""
 
 import shutil
 import sys
@@ -21,14 +21,14 @@ def packaged():
     @cache
     def dataset(name):
         leaf = yaml.safe_load((CONFIG / "dataset" / f"{name}.yaml").read_text(encoding="utf-8"))
-        return build({key: value for key, value in leaf.items() if key not in ("about", "requires")})
+        return build(leaf["build"])
 
     return dataset
 
 
 @pytest.fixture(scope="session")
 def leaves(tmp_path_factory):
-    """What Hydra makes of config/, kept for all cases: a case composes the file alone that it edits."""
+    """Cache of the composed config/: each case composes only the file that it edits."""
     folder = tmp_path_factory.mktemp("leaves")
     grid.resolve(CONFIG, "tiny", cache=folder)
     return folder
@@ -36,7 +36,7 @@ def leaves(tmp_path_factory):
 
 @pytest.fixture
 def resolve(tmp_path, monkeypatch, leaves):
-    """Resolve an experiment of a copy of config/ after an edit, in a folder of its own."""
+    """Resolve an experiment of an edited copy of config/, in a temporary folder."""
     cache = tmp_path / "cache"
     shutil.copytree(leaves, cache)
     monkeypatch.chdir(tmp_path)

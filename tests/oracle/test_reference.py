@@ -52,7 +52,7 @@ def places(n):
 @cache
 def released():
     leaf = yaml.safe_load((CONFIG / "weights" / "geoclip" / "released.yaml").read_text())
-    return build({key: leaf[key] for key in ("_target_", "source", "sha256")})
+    return build(leaf["build"])
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Leaves of data sets, tasks and samples: they build, and what they say about themselves is true."""
+"""Leaves of data sets, tasks and samples can be built, and their descriptions are true."""
 
 import re
 from importlib.metadata import distribution, metadata
@@ -8,17 +8,14 @@ import numpy as np
 import pytest
 import yaml
 
-from earthdim.build import build, target
+from earthdim.build import build
 from earthdim.data.datasets.packaged import package_file
 from earthdim.data.datasets.raster import axis
-from earthdim.experiment.validation import check_schema, check_target
+from earthdim.experiment import parts
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import check_schema
 
 ROOT = Path(__file__).parents[2]
-BESIDE = {
-    "dataset": frozenset({"about", "requires"}),
-    "task": frozenset({"about", "kind", "dataset", "leaked_by", "leaked_in_part_by"}),
-    "sample": frozenset({"kind", "n", "replicates", "seed", "dataset"}),
-}
 # What the metadata of a distribution say when it has this licence.
 DECLARED = {
     "MIT": "MIT",
@@ -44,11 +41,12 @@ def rasters(dataset):
     return [field for field in dataset.data_vars.values() if field.dims[-2:] == ("lat", "lon")]
 
 
-@pytest.mark.parametrize("group", BESIDE)
+@pytest.mark.parametrize("group", ["dataset", "task", "sample"])
 def test_leaves_keep_their_schema_and_name_what_exists(group):
     for name, leaf in leaves(group).items():
         check_schema(leaf, ROOT / "workflow" / "schemas" / f"{group}.schema.yaml", f"{group}.{name}")
-        check_target(leaf, f"{group}.{name}", BESIDE[group])
+        given = parts.SAMPLER if group == "sample" else frozenset()
+        check_target(leaf["build"], f"{group}.{name}.build", given)
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -106,7 +104,7 @@ def test_the_release_of_the_polygons_is_the_installed_one():
 @pytest.mark.parametrize("name", TASKS)
 def test_tasks_label_known_land_from_their_data_set(packaged, name):
     leaf = TASKS[name]
-    task = build({key: value for key, value in leaf.items() if key not in BESIDE["task"]})
+    task = build(leaf["build"])
     quito_tokyo_fiji_london = np.array([[-78.5, -0.2], [139.7, 35.7], [178.0, -17.8], [-0.13, 51.5]])
     labels = task.labels(quito_tokyo_fiji_london, packaged(leaf["dataset"]))
     assert labels.shape == (4,)
@@ -119,13 +117,10 @@ def test_tasks_label_known_land_from_their_data_set(packaged, name):
 
 
 def test_samples_draw_as_many_points_as_they_say():
-    beside = {"_target_", *BESIDE["sample"]}
     # A region needs its borders from a data set; test_samples.py draws it.
     for leaf in (leaf for leaf in SAMPLES.values() if "dataset" not in leaf):
-        arguments = {key: value for key, value in leaf.items() if key not in beside}
-        points = target(leaf["_target_"])(
-            leaf["n"], np.random.default_rng(leaf["seed"]), lambda at: at[:, 1] > 0, **arguments
-        )
+        rng = np.random.default_rng(leaf["seed"])
+        points = build(leaf["build"], n=leaf["n"], rng=rng, is_land=lambda at: at[:, 1] > 0)
         assert points.shape == (leaf["n"], 2)
 
 

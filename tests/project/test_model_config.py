@@ -17,7 +17,7 @@ RESOLUTIONS = {
 
 
 def fits(resolution):
-    """The encodings that a resolution leaf is for: one, or a list."""
+    """The encodings that a resolution leaf applies to: one, or a list."""
     encodings = RESOLUTIONS[resolution]["resolution"]["encoding"]
     return [encodings] if isinstance(encodings, str) else encodings
 

@@ -1,4 +1,4 @@
-"""Nothing that is data runs as code, nothing of config reaches a shell, and targets are those that are meant."""
+"""Data never runs as code, config never enters a shell, and targets are limited to known packages."""
 
 import ast
 import json
@@ -19,7 +19,8 @@ from earthdim.build import target
 from earthdim.data import coordinate_tables
 from earthdim.encoders.released import checkpoint, sources
 from earthdim.experiment import resolve, validation
-from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema, check_target
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema
 from earthdim.storage.digests import file_digest
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ EXCEPTIONS = {
 
 
 class Runs:
-    """Leaves a file behind where something unpickles it."""
+    """Creates a file when it is unpickled."""
 
     def __reduce__(self):
         return os.mkdir, ("ran",)
@@ -147,7 +148,7 @@ def test_the_search_finds_what_it_is_for(code):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("group", ["model", "split", "head", "task", "estimator", "dataset", "sample"])
-def test_no_leaf_names_what_is_no_target(path, group, here):
+def test_a_leaf_cannot_name_other_objects_as_target(path, group, here):
     """A leaf of each group, with its target replaced by a path to something else."""
     leaves = {
         "model": "satclip", "split": "random", "head": "ridge", "task": "elevation", "estimator": "mle",
@@ -155,7 +156,7 @@ def test_no_leaf_names_what_is_no_target(path, group, here):
     }  # fmt: skip
     text = (ROOT / "config" / group / f"{leaves[group]}.yaml").read_text()
     leaf = yaml.safe_load(text)
-    part, key = (leaf["network"], "network") if group == "model" else (leaf, group)
+    part, key = (leaf["network"], "network") if group == "model" else (leaf.get("build", leaf), group)
     part["_target_"] = path
 
     def check():
@@ -175,7 +176,7 @@ def test_what_is_built_lies_inside_the_package():
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt", ".tar", ".bin", ""])
-def test_a_checkpoint_that_would_run_is_refused(here, suffix):
+def test_a_checkpoint_with_code_is_rejected(here, suffix):
     path = here / f"weights{suffix}"
     torch.save({"state_dict": Runs()}, path)
     with pytest.raises(sources.CheckpointError, match="not run"):
@@ -192,7 +193,7 @@ def test_a_safetensors_file_holds_no_code(here):
         checkpoint.contents(path, file_digest(path))
 
 
-def test_an_array_of_objects_is_refused(here):
+def test_an_array_of_objects_is_rejected(here):
     np.savez("t.npz", lon=np.zeros(3), lat=np.zeros(3), emb=np.array([Runs()] * 3))
     with pytest.raises(coordinate_tables.TableError, match="without running a pickle"):
         coordinate_tables.read("t.npz", features="emb")
@@ -219,7 +220,7 @@ PICKLE = {"id": "pickle", "protocol": 5}
 
 
 def planned(folder: Path) -> None:
-    """Plan an experiment with a raster of the user's own, `r.zarr`."""
+    """Plan an experiment with the custom raster `r.zarr`."""
     shutil.copytree(ROOT / "config", folder / "config")
     (folder / "config" / "experiment" / "own.yaml").write_text(
         RELEASED.replace("datasets: []", "datasets: [mine]")
@@ -237,9 +238,11 @@ def planned(folder: Path) -> None:
     ],
     ids=["compressor", "filter", "both"],
 )
-def test_a_store_of_pickles_is_refused_before_any_work(here, codecs):
+def test_a_store_of_pickles_is_rejected_while_planning(here, codecs):
     pickled_store(here / "r.zarr", **codecs)
-    with pytest.raises(ConfigError, match=r"dataset\.mine: r\.zarr/v/\.zarray: its values are pickles"):
+    with pytest.raises(
+        ConfigError, match=r"dataset\.mine\.build\.path: r\.zarr/v/\.zarray: its values are pickles"
+    ):
         planned(here)
 
 
@@ -253,7 +256,7 @@ def in_another_encoding(text: str) -> bytes:
 
 @pytest.mark.parametrize("spelt", [escaped, in_another_encoding])
 def test_no_spelling_hides_the_codec_of_pickles(here, spelt):
-    """Metadata are JSON, which can say one word in many ways."""
+    """Metadata are JSON, which can spell one word in many ways."""
     pickled_store(here / "r.zarr", dtype="|O", filters=[{"id": "vlen-utf8"}], compressor=PICKLE)
     file = here / "r.zarr" / "v" / ".zarray"
     file.write_bytes(spelt(file.read_text()))
@@ -273,18 +276,19 @@ def test_nor_does_a_codec_inside_another_of_format_3(here, codec):
 def test_metadata_that_are_no_json_are_named(here):
     pickled_store(here / "r.zarr", compressor=None)
     (here / "r.zarr" / "v" / ".zarray").write_text("[" * 100_000)
-    with pytest.raises(ConfigError, match=r"r\.zarr/v/\.zarray: is no JSON that can be read"):
+    with pytest.raises(ConfigError, match=r"r\.zarr/v/\.zarray: is not valid JSON"):
         planned(here)
 
 
 def test_what_a_codec_refuses_is_one_clear_error(here):
-    """The search does not follow links; behind one the codec itself refuses, with an error of its own."""
+    """The search does not follow links; behind a link the codec itself raises an error."""
     codecs = {"dtype": "|O", "filters": [{"id": "vlen-utf8"}], "compressor": PICKLE}
     pickled_store(here / "r.zarr", "lat", **codecs)
     (here / "r.zarr" / "lat").rename(here / "lat")
     (here / "r.zarr" / "lat").symlink_to(here / "lat")
     with pytest.raises(
-        ConfigError, match=r"dataset\.mine: r\.zarr cannot be read as Zarr store .* \(Pickle\.decode is disab"
+        ConfigError,
+        match=r"dataset\.mine\.build\.path: r\.zarr cannot be read as Zarr store .* \(Pickle\.decode is disab",
     ):
         planned(here)
     # Axes without names: with them it would be refused as a grid before any chunk is looked at.
@@ -296,7 +300,7 @@ def test_what_a_codec_refuses_is_one_clear_error(here):
         coordinate_tables.points("r.zarr")
 
 
-def test_a_file_comes_to_its_place_whole_and_with_its_sum_or_not_at_all(here):
+def test_paths_of_fetched_files_stay_below_weights(here):
     with zipfile.ZipFile(here / "a.zip", "w") as archive:
         archive.writestr("../../evil.pt", b"outside")
         archive.writestr("good.pt", b"inside")
@@ -310,7 +314,7 @@ def test_a_file_comes_to_its_place_whole_and_with_its_sum_or_not_at_all(here):
 
 
 def test_records_take_nothing_from_the_environment(here, monkeypatch):
-    """A secret in the environment cannot come into a config, and so into no record."""
+    """Secrets in the environment cannot enter a config or a record."""
     monkeypatch.setenv("TOKEN", "secret")
     shutil.copytree(ROOT / "config", here / "config")
     path = here / "config" / "experiment" / "own.yaml"
@@ -321,5 +325,5 @@ def test_records_take_nothing_from_the_environment(here, monkeypatch):
         "${hydra:runtime.cwd}",
     ):
         path.write_text(RELEASED.replace("title: Brought along", f"title: '{text}'"))
-        with pytest.raises(ConfigError, match="takes a value from elsewhere"):
+        with pytest.raises(ConfigError, match="reads a value from outside the config"):
             resolve.resolve(here / "config", "own")

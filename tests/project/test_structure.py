@@ -8,9 +8,8 @@ import pytest
 import yaml
 
 from earthdim.build import target
-from earthdim.experiment import resolve
-from earthdim.experiment.validation import check_target
-from earthdim.storage.schema import WEIGHTS_KEYS
+from earthdim.experiment import parts
+from earthdim.experiment.targets import check_target
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workflow" / "src" / "earthdim"
@@ -181,12 +180,12 @@ def targets_in(value, key=""):
             yield from targets_in(item, f"{key}.{name}")
 
 
-BESIDE = {
-    "dataset": frozenset({"about"}),
-    "task": resolve.TASK_KEYS,
-    "estimator": resolve.ESTIMATOR_KEYS,
-    "sample": frozenset({"kind", "n", "replicates", "seed", "dataset"}),
-    "weights": WEIGHTS_KEYS,
+# Arguments that the workflow supplies, by the key that holds the target.
+GIVEN = {
+    "sample": parts.SAMPLER,
+    "inside": frozenset({"dataset"}),
+    "estimator": frozenset({"k"}),
+    "network": frozenset({"inputs"}),
 }
 
 
@@ -194,7 +193,9 @@ BESIDE = {
 def test_every_leaf_names_what_exists_and_its_arguments_fit(leaf):
     value = yaml.safe_load((CONFIG / f"{leaf}.yaml").read_text()) or {}
     for key, part in targets_in(value, leaf):
-        check_target(part, key, BESIDE.get(leaf.split("/")[0], frozenset()))
+        group, *_, last = key.replace("/", ".").removesuffix(".build").split(".")
+        given = GIVEN.get(last, GIVEN.get(group, frozenset()))
+        check_target(part, key, given)
         assert callable(target(part["_target_"]))
 
 

@@ -18,6 +18,11 @@ def leaf(name):
     return compose(CONFIG, f"estimator/{name}")["estimator"]
 
 
+def with_arguments(name, **arguments):
+    """The leaf of an estimator with other arguments of its class."""
+    return {**leaf(name), "build": {**leaf(name)["build"], **arguments}}
+
+
 def curved_surface(n, d, seed=3):
     """Return points of a smooth surface in d dimensions, similar to a low-frequency encoder."""
     rng = np.random.default_rng(seed)

@@ -13,18 +13,12 @@ import yaml
 from safetensors.torch import save_file
 from scipy.special import erf, sph_harm_y
 
-from earthdim.storage.schema import WEIGHTS_KEYS
-
 WEIGHTS = Path(__file__).parents[2] / "config" / "weights"
 
 
 def arguments(leaf, path, **changes):
     """What the workflow passes on from a leaf, with a file of the test's own in the place of the published one."""
-    kept = {
-        key: value
-        for key, value in yaml.safe_load((WEIGHTS / f"{leaf}.yaml").read_text()).items()
-        if key not in WEIGHTS_KEYS
-    }
+    kept = yaml.safe_load((WEIGHTS / f"{leaf}.yaml").read_text())["build"]
     return {**kept, "source": {"file": str(path)}, "sha256": digest(path), **changes}
 
 

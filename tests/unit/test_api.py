@@ -134,7 +134,7 @@ def test_custom_leaves(embedding):
     (row,) = earthdim.dimension(embedding, estimators=custom).itertuples()
     assert (row.estimator, row.k, row.aggregation) == ("mle-robust", 7, "median")
     del custom["mle-robust"]["aggregation"]
-    with pytest.raises(ValueError, match="the leaf of mle-robust lacks aggregation"):
+    with pytest.raises(ValueError, match="mle-robust: aggregation: missing"):
         earthdim.dimension(embedding, estimators=custom)
 
 

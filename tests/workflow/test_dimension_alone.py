@@ -23,11 +23,12 @@ compare: [table1]
 figures: [local_maps, table1]
 """
 SAMPLE = """\
-_target_: earthdim.data.samples.area.land
 kind: land
 n: 1200
 replicates: 2
 seed: 2000
+build:
+  _target_: earthdim.data.samples.area.land
 """
 VARIANT = "variants/geoclip_released"
 

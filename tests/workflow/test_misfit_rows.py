@@ -12,9 +12,10 @@ TABLE = """
 kind: table
 model: {name}
 n: {n}
-_target_: earthdim.encoders.custom.table.embeddings
-file: {name}.parquet
-features: emb_*
+build:
+  _target_: earthdim.encoders.custom.table.embeddings
+  file: {name}.parquet
+  features: emb_*
 """
 EXPERIMENT = """
 title: Tables with missing parts

@@ -30,28 +30,31 @@ FUNCTION = """
 kind: own
 model: mine
 resolution: r3
-_target_: earthdim.encoders.custom.function.location_encoder
-callable: my_encoder:embed
+build:
+  _target_: earthdim.encoders.custom.function.location_encoder
+  callable: my_encoder:embed
 """
 TABLE = """
 kind: table
 model: stations
 n: 600
-_target_: earthdim.encoders.custom.table.embeddings
-file: stations.parquet
-longitude: lon
-latitude: lat
-features: emb_*
+build:
+  _target_: earthdim.encoders.custom.table.embeddings
+  file: stations.parquet
+  longitude: lon
+  latitude: lat
+  features: emb_*
 """
 RELEASED = """
 # @package weights
 kind: released
 model: satclip
-_target_: earthdim.encoders.released.satclip.location_encoder
-legendre_polys: 10
-source: {file: satclip.ckpt}
-sha256: SUM
 about: {title: SatCLIP trained on my images, citation: mine, address: none, licence: mine}
+build:
+  _target_: earthdim.encoders.released.satclip.location_encoder
+  legendre_polys: 10
+  source: {file: satclip.ckpt}
+  sha256: SUM
 """
 EXPERIMENT = """
 title: User-supplied encoders and embeddings

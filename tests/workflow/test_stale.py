@@ -34,31 +34,35 @@ def embed(lonlat):
 FUNCTION = """
 kind: own
 model: mine
-_target_: earthdim.encoders.custom.function.location_encoder
-callable: my_encoder:embed
-files: [weights.npy]
+build:
+  _target_: earthdim.encoders.custom.function.location_encoder
+  callable: my_encoder:embed
+  files: [weights.npy]
 """
 TABLE = """
 kind: table
 model: NAME
 n: 400
-_target_: earthdim.encoders.custom.table.embeddings
-file: FILE
+build:
+  _target_: earthdim.encoders.custom.table.embeddings
+  file: FILE
 """
 SAMPLE = """
-_target_: earthdim.data.samples.polygons.polygon
 kind: polygon
 n: 300
 replicates: 1
 seed: 77
-path: region.geojson
-over: globe
+build:
+  _target_: earthdim.data.samples.polygons.polygon
+  path: region.geojson
+  over: globe
 """
 RASTER = """
-_target_: earthdim.data.datasets.files.raster_file
-path: rain.zarr
-variable: rain
 about: {title: Rain, package: xarray, source: made here, licence: none, citation: none}
+build:
+  _target_: earthdim.data.datasets.files.raster_file
+  path: rain.zarr
+  variable: rain
 """
 EXPERIMENT = """
 title: User-supplied encoders and embeddings

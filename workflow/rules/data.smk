@@ -3,8 +3,8 @@
 
 def dataset_file(wildcards):
     """The raster that a custom data set is read from; packaged data has none."""
-    leaf = EXPERIMENT.datasets[wildcards.dataset]
-    return user_inputs([leaf["path"]] if "path" in leaf else [])
+    built = EXPERIMENT.datasets[wildcards.dataset]["build"]
+    return user_inputs([built["path"]] if "path" in built else [])
 
 
 rule dataset:

@@ -5,7 +5,6 @@ from earthdim.provenance import job
 from earthdim.storage.stores import save_store
 
 with job(snakemake) as run:
-    about = run.config.pop("about")
-    dataset = build(run.config).assign_attrs(about)
+    dataset = build(run.config["build"]).assign_attrs(run.config["about"])
     save_store(dataset, run.output.store, "dataset", run.provenance)
     run.log.info("%s", dict(dataset.sizes))

@@ -274,12 +274,12 @@ def test_planning_knows_the_regions_that_the_data_set_has(packaged, level):
         (
             "continent",
             "Atlantis",
-            "^sample.inside.name: there is no continent 'Atlantis'; there are AF, AN, AS,",
+            "^sample.build.inside.name: there is no continent 'Atlantis'; there are AF, AN, AS,",
         ),
-        ("country", "XX", "^sample.inside.name: there is no country 'XX'; there are AD, AE,"),
-        ("country", "AF ", "^sample.inside.name"),
-        ("country", yaml.safe_load("NO"), "^sample.inside.name: YAML reads an unquoted NO as False"),
-        ("county", "DE", "^sample.inside.level: 'county'"),
+        ("country", "XX", "^sample.build.inside.name: there is no country 'XX'; there are AD, AE,"),
+        ("country", "AF ", "^sample.build.inside.name"),
+        ("country", yaml.safe_load("NO"), "^sample.build.inside.name: YAML reads an unquoted NO as False"),
+        ("county", "DE", "^sample.build.inside.level: 'county'"),
     ],
 )
 def test_planning_rejects_a_region_that_does_not_exist(level, name, words):
@@ -299,11 +299,15 @@ def test_planning_a_region_imports_little():
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG / "sample").glob("re*.yaml")))
 def test_region_leaves_draw_in_their_region(packaged, name):
     config = leaf(name)
-    inside = build(config["inside"], dataset=packaged(config["dataset"]))
-    lonlat = target(config["_target_"])(300, np.random.default_rng(config["seed"]), everywhere, inside)
+    inside = build(config["build"]["inside"], dataset=packaged(config["dataset"]))
+    lonlat = target(config["build"]["_target_"])(
+        300, np.random.default_rng(config["seed"]), everywhere, inside
+    )
     task = Country(config["inside"]["level"])
     names = task.class_names(packaged("countries"))
-    assert {names[code] for code in task.labels(lonlat, packaged("countries"))} == {config["inside"]["name"]}
+    assert {names[code] for code in task.labels(lonlat, packaged("countries"))} == {
+        config["build"]["inside"]["name"]
+    }
 
 
 SCHEMA = CONFIG.parent / "workflow" / "schemas" / "sample.schema.yaml"
@@ -334,8 +338,8 @@ def test_the_examples_for_files_fit_the_schema():
 )
 def test_a_leaf_without_a_required_argument_is_rejected(name, key):
     short = leaf(name)
-    del short[key]
-    with pytest.raises(ConfigError, match=f"^sample: '{key}' is a (required property|dependency)"):
+    del short["build"][key]
+    with pytest.raises(ConfigError, match=f"^sample.build: '{key}' is a (required property|dependency)"):
         check_schema(short, SCHEMA, "sample")
 
 
@@ -344,16 +348,14 @@ PATCHES = sorted(path.stem for path in (CONFIG / "sample").glob("patch-*.yaml"))
 
 def test_patches_share_their_centre_and_are_nested():
     leaves = [leaf(name) for name in PATCHES]
-    assert {(one["lon"], one["lat"]) for one in leaves} == {(11.4, 47.27)}
-    assert {one["diameter_km"] for one in leaves} == {10, 200, 2000}
+    assert {(one["build"]["lon"], one["build"]["lat"]) for one in leaves} == {(11.4, 47.27)}
+    assert {one["build"]["diameter_km"] for one in leaves} == {10, 200, 2000}
 
 
 @pytest.mark.parametrize("name", PATCHES)
 def test_patch_leaves_are_drawn(name):
     config = leaf(name)
-    arguments = {key: config[key] for key in ("lon", "lat", "diameter_km")}
-    lonlat = target(config["_target_"])(
-        10_000, np.random.default_rng(config["seed"]), everywhere, **arguments
-    )
-    assert great_circle_km([[config["lon"], config["lat"]]], lonlat).max() < config["diameter_km"] / 2
-    assert config["kind"] == f"patch-{config['diameter_km']}"
+    patch, rng = config["build"], np.random.default_rng(config["seed"])
+    lonlat = build(patch, n=10_000, rng=rng, is_land=everywhere)
+    assert great_circle_km([[patch["lon"], patch["lat"]]], lonlat).max() < patch["diameter_km"] / 2
+    assert config["kind"] == f"patch-{patch['diameter_km']}"

@@ -3,7 +3,14 @@ import sys
 
 import numpy as np
 import pytest
-from estimator_data import curved_surface, embedding_of_graph, leaf, prepared_embedding, uniform_ball
+from estimator_data import (
+    curved_surface,
+    embedding_of_graph,
+    leaf,
+    prepared_embedding,
+    uniform_ball,
+    with_arguments,
+)
 
 from earthdim.estimation.estimators import EstimateError, PreparedEmbedding, estimate, library
 from earthdim.estimation.neighbours import Graph, knn, prepare
@@ -55,7 +62,8 @@ class TestInput:
     def test_passes_k_to_a_class_with_its_own_search(self, surface):
         import skdim.id
 
-        other = {"_target_": "skdim.id.KNN", "reads": "points", "aggregation": "global", "random_state": 1}
+        built = {"_target_": "skdim.id.KNN", "random_state": 1}
+        other = {"reads": "points", "aggregation": "global", "build": built}
         plain = skdim.id.KNN(k=4, random_state=1).fit(surface.prepared.points).dimension_
         assert estimate({**other, "k": 4}, surface).value == plain
         with pytest.raises(EstimateError, match="ps must satisfy"):
@@ -111,7 +119,7 @@ class TestGuards:
 
     def test_names_the_estimator_that_failed(self, ball):
         with pytest.raises(EstimateError, match=r"skdim.id.TwoNN .*Fewer than 2 points"):
-            estimate({**leaf("twonn"), "discard_fraction": 0.9999}, ball)
+            estimate(with_arguments("twonn", discard_fraction=0.9999), ball)
 
     def test_activations_with_dead_units_and_equal_rows(self):
         rng = np.random.default_rng(5)
@@ -150,16 +158,20 @@ class TestInvalidLeaf:
             ({"k": 51}, r"^k: must lie in 2 \.\. 50"),
             ({"k": 1}, r"^k: must lie in 2 \.\. 50"),
             ({"k": None}, r"^k: must lie in 2 \.\. 50"),
-            ({"sigmas": 1}, r"skdim.id.MLE cannot be built from its leaf"),
+            (
+                {"build": {"_target_": "skdim.id.MLE", "sigmas": 1}},
+                r"skdim.id.MLE cannot be built from its leaf",
+            ),
+            ({"_target_": "skdim.id.MLE"}, r"^_target_: moved below build:"),
             ({"reads": "graph"}, r"skdim.id.MLE cannot be built from its leaf.*'k'"),
-            ({"_target_": "skdim.id.Mle"}, r"^_target_: 'skdim.id.Mle' does not exist"),
+            ({"build": {"_target_": "skdim.id.Mle"}}, r"^_target_: 'skdim.id.Mle' does not exist"),
         ],
     )
     def test_with_an_invalid_value(self, surface, change, message):
         with pytest.raises(ValueError, match=message):
             estimate({**leaf("mle"), **change}, surface)
 
-    @pytest.mark.parametrize("key", ["_target_", "reads", "k", "aggregation"])
+    @pytest.mark.parametrize("key", ["reads", "k", "aggregation", "build"])
     def test_with_a_missing_key(self, surface, key):
         cut = {name: value for name, value in leaf("mle").items() if name != key}
         with pytest.raises(ValueError, match=f"^{key}: missing"):
@@ -192,7 +204,7 @@ graph = Graph(np.tile([1.0, 2, 3], (4, 1)), np.tile([0, 1, 2], (4, 1)))
 read = PreparedEmbedding(PreparedPoints(points, np.arange(4), 0, 1.0, np.zeros(2)), graph)
 for target in ("skdim.id.MOM", "earthdim.estimation.estimators.mada.MADA"):
     reads = "neighbours" if target.startswith("skdim") else "graph"
-    estimate({"_target_": target, "reads": reads, "k": 3, "aggregation": "mean"}, read)
+    estimate({"reads": reads, "k": 3, "aggregation": "mean", "build": {"_target_": target}}, read)
 assert "skdim" in sys.modules
 assert warnings.filters == before
 """

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from estimator_data import embedding_of_graph, leaf, prepared_embedding, uniform_ball
+from estimator_data import embedding_of_graph, leaf, prepared_embedding, uniform_ball, with_arguments
 
 from earthdim.estimation.estimators import EstimateError, estimate
 
@@ -40,13 +40,13 @@ class TestCorrInt:
         import skdim.id
 
         plain = skdim.id.CorrInt(k1=k1, k2=k).fit(ball.prepared.points)
-        found = estimate({**leaf("corrint"), "k1": k1, "k": k}, ball)
+        found = estimate({**with_arguments("corrint", k1=k1), "k": k}, ball)
         assert found.value == pytest.approx(plain.dimension_, rel=1e-9)
 
     @pytest.mark.parametrize("k1", [0, 20, 30])
     def test_radii_that_do_not_increase_raise(self, ball, k1):
         with pytest.raises(EstimateError, match=r"k1: .*1 \.\. 19"):
-            estimate({**leaf("corrint"), "k1": k1}, ball)
+            estimate(with_arguments("corrint", k1=k1), ball)
 
 
 class TestMada:
@@ -75,12 +75,12 @@ class TestMindMl:
         import skdim.id
 
         plain = skdim.id.MiND_ML(k=k - 1, D=100, ver=ver).fit(ball.prepared.points)
-        found = estimate({**leaf("mind-ml"), "k": k, "ver": ver}, ball)
+        found = estimate({**with_arguments("mind-ml", ver=ver), "k": k}, ball)
         assert found.value == pytest.approx(plain.dimension_, rel=1e-9)
 
     def test_an_estimate_at_its_upper_bound_raises(self, ball):
         with pytest.raises(EstimateError, match=r"MiNDML .*reached D = 2"):
-            estimate({**leaf("mind-ml"), "D": 2}, ball)
+            estimate(with_arguments("mind-ml", D=2), ball)
 
     def test_equidistant_neighbours_raise(self, ball):
         distance = ball.graph.distance.copy()
@@ -90,4 +90,4 @@ class TestMindMl:
 
     def test_an_unknown_version_raises(self, ball):
         with pytest.raises(EstimateError, match="ver: must be MLk or MLi, is 'ML1'"):
-            estimate({**leaf("mind-ml"), "ver": "ML1"}, ball)
+            estimate(with_arguments("mind-ml", ver="ML1"), ball)

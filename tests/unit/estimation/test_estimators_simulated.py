@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from estimator_data import leaf, prepared_embedding, uniform_ball
+from estimator_data import leaf, prepared_embedding, uniform_ball, with_arguments
 
 from earthdim.estimation.estimators import EstimateError, estimate
 
-DANCO = {**leaf("danco"), "D": 16}
+DANCO = with_arguments("danco", D=16)
 
 
 class TestKnn:
@@ -16,7 +16,7 @@ class TestKnn:
         read = prepared_embedding(uniform_ball(300, 5, seed), 20)
         sizes = None if ps is None else np.array(ps)
         plain = skdim.id.KNN(k=3, ps=sizes, M=4, gamma=1, random_state=seed).fit(read.prepared.points)
-        found = estimate({**leaf("knn"), "k": 3, "ps": ps, "M": 4, "gamma": 1, "random_state": seed}, read)
+        found = estimate({**with_arguments("knn", ps=ps, M=4, gamma=1, random_state=seed), "k": 3}, read)
         assert found.value == plain.dimension_
 
     @pytest.mark.parametrize("d", [2, 3, 5])
@@ -27,7 +27,7 @@ class TestKnn:
     @pytest.mark.parametrize("ps", [[5, 30], [30, 301]])
     def test_invalid_sample_sizes_raise(self, ps):
         with pytest.raises(EstimateError, match=r"ps: must lie in 6 \.\. 300"):
-            estimate({**leaf("knn"), "ps": ps}, prepared_embedding(uniform_ball(300, 3), 20))
+            estimate(with_arguments("knn", ps=ps), prepared_embedding(uniform_ball(300, 3), 20))
 
 
 def danco_calibration(kind, **arguments):
@@ -43,7 +43,7 @@ class TestDanco:
     @pytest.mark.parametrize("name", ["danco", "danco-fit"])
     def test_finds_the_dimension_of_a_ball(self, name, d):
         X = np.hstack([uniform_ball(400, d, 7), np.zeros((400, 30 - d))])
-        found = estimate({**leaf(name), "D": 16}, prepared_embedding(X, 2)).value
+        found = estimate(with_arguments(name, D=16), prepared_embedding(X, 2)).value
         assert found == pytest.approx(d, rel=0.1)
 
     def test_danco_of_scikit_dimension_estimates_at_most_k_dimensions(self):
@@ -61,7 +61,7 @@ class TestDanco:
 
     def test_the_same_seed_gives_the_same_estimate(self):
         read = prepared_embedding(uniform_ball(200, 3), 2)
-        values = [estimate({**DANCO, "D": 8, "random_state": seed}, read).value for seed in (0, 0, 1)]
+        values = [estimate(with_arguments("danco", D=8, random_state=seed), read).value for seed in (0, 0, 1)]
         assert values[0] == values[1] != values[2]
 
     def test_too_many_points_raise(self):
@@ -69,12 +69,14 @@ class TestDanco:
         with pytest.raises(
             EstimateError, match=r"DANCo \(k = 10, global\): 201 points are more than its limit of 200"
         ):
-            estimate({**DANCO, "limit": 200}, read)
+            estimate(with_arguments("danco", D=16, limit=200), read)
 
     def test_an_unknown_version_raises(self):
         with pytest.raises(EstimateError, match="ver: must be DANCo or DANCoFit, is 'MIND_MLi'"):
-            estimate({**DANCO, "ver": "MIND_MLi"}, prepared_embedding(uniform_ball(200, 3), 2))
+            estimate(
+                with_arguments("danco", D=16, ver="MIND_MLi"), prepared_embedding(uniform_ball(200, 3), 2)
+            )
 
     def test_an_estimate_at_its_upper_bound_raises(self):
         with pytest.raises(EstimateError, match="reached D = 4"):
-            estimate({**DANCO, "D": 4}, prepared_embedding(uniform_ball(200, 8), 2))
+            estimate(with_arguments("danco", D=4), prepared_embedding(uniform_ball(200, 8), 2))

@@ -167,7 +167,8 @@ def test_an_estimator_with_too_few_points_for_its_k_is_left_out(plane):
 
 
 def test_an_invalid_argument_raises(plane):
-    wrong = {"twonn": leaf("twonn"), "fishers": leaf("fishers") | {"alphas": [0.9, 0.8]}}
+    wrong = {"twonn": leaf("twonn"), "fishers": leaf("fishers")}
+    wrong["fishers"]["build"]["alphas"] = [0.9, 0.8]
     with pytest.raises(EstimateError, match="alphas: must ascend"):
         measure.measure(prepared_embedding(plane), wrong)
 

@@ -1,4 +1,3 @@
-import ast
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from earthdim.storage.digests import digest
 
 @pytest.fixture
 def package(tmp_path):
-    """A small package beside a script: script -> stage -> helper; built by name only: built -> helper."""
+    """A small package and a script: script -> stage -> helper; built by name only: built -> helper."""
     files = {
         "__init__.py": "",
         "stage.py": '"""Doc."""\nfrom earthdim.helper import add\n\n\n'
@@ -81,11 +80,6 @@ def test_digest_ignores_words_and_code_that_is_not_run(package, file, old, new):
     before = digest_of(package)
     edit(package / file, old, new)
     assert digest_of(package) == before
-
-
-def test_docstrings_alone_leave_an_empty_body_valid():
-    tree = code._without_docstrings(ast.parse('def f():\n    """Only words."""\n'))
-    compile(ast.unparse(tree), "f", "exec")
 
 
 def test_targets_are_found_at_any_depth():

@@ -1,4 +1,4 @@
-"""Encoders that come as they are, in the grid: names, axes, what is missing, what is counted, points of their own."""
+"""External encoders in the grid: names, axes, missing files, `counted`, and the points of tables."""
 
 import shutil
 
@@ -13,21 +13,26 @@ from earthdim.experiment.validation import ConfigError
 OWN = {
     "kind": "own",
     "model": "mine",
-    "_target_": "earthdim.encoders.custom.function.location_encoder",
-    "callable": "my_encoder:embed",
+    "build": {
+        "_target_": "earthdim.encoders.custom.function.location_encoder",
+        "callable": "my_encoder:embed",
+    },
 }
 TABLE = {
     "kind": "table",
     "model": "stations",
     "n": 400,
-    "_target_": "earthdim.encoders.custom.table.embeddings",
-    "file": "stations.csv",
+    "build": {"_target_": "earthdim.encoders.custom.table.embeddings", "file": "stations.csv"},
 }
+
+
+def with_arguments(leaf, **arguments):
+    return {**leaf, "build": {**leaf["build"], **arguments}}
 
 
 @pytest.fixture
 def resolve(tmp_path, monkeypatch):
-    """Resolve the experiment table1 with branches and leaves of weights of a test's own, in a folder of its own."""
+    """Resolve the experiment table1 with the branches and weights of a test, in a temporary folder."""
     folder = tmp_path / "config"
     shutil.copytree(CONFIG, folder)
     monkeypatch.chdir(tmp_path)
@@ -61,10 +66,10 @@ def test_one_leaf_makes_a_variant(resolve):
     assert found.own_points == {"table": "own-table-400-r0"}
     assert queries.dimension_points(found, "table") == ["own-table-400-r0"]
     assert queries.dimension_points(found, "own") == list(found.sample_points)
-    assert found.points["own-table-400-r0"]["path"] == "stations.csv"
+    assert found.points["own-table-400-r0"]["build"]["path"] == "stations.csv"
 
 
-def test_a_leaf_may_keep_out_of_the_correlation_or_enter_it(resolve):
+def test_counted_decides_whether_a_variant_enters_the_correlation(resolve):
     released = yaml.safe_load((CONFIG / "weights" / "geoclip" / "released.yaml").read_text())
     weights = {"own": {**OWN, "counted": False}, "theirs": {**released, "counted": True}}
     found = resolve({"mine": {"weights": ["own", "theirs", "geoclip/released"]}}, weights)
@@ -72,7 +77,7 @@ def test_a_leaf_may_keep_out_of_the_correlation_or_enter_it(resolve):
     assert counted == {"own": False, "theirs": True, "geoclip_released": False}
 
 
-def test_two_of_one_cell_are_refused_not_averaged(resolve):
+def test_two_external_encoders_in_one_cell_are_rejected(resolve):
     weights = {"one": OWN, "two": OWN}
     with pytest.raises(ConfigError, match="one and two would be one cell"):
         resolve({"mine": {"weights": ["one", "two"]}}, weights)
@@ -80,7 +85,7 @@ def test_two_of_one_cell_are_refused_not_averaged(resolve):
     assert set(resolve({"mine": {"weights": ["one", "two"]}}, weights).variants) == {"one", "two"}
 
 
-def test_weights_that_are_missing_are_told_or_left_out(resolve):
+def test_missing_weights_are_an_error_or_omitted(resolve):
     branches = {"here": {"weights": ["geoclip/released"]}, "there": {"weights": ["sinr/released"]}}
     with pytest.raises(ConfigError, match=r"weights.sinr/released: weights/.* does not exist"):
         resolve(branches, {})
@@ -88,33 +93,35 @@ def test_weights_that_are_missing_are_told_or_left_out(resolve):
     assert set(found.variants) == {"geoclip_released"}
     assert "does not exist" in found.missing["sinr_released"].message
     assert set(resolve(branches, {}, without=True).missing) == {"sinr_released"}
-    with pytest.raises(ConfigError, match="nothing is at hand"):
+    with pytest.raises(ConfigError, match="branches: none of the weights"):
         resolve({"there": branches["there"]}, {}, optional=["there"])
 
 
-def test_a_file_whose_sum_nobody_accepted_is_not_at_hand(resolve, tmp_path):
+def test_a_file_without_an_accepted_checksum_counts_as_missing(resolve, tmp_path):
     leaf = yaml.safe_load((CONFIG / "weights" / "sinr" / "released.yaml").read_text())
     (tmp_path / "sinr.pt").write_bytes(b"weights")
     with pytest.raises(ConfigError, match=r"sha256: is null"):
-        resolve({"there": {"weights": ["mine"]}}, {"mine": {**leaf, "source": {"file": "sinr.pt"}}})
+        resolve({"there": {"weights": ["mine"]}}, {"mine": with_arguments(leaf, source={"file": "sinr.pt"})})
 
 
 @pytest.mark.parametrize(
     ("leaf", "message"),
     [
-        ({**OWN, "calls": "x"}, "weights.mine.calls: .* takes no such argument"),
+        (with_arguments(OWN, calls="x"), "weights.mine.build.calls: .* takes no such argument"),
+        ({**OWN, "calls": "x"}, "weights.mine.calls: unknown key.* below build:"),
+        ({**OWN, "_target_": "x"}, "weights.mine._target_: moved below build:"),
         ({key: value for key, value in OWN.items() if key != "model"}, "'model' is a required property"),
         ({**TABLE, "n": 30}, "weights.mine.n: 30 points are too few"),
         ({key: value for key, value in TABLE.items() if key != "n"}, "'n' is a required property"),
         ({**OWN, "kind": "mine"}, "kind: 'mine' is none of"),
-        ({**OWN, "n": 500}, "weights.mine.n: an encoder has no points of its own"),
-        ({**OWN, "_target_": TABLE["_target_"], "file": "stations.csv"}, "weights.mine.c.* no such argument"),
-        ({key: OWN[key] for key in OWN if key != "callable"}, "weights.mine.callable: is missing"),
+        ({**OWN, "n": 500}, "weights.mine.n: only tables have points"),
+        ({**OWN, "build": {**OWN["build"], **TABLE["build"]}}, "weights.mine.build.c.* no such argument"),
+        ({**OWN, "build": {"_target_": OWN["build"]["_target_"]}}, "weights.mine.build.callable: is missing"),
         (
-            {**TABLE, "_target_": "earthdim.encoders.custom.exported.onnx"},
+            with_arguments(TABLE, _target_="earthdim.encoders.custom.exported.onnx"),
             "weights.mine.kind: .* makes an encoder, kind: own",
         ),
-        ({**TABLE, "kind": "own"}, "weights.mine.n: an encoder has no points"),
+        ({**TABLE, "kind": "own"}, "weights.mine.n: only tables have points"),
     ],
 )
 def test_mistakes_name_their_key(resolve, leaf, message):
@@ -122,22 +129,24 @@ def test_mistakes_name_their_key(resolve, leaf, message):
         resolve({"mine": {"weights": ["mine"]}}, {"mine": leaf})
 
 
-def test_a_leaf_in_a_folder_that_lacks_its_package_line_says_so(resolve, tmp_path):
+def test_a_leaf_in_a_folder_needs_its_package_line(resolve, tmp_path):
     (tmp_path / "config" / "weights" / "lab").mkdir()
     with pytest.raises(ConfigError, match=r"lab/mine.yaml: must begin with the line '# @package weights'"):
         resolve({"mine": {"weights": ["lab/mine"]}}, {"lab/mine": OWN})
 
 
-def test_a_leaf_says_which_sources_it_was_trained_on(resolve):
+def test_a_leaf_states_the_sources_of_its_training(resolve):
     found = resolve({"mine": {"weights": ["own"]}}, {"own": {**OWN, "sources": ["climate"]}})
     assert queries.facts(found.variants["own"])["sources"] == ["climate"]
 
 
-def test_a_branch_of_which_nothing_is_at_hand_says_what_is_missing(resolve):
+def test_an_unavailable_branch_names_the_missing_files(resolve):
     branches = {"here": {"weights": ["geoclip/released"]}, "there": {"weights": ["sinr/released"]}}
     found = resolve(branches, {}, optional=["there"])
     assert "missing" in queries.gathered(found)
-    with pytest.raises(ConfigError, match=r"nothing is at hand of there.*fetch --config experiment=table1"):
+    with pytest.raises(
+        ConfigError, match=r"no variant of there is available.*fetch --config experiment=table1"
+    ):
         found.branch("there")
 
 

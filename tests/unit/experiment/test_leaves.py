@@ -1,4 +1,4 @@
-"""Leaves: merged as Hydra composes them, composed once each, and again only when a file of theirs changed."""
+"""Leaves: merging equals composition by Hydra; each is composed once, and again only if one of its files changed."""
 
 import json
 import shutil

@@ -78,7 +78,7 @@ def test_the_first_of_two_like_twins_counts_whatever_they_are_called(default):
     assert twins([*variants, *again]) == {v.name: v.twin for v in variants if v.twin}
 
 
-def test_branches_are_what_the_experiment_says(default):
+def test_branches_follow_the_experiment(default):
     modality = {variant.name for variant in default.branch("modality")}
     assert "satclip_l10_rgb-elevation_short_s1" in modality
     assert "satclip_l5_rgb_short_s0" not in modality
@@ -134,7 +134,7 @@ class TestOverrides:
         assert renamed
         assert all("elevation" in name for name in renamed)
 
-    def test_a_value_that_is_the_leafs_own_renames_nothing(self, default, cache):
+    def test_an_override_with_the_present_value_renames_nothing(self, default, cache):
         assert resolve(cache, "sample.n=10000") == default
 
     @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ class TestOverrides:
             ("statistics.draws=1e3", lambda found: found.statistics["draws"], 1000),
         ],
     )
-    def test_the_target_says_which_type_fits(self, cache, override, find, value):
+    def test_the_target_decides_the_type(self, cache, override, find, value):
         found = find(resolve(cache, override))
         assert repr(found) == repr(value)
 
@@ -168,7 +168,7 @@ class TestOverrides:
         assert repr(one) == repr(other)
 
     @pytest.mark.parametrize("override", ["split.blocks.degrees=15.0", "sample.n=1e4", "model.network.w0=1"])
-    def test_the_leafs_own_value_otherwise_written_changes_nothing(self, default, cache, override):
+    def test_the_present_value_in_another_notation_changes_nothing(self, default, cache, override):
         assert repr(resolve(cache, override)) == repr(default)
 
     def test_an_estimator_renames_the_experiment_alone(self, default, cache):
@@ -181,7 +181,7 @@ class TestOverrides:
         assert resolve(cache, "sample.n=2000").name == resolve(cache, "sample.n=2000").name
         assert resolve(cache, "sample.n=2000").name != resolve(cache, "sample.n=2001").name
 
-    def test_replicates_are_point_sets_of_their_own(self, cache):
+    def test_replicates_are_separate_point_sets(self, cache):
         changed = resolve(cache, "sample.replicates=3")
         assert [name.partition("@")[0] for name in changed.sample_points] == [
             f"land-10000-r{r}" for r in range(3)
@@ -211,19 +211,19 @@ class TestOverrides:
             ("shown.head=ridge", "shown is shared by all"),
             ("weights.kind=trained", "weights is shared by all"),
             ("model.optimiser.lr=nan", "not finite"),
-            ("schedule.batch=300", "no multiple of batch 300"),
+            ("schedule.batch=300", "not a multiple of batch 300"),
             ("schedule.warmup_steps=600", "not below steps 600"),
-            ("sample.n=1000.5", "sample.n is 10000 in its leaf, and 1000.5 is not a whole number"),
+            ("sample.n=1000.5", "sample.n: 1000.5 is not of type"),
             ("sample.n=101", "sample.n: 101 points are too few"),
             ("experiment.local_estimator=fishers", "local_estimator"),
             ("experiment.estimators=[twonn]", "local_estimator"),
             ("experiment.activation_estimator=fishers", "activation_estimator"),
-            ("experiment.branches.released.model=[satclip]", "belong to geoclip, not to satclip"),
+            ("experiment.branches.released.model=[satclip]", "belongs to geoclip, not to satclip"),
             ("model.network.w0=abc", "model.network.w0 is 1.0 in its leaf"),
             ("estimator.mle.k=5", "estimators: mle and mle-k5 would both stand in tables as mle, k = 5"),
             (
                 "experiment.scale.supports=[land]",
-                "scale.supports: 'land' is named already, or is the sample itself",
+                "scale.supports: 'land' is listed twice",
             ),
             ("experiment.scale.estimators=[grid]", "scale.estimators: there is no estimator 'grid'"),
             ("experiment.costly.branches=[rough]", "costly.branches: 'rough' is not a branch"),
@@ -242,13 +242,13 @@ class TestOverrides:
             ),
         ],
     )
-    def test_bad_ones_are_refused_by_name(self, cache, override, message):
+    def test_invalid_overrides_are_named(self, cache, override, message):
         with pytest.raises(ConfigError) as caught:
             resolve(cache, override)
         assert message in str(caught.value)
 
 
-def test_unknown_leaves_say_which_there_are(cache):
+def test_the_error_for_an_unknown_leaf_lists_the_known_ones(cache):
     with pytest.raises(
         ConfigError, match=r"experiment: there is no experiment 'nope'; config/experiment has default, "
     ):
@@ -277,7 +277,7 @@ def test_one_variant_stands_for_each_resolution(default):
 
 
 def test_overrides_must_be_a_list(cache):
-    with pytest.raises(ConfigError, match="overrides: 5 is no list"):
+    with pytest.raises(ConfigError, match="overrides: 5 is not a list"):
         grid.resolve(CONFIG, "default", 5, cache)
 
 
@@ -318,7 +318,7 @@ class TestDimensionAlone:
             ("scale", "scale"),
         ],
     )
-    def test_a_figure_without_its_inputs_is_refused(self, cache, figure, need):
+    def test_a_figure_without_its_inputs_is_rejected(self, cache, figure, need):
         message = f"experiment.table1.figures: {figure!r} needs {need}, which this experiment does not have"
         with pytest.raises(ConfigError) as caught:
             resolve(cache, f"experiment.figures=[{figure}]", experiment="table1")
@@ -337,7 +337,7 @@ class TestScale:
         assert default.scale["variants"] == ["satclip_l10_rgb_short_s0", "geoclip_released"]
         assert default.scale["variants"] == default.costly["variants"] == default.jacobian["variants"]
 
-    def test_fewer_points_cut_the_sizes_down(self, cache):
+    def test_fewer_points_reduce_the_sizes(self, cache):
         changed = resolve(cache, "sample.n=1500")
         (name,) = changed.sample_points
         assert changed.scale["sizes"][name] == [500, 1000, 1500]

@@ -1,4 +1,4 @@
-"""Wrong experiments, in process: one sentence that names the key or the file, before any work; a case is one edit."""
+"""Invalid experiments fail before any job starts; one line names the key or the file. Each case is one edit."""
 
 import pytest
 from wrong_input import OWN, ROOT, TINY, refused, whole
@@ -57,7 +57,7 @@ EXPERIMENT = {
     "a dash": (("[l5, l10]", "[-l5]"), "'-l5' is not a name of a-z"),
     "braces": (("[l5, l10]", "['{l5}']"), "'{l5}' is not a name of a-z"),
     "long name": (("[l5, l10]", f"[{'l' * 99}]"), "is too long"),
-    "branch twice": (("  csp:\n", "  satclip:\n"), "line 11: the key 'satclip' stands there twice"),
+    "branch twice": (("  csp:\n", "  satclip:\n"), "line 11: duplicate key 'satclip'"),
     "branch of a number": (("  csp:\n", "  5:\n"), "branches: the key 5 is not text"),
     "branch in capitals": (("  csp:\n", "  Csp:\n"), "branches: 'Csp' is not a name of a-z"),
     "branch of two lines": (("  csp:\n", '  "csp\\n":\n'), "is not a name of a-z"),
@@ -111,7 +111,7 @@ def test_an_experiment(resolve, case):
     refused(resolve, message, [(TINY, *edit)])
 
 
-def test_a_sum_of_tokens_that_is_too_long(resolve):
+def test_a_variant_name_that_is_too_long(resolve):
     long = "m" * 59
     edits = [
         (f"{group}/{long}.yaml", None, (ROOT / "config" / group / f"{leaf}.yaml").read_text())
@@ -131,7 +131,7 @@ def test_a_sum_of_tokens_that_is_too_long(resolve):
     refused(resolve, "characters, more than 180", [*edits, *((TINY, *axis) for axis in axes)])
 
 
-def test_all_missing_weights_are_told_at_once(resolve):
+def test_one_error_names_all_missing_weights(resolve):
     branches = OWN.replace("[mine]", "[satclip/vit16-l10, csp/fmow]")
     with pytest.raises(ConfigError) as caught:
         resolve([whole("experiment/own.yaml", branches)], "own")

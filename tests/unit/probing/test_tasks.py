@@ -14,7 +14,6 @@ from earthdim.probing.tasks.country import Country
 from earthdim.probing.tasks.raster import RasterClass, RasterField
 
 CONFIG = Path(__file__).parents[3] / "config"
-BESIDE = {"about", "kind", "dataset", "leaked_by", "leaked_in_part_by"}
 LAT, LON = np.linspace(-80, 80, 9), np.linspace(-160, 180, 18) - 10
 
 
@@ -23,7 +22,7 @@ def leaf(name):
 
 
 def task(name):
-    return build({key: value for key, value in leaf(name).items() if key not in BESIDE})
+    return build(leaf(name)["build"])
 
 
 def raster(values, **attributes):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from earthdim.experiment.validation import _fits, settled
 from earthdim.storage.file_digests import Checksums
 
 FALSE = "0" * 64
@@ -123,39 +122,3 @@ def test_names_and_bytes_decide_and_the_order_does_not(cache):
     Path("a").write_text("two")
     Path("b").write_text("one")
     assert Checksums().one_of(["a", "b"]) != both
-
-
-@pytest.mark.parametrize(
-    ("annotation", "value", "expected"),
-    [
-        ("int | None", 1e3, "1000"),
-        ("int | None", None, "None"),
-        ("Optional[int]", 7.0, "7"),
-        ("Union[float, None]", 7.5, "7.5"),
-        ("list[int]", [1e2, 3], "[100, 3]"),
-        ("Literal[1, 2]", 2.0, "2"),
-        ("str", "x", "'x'"),
-        ("int", 7.5, None),
-        ("int", True, None),
-        ("int", None, None),
-        ("float", False, None),
-        ("bool", 1, None),
-        ("Literal[1, 2]", True, None),
-        ("Literal[1, 2]", 3, None),
-        ("list[int]", [1, 2.5], None),
-        ("list[int]", 5, None),
-        ("Optional[int]", "x", None),
-    ],
-)
-def test_an_annotation_decides_what_fits(monkeypatch, annotation, value, expected):
-    import ast
-
-    from earthdim.experiment import validation
-
-    tree = ast.parse(f"def f(x: {annotation}): pass").body[0]
-    monkeypatch.setattr(validation, "definition", lambda path: tree)
-    found, words = settled(value, {"_target_": "earthdim.f", "x": None}, "x")
-    assert bool(words) == (expected is None), words
-    if expected is not None:
-        assert repr(found) == expected
-        assert _fits(tree.args.args[0].annotation, found)[0]

@@ -109,7 +109,7 @@ def _report(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
     """Find each estimator's leaf and set the requested `k`."""
-    from earthdim.estimation.estimators.estimate import ENVELOPE_KEYS
+    from earthdim.estimation.estimators.estimate import check_envelope
     from earthdim.estimation.estimators.leaves import read_leaf
 
     if isinstance(estimators, str):
@@ -119,9 +119,10 @@ def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> di
     if not estimators:
         raise ValueError("estimators: is empty; name at least one estimator")
     for name, leaf in estimators.items():
-        missing = [key for key in ("_target_", *ENVELOPE_KEYS) if key not in leaf]
-        if missing:
-            raise ValueError(f"estimators: the leaf of {name} lacks {', '.join(missing)}")
+        try:
+            check_envelope(leaf)
+        except ValueError as error:
+            raise ValueError(f"estimators: {name}: {error}") from None
     if k is None:
         return dict(estimators)
     local = {

@@ -314,20 +314,23 @@ def test_points_and_embeddings_leave_out_the_same_rows():
         "kind": "table",
         "model": "m",
         "n": 360,
-        "_target_": "earthdim.encoders.custom.table.embeddings",
-        "file": file,
+        "build": {
+            "_target_": "earthdim.encoders.custom.table.embeddings",
+            "file": file,
+            "dequantise": "alphaearth",
+            "features": "A*",
+        },
     }
-    leaf |= {"dequantise": "alphaearth", "features": "A*"}
     name, draw = external.points(leaf, "mine")
     assert name == "own-mine-360-r0"
-    own = {key: value for key, value in draw.items() if key not in ("kind", "seed", "replicate")}
-    lonlat = build(own, rng=None, is_land=None)
-    encoder = build({key: leaf[key] for key in ("_target_", "file", "dequantise", "features")})
+    lonlat = build(draw["build"], n=draw["n"], rng=None, is_land=None)
+    encoder = build(leaf["build"])
     np.testing.assert_array_equal(encoder.lonlat, lonlat)
     q = quantised()[np.arange(N) % 10 != 0].astype(float)
     np.testing.assert_allclose(encoder.embed(lonlat), np.sign(q) * (q / 127.5) ** 2, rtol=1e-6)
-    plain = external.points({**leaf, "dequantise": None}, "mine")[1]
-    assert set(plain) == {"_target_", "kind", "n", "seed", "replicate", "path", "longitude", "latitude"}
+    plain = external.points({**leaf, "build": {**leaf["build"], "dequantise": None}}, "mine")[1]
+    assert set(plain) == {"kind", "n", "seed", "replicate", "build"}
+    assert set(plain["build"]) == {"_target_", "path", "longitude", "latitude"}
 
 
 def test_implausible_places_cause_a_warning_in_both_readers():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from places import CONFIG
 from scipy.stats import chi2, kstest, qmc
 
-from earthdim.build import target
+from earthdim.build import build
 from earthdim.data.samples import designs
 from earthdim.data.samples.area import sphere
 from earthdim.data.samples.poisson_disc import poisson_disc
@@ -262,11 +262,11 @@ def test_an_invalid_distance_is_rejected(distance_km):
 LEAVES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "sample").glob("*.yaml"))}
 
 
-@pytest.mark.parametrize("name", [name for name, leaf in LEAVES.items() if "over" in leaf])
+@pytest.mark.parametrize("name", [name for name, leaf in LEAVES.items() if "over" in leaf["build"]])
 def test_leaves_of_designs_are_drawn(name):
     leaf = LEAVES[name]
-    arguments = {key: leaf[key] for key in set(leaf) - {"_target_", "kind", "n", "replicates", "seed"}}
-    lonlat = target(leaf["_target_"])(leaf["n"], np.random.default_rng(leaf["seed"]), everywhere, **arguments)
+    rng = np.random.default_rng(leaf["seed"])
+    lonlat = build(leaf["build"], n=leaf["n"], rng=rng, is_land=everywhere)
     assert lonlat.shape == (leaf["n"], 2)
 
 

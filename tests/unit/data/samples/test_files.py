@@ -50,5 +50,5 @@ def test_columns_have_usual_names_and_must_exist(table, tmp_path):
 
 
 def test_a_file_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"^sample\.path: .*none\.csv does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"^sample\.build\.path: .*none\.csv does not exist"):
         draw(str(tmp_path / "none.csv"), 1)

@@ -249,7 +249,7 @@ def test_unsupported_formats_are_named_with_a_conversion(tmp_path, kind):
     words = rf"a\.geojson is {kind}.*; GeoJSON, .* are supported: convert it, .*'ogr2ogr .*a\.geojson'"
     with pytest.raises(ValueError, match=words) as caught:
         polygon(1, np.random.default_rng(0), nowhere, str(path), "globe")
-    assert str(caught.value).startswith("sample.path: ")
+    assert str(caught.value).startswith("sample.build.path: ")
     assert "\n" not in str(caught.value)
 
 
@@ -258,5 +258,7 @@ def test_unsupported_formats_are_named_with_a_conversion(tmp_path, kind):
     [f"SRID=25832;{WKT[0]}", shapely.to_wkb(shapely.set_srid(BOTH, 25832), hex=True, include_srid=True)],
 )
 def test_extended_text_in_another_reference_system_is_rejected_by_name(tmp_path, written):
-    with pytest.raises(ValueError, match=r"sample\.path: .*a\.wkt is in ETRS89 / UTM zone 32N; only WGS 84"):
+    with pytest.raises(
+        ValueError, match=r"sample\.build\.path: .*a\.wkt is in ETRS89 / UTM zone 32N; only WGS 84"
+    ):
         read(content(tmp_path / "a.wkt", written.encode()))

@@ -119,7 +119,7 @@ def mercator(path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda folder: folder / "none.geojson", r"sample\.path: .*none\.geojson does not exist"),
+        (lambda folder: folder / "none.geojson", r"sample\.build\.path: .*none\.geojson does not exist"),
         (lambda folder: folder, "is a folder; GeoJSON, well-known text or binary .* are supported"),
         (
             lambda folder: content(folder / "a.geojson", b"hello"),
@@ -184,12 +184,12 @@ def mercator(path):
 def test_a_file_without_polygons_in_degrees_is_rejected(tmp_path, make, words):
     with pytest.raises((ValueError, FileNotFoundError), match=words) as caught:
         draw(make(tmp_path), 1)
-    assert str(caught.value).startswith("sample.path: ")
+    assert str(caught.value).startswith("sample.build.path: ")
 
 
 def test_a_parquet_file_without_geometry_is_rejected(tmp_path):
     parquet.write_table(Table.from_pydict({"lon": [1.0]}), tmp_path / "a.parquet")
-    with pytest.raises(ValueError, match=r"sample\.path: .*a\.parquet is not GeoParquet"):
+    with pytest.raises(ValueError, match=r"sample\.build\.path: .*a\.parquet is not GeoParquet"):
         draw(tmp_path / "a.parquet", 1)
 
 

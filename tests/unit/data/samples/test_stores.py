@@ -8,7 +8,8 @@ from earthdim.data.datasets.landmask import is_land
 from earthdim.data.samples.area import land, sphere
 from earthdim.data.samples.stores import points_store
 
-LEAF = {"_target_": "earthdim.data.samples.area.land", "kind": "land", "n": 40, "seed": 7, "replicate": 0}
+BUILD = {"_target_": "earthdim.data.samples.area.land"}
+LEAF = {"kind": "land", "n": 40, "seed": 7, "replicate": 0, "build": BUILD}
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +31,8 @@ def test_seed_and_replicate_determine_the_draw(mask):
 
 
 def test_coordinates_have_units_and_rows_their_place_in_the_draw(mask):
-    store = points_store(
-        {**LEAF, "_target_": f"{sphere.__module__}.sphere", "kind": "sphere", "dataset": "countries"}, mask
-    )
+    globe = {"_target_": f"{sphere.__module__}.sphere"}
+    store = points_store({**LEAF, "build": globe, "kind": "sphere", "dataset": "countries"}, mask)
     assert store["lon"].attrs["units"] == "degrees_east"
     assert store["lat"].attrs["units"] == "degrees_north"
     np.testing.assert_array_equal(store["point"], np.arange(40))

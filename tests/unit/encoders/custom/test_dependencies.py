@@ -104,50 +104,62 @@ def test_files_of_a_zarr_group_are_all_of_it_or_the_manifest():
         {**FUNCTION, "callable": "own_pkg.deep.sibling:Class.method", "places": [[0, 0], [1.5, 1]]},
         {**TORCHSCRIPT, "file": "encoder.pt", "sha256": "0" * 64, "order": "latlon"},
         {**ONNX, "file": "encoder.onnx", "sha256": None, "units": "radians", "dtype": "float64"},
-        {**TABLE, "kind": "table", "file": "table.csv", "longitude": "x", "features": ["a"]},
+        {**TABLE, "file": "table.csv", "longitude": "x", "features": ["a"]},
     ],
 )
 def test_valid_leaves_pass_and_nothing_is_run(leaf):
-    custom.check({"kind": "own", "model": "mine", **leaf}, "mine")
+    custom.check(leaf, "mine")
 
 
 @pytest.mark.parametrize(
     ("leaf", "message"),
     [
-        ({}, r"weights\.mine\._target_: None is not one of"),
-        ({"_target_": "earthdim.encoders.networks.MLP"}, r"weights\.mine\._target_"),
-        (FUNCTION, r"weights\.mine\.callable: must be a string, not None"),
+        ({}, r"weights\.mine\.build\._target_: None is not one of"),
+        ({"_target_": "earthdim.encoders.networks.MLP"}, r"weights\.mine\.build\._target_"),
+        (FUNCTION, r"weights\.mine\.build\.callable: must be a string, not None"),
         (
             {**FUNCTION, "callable": "own_a"},
-            r"weights\.mine\.callable: 'own_a' must have the form module:callable",
+            r"weights\.mine\.build\.callable: 'own_a' must have the form module:callable",
         ),
-        ({**FUNCTION, "callable": "own_a:"}, r"weights\.mine\.callable: .* must have the form"),
-        ({**FUNCTION, "callable": "own_a:f()"}, r"weights\.mine\.callable: .* must have the form"),
-        ({**FUNCTION, "callable": "own_none:f"}, r"weights\.mine\.callable: there is no module 'own_none'"),
+        ({**FUNCTION, "callable": "own_a:"}, r"weights\.mine\.build\.callable: .* must have the form"),
+        ({**FUNCTION, "callable": "own_a:f()"}, r"weights\.mine\.build\.callable: .* must have the form"),
+        (
+            {**FUNCTION, "callable": "own_none:f"},
+            r"weights\.mine\.build\.callable: there is no module 'own_none'",
+        ),
         ({**FUNCTION, "callable": "own_a.none:f"}, r"no module 'own_a\.none'"),
         ({**FUNCTION, "callable": "own_space:f"}, r"no module 'own_space'"),
-        ({**FUNCTION, "callable": "own_broken:f"}, r"weights\.mine\.callable: .*own_broken\.py, line 1: "),
+        (
+            {**FUNCTION, "callable": "own_broken:f"},
+            r"weights\.mine\.build\.callable: .*own_broken\.py, line 1: ",
+        ),
         (
             {**FUNCTION, "callable": "own_b:f", "takes": "x"},
-            r"weights\.mine\.takes: 'x' is not one of lonlat \| ",
+            r"weights\.mine\.build\.takes: 'x' is not one of lonlat \| ",
         ),
-        ({**FUNCTION, "callable": "own_b:f", "array": "jax"}, r"weights\.mine\.array"),
-        ({**FUNCTION, "callable": "own_b:f", "batch": True}, r"weights\.mine\.batch"),
-        ({**FUNCTION, "callable": "own_b:f", "files": "w"}, r"weights\.mine\.files: must be a list"),
+        ({**FUNCTION, "callable": "own_b:f", "array": "jax"}, r"weights\.mine\.build\.array"),
+        ({**FUNCTION, "callable": "own_b:f", "batch": True}, r"weights\.mine\.build\.batch"),
+        ({**FUNCTION, "callable": "own_b:f", "files": "w"}, r"weights\.mine\.build\.files: must be a list"),
         (
             {**FUNCTION, "callable": "own_b:f", "files": ["none.bin"]},
-            r"weights\.mine\.files: none\.bin does not exist",
+            r"weights\.mine\.build\.files: none\.bin does not exist",
         ),
-        ({**FUNCTION, "callable": "own_b:f", "places": 3}, r"weights\.mine\.places"),
-        ({**FUNCTION, "callable": "own_b:f", "places": [[0, 0], [0, 0]]}, r"weights\.mine\.places"),
-        ({**FUNCTION, "callable": "own_b:f", "places": [[0, 0], [200, 0]]}, r"weights\.mine\.places"),
-        ({**TORCHSCRIPT, "file": "none.pt"}, r"weights\.mine\.file: none\.pt does not exist"),
-        ({**TORCHSCRIPT, "file": "encoder.pt", "sha256": "AB"}, r"weights\.mine\.sha256: must be 64"),
-        ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": "int8"}, r"weights\.mine\.dtype"),
-        ({**ONNX, "file": 3}, r"weights\.mine\.file: must be a string"),
-        ({**TABLE, "file": "none.csv"}, r"weights\.mine\.file: none\.csv does not exist"),
-        ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: has an unsupported format"),
-        ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder without a Zarr group"),
+        ({**FUNCTION, "callable": "own_b:f", "places": 3}, r"weights\.mine\.build\.places"),
+        ({**FUNCTION, "callable": "own_b:f", "places": [[0, 0], [0, 0]]}, r"weights\.mine\.build\.places"),
+        ({**FUNCTION, "callable": "own_b:f", "places": [[0, 0], [200, 0]]}, r"weights\.mine\.build\.places"),
+        ({**TORCHSCRIPT, "file": "none.pt"}, r"weights\.mine\.build\.file: none\.pt does not exist"),
+        ({**TORCHSCRIPT, "file": "encoder.pt", "sha256": "AB"}, r"weights\.mine\.build\.sha256: must be 64"),
+        ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": "int8"}, r"weights\.mine\.build\.dtype"),
+        ({**ONNX, "file": 3}, r"weights\.mine\.build\.file: must be a string"),
+        ({**TABLE, "file": "none.csv"}, r"weights\.mine\.build\.file: none\.csv does not exist"),
+        (
+            {**TABLE, "file": "strange.bin"},
+            r"weights\.mine\.build\.file: strange\.bin: has an unsupported format",
+        ),
+        (
+            {**TABLE, "file": "own_pkg"},
+            r"weights\.mine\.build\.file: own_pkg: is a folder without a Zarr group",
+        ),
     ],
 )
 def test_invalid_leaves_are_rejected_by_key(leaf, message):
@@ -158,7 +170,7 @@ def test_invalid_leaves_are_rejected_by_key(leaf, message):
 def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(dependencies.SOURCES, ONNX["_target_"], ("file", "own_no_such_library"))
     with pytest.raises(
-        ValueError, match=r"weights\.mine\._target_: .* needs the package own_no_such_library"
+        ValueError, match=r"weights\.mine\.build\._target_: .* needs the package own_no_such_library"
     ):
         custom.check({**ONNX, "file": "encoder.onnx"}, "mine")
 
@@ -178,5 +190,5 @@ def test_planning_imports_no_library_and_no_user_code():
 def test_an_exported_network_may_name_other_files():
     write("weights.bin", "1")
     assert "weights.bin" in custom.files({**ONNX, "file": "encoder.onnx", "files": ["weights.bin"]})
-    with pytest.raises(ValueError, match=r"weights.mine.files: nothing.bin does not exist"):
+    with pytest.raises(ValueError, match=r"weights.mine.build.files: nothing.bin does not exist"):
         custom.check({**ONNX, "file": "encoder.onnx", "files": ["nothing.bin"]}, "mine")

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from earthdim.estimation.jacobian import local_jacobian
-from earthdim.experiment.validation import check_target
+from earthdim.experiment.targets import check_target
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 

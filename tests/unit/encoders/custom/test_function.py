@@ -11,7 +11,7 @@ from custom_callables import MODULE
 from earthdim.build import build
 from earthdim.encoders.custom.function import location_encoder
 from earthdim.estimation.jacobian import local_jacobian
-from earthdim.experiment.validation import check_target
+from earthdim.experiment.targets import check_target
 from earthdim.storage.files import open_checkpoint, save_checkpoint
 
 TARGET = "earthdim.encoders.custom.function.location_encoder"

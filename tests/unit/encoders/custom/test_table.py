@@ -5,7 +5,7 @@ import torch
 
 from earthdim.build import build
 from earthdim.data.coordinate_tables import points
-from earthdim.experiment.validation import check_target
+from earthdim.experiment.targets import check_target
 
 N, D = 200, 6
 

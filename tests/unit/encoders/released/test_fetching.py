@@ -8,7 +8,7 @@ from earthdim.encoders.released.sources import CheckpointError
 
 
 def leaf(path):
-    return {"kind": "released", "source": {"file": str(path)}, "sha256": None}
+    return {"kind": "released", "build": {"source": {"file": str(path)}, "sha256": None}}
 
 
 def test_a_failure_does_not_stop_the_others(tmp_path):

@@ -14,7 +14,7 @@ from earthdim.build import build
 
 ROOT = Path(__file__).resolve().parents[4]
 LEAF = yaml.safe_load((ROOT / "config/weights/geoclip/released.yaml").read_text())
-ARGUMENTS = {key: LEAF[key] for key in ("_target_", "source", "sha256")}
+ARGUMENTS = LEAF["build"]
 
 
 @pytest.fixture(scope="module")

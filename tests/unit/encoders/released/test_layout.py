@@ -8,6 +8,7 @@ from released_checkpoints import LAYOUTS, WEIGHTS, arguments, climplicit_forward
 
 from earthdim.build import build
 from earthdim.encoders.released.sources import CheckpointError
+from earthdim.experiment.overrides import merge
 from earthdim.experiment.validation import check_schema
 
 SCHEMA = WEIGHTS.parents[1] / "workflow" / "schemas" / "weights.schema.yaml"
@@ -163,9 +164,9 @@ def test_every_satclip_is_of_its_layout(tmp_path):
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"sha256": "abc"}, "sha256"),
-        ({"source": {"url": "http://example.org/x.pt"}}, "source.url"),
-        ({"source": {"revision": "main"}}, "source"),
+        ({"build": {"sha256": "abc"}}, "build.sha256"),
+        ({"build": {"source": {"url": "http://example.org/x.pt"}}}, "build.source.url"),
+        ({"build": {"source": {"revision": "main"}}}, "build.source"),
         ({"about": {"title": "x"}}, "about"),
         ({"kind": "stolen"}, "kind"),
     ],
@@ -173,4 +174,4 @@ def test_every_satclip_is_of_its_layout(tmp_path):
 def test_the_schema_names_the_key(change, key):
     leaf = yaml.safe_load((WEIGHTS / "satclip/vit16-l40.yaml").read_text())
     with pytest.raises(ValueError, match=rf"^weights\.x\.{key}"):
-        check_schema({**leaf, **change}, SCHEMA, "weights.x")
+        check_schema(merge(leaf, change), SCHEMA, "weights.x")

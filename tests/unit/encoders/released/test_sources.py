@@ -126,8 +126,10 @@ def test_a_missing_file_is_reported_with_path_digest_and_command(here):
 
 
 def test_a_missing_user_supplied_file_is_reported_with_its_address(here):
-    leaf = {"source": {"file": "w/f.pt"}, "sha256": None, "about": {"address": "https://example.org/page"}}
-    assert "w/f.pt does not exist; copy it there from https://example.org/page" in missing(leaf, "x")
+    leaf = {"source": {"file": "w/f.pt"}, "sha256": None}
+    assert "w/f.pt does not exist; copy it there from https://example.org/page" in missing(
+        leaf, "x", address="https://example.org/page"
+    )
     assert "fetch" not in missing(leaf, "x")
 
 

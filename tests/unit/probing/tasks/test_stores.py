@@ -10,14 +10,16 @@ from earthdim.probing.tasks.stores import labels_store
 
 ABOUT = {"title": "Elevation", "unit": "m"}
 LEAF = {
-    "_target_": "earthdim.probing.tasks.raster.RasterField",
     "about": ABOUT,
     "kind": "regression",
     "dataset": "elevation",
     "leaked_by": ["elevation"],
     "leaked_in_part_by": [],
-    "variable": "height",
-    "method": "nearest",
+    "build": {
+        "_target_": "earthdim.probing.tasks.raster.RasterField",
+        "variable": "height",
+        "method": "nearest",
+    },
 }
 LAT, LON = np.arange(-89.5, 90), np.arange(-179.5, 180)
 

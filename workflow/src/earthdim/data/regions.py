@@ -34,12 +34,14 @@ def check(level: str, name: str) -> None:
         begins with the config key.
     """
     if level not in ("country", "continent"):
-        raise ValueError(f"sample.inside.level: {level!r} is not country or continent")
+        raise ValueError(f"sample.build.inside.level: {level!r} is not country or continent")
     if isinstance(name, bool):
-        raise ValueError(f"sample.inside.name: YAML reads an unquoted NO as {name}; write 'NO'")
+        raise ValueError(f"sample.build.inside.name: YAML reads an unquoted NO as {name}; write 'NO'")
     names = region_names(level)
     if name not in names:
-        raise ValueError(f"sample.inside.name: there is no {level} {name!r}; there are {', '.join(names)}")
+        raise ValueError(
+            f"sample.build.inside.name: there is no {level} {name!r}; there are {', '.join(names)}"
+        )
 
 
 def region_names(level: str) -> list[str]:
@@ -63,7 +65,7 @@ def _packaged(package: str, file: str) -> str:
         return resources.files(package).joinpath(file).read_text(encoding="utf-8")
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"sample.inside: the package {package}, which lists regions, is not installed"
+            f"sample.build.inside: the package {package}, which lists regions, is not installed"
         ) from error
 
 

@@ -61,7 +61,7 @@ def _at(experiment: Experiment, name: str) -> Iterator[str]:
     probed = (
         {probe_points(experiment, variant) for variant in experiment.variants} if experiment.tasks else set()
     )
-    if name in probed and leaf["_target_"] == external.POINTS and leaf["n"] <= LARGEST_N:
+    if name in probed and leaf["build"]["_target_"] == external.POINTS and leaf["n"] <= LARGEST_N:
         for split, reason in _impossible_splits(experiment, leaf).items():
             yield f"{name}: the split {split} is left out: {reason}"
 
@@ -71,7 +71,7 @@ def _impossible_splits(experiment: Experiment, leaf: Plain) -> dict[str, str]:
     from earthdim.build import build
     from earthdim.omissions import OmittedError
 
-    lonlat = _coordinates(leaf["path"], leaf.get("longitude"), leaf.get("latitude"))
+    lonlat = _coordinates(*(leaf["build"].get(key) for key in ("path", "longitude", "latitude")))
     found = {}
     for name, split in experiment.splits.items() if lonlat is not None else ():
         try:

@@ -1,6 +1,6 @@
-"""Branches of an experiment -> cells -> variants, each with its resolved config and a name of its own.
+"""Expand the branches of an experiment into variants, each with its resolved config and a unique name.
 
-The leaves of a cell are merged once, whatever the number of its seeds; a seed changes nothing but itself.
+The leaves of a cell are merged once for all of its seeds.
 """
 
 import itertools
@@ -8,44 +8,39 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from earthdim.experiment import external, parts
+from earthdim.experiment import external, limits, parts
 from earthdim.experiment.leaves import LeafStore
 from earthdim.experiment.model import Missing, Plain, Variant, twins
 from earthdim.experiment.overrides import ALONG, Override, merge
-from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema, check_target
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema
 from earthdim.storage.digests import digest
 from earthdim.storage.schema import AXES, FROZEN
 
-# The axes that decide what a variant is, by the kind of its weights: an untrained network has seen no data.
+# Axes that define a variant, by the kind of its weights: an untrained network has seen no data.
 AXES_OF_KIND = {
     "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
     "untrained": ("model", "resolution", "weights", "seed"),
     **dict.fromkeys(FROZEN, ("weights",)),
 }
-# An axis at its default leaves no token in names.
+# Names have no token for an axis at its default.
 AXIS_DEFAULTS = {"weights": "trained"}
 
 
 def suffix(config: object, plain: object) -> str:
-    """`@` and eight digits when overrides made `config` differ from its leaves."""
+    """`@` and eight digits if overrides made `config` differ from its leaves."""
     return "" if config == plain else f"@{digest(config, 8)}"
 
 
 def claim(names: dict[str, Plain], name: str, config: Plain, key: str) -> None:
-    """Take a name for a config; two configs never share one."""
+    """Reserve a name for a config; two configs never share one."""
     if names.setdefault(name, config) != config:
         raise ConfigError(f"{key}: the name {name!r} would stand for two different configs")
 
 
-def check_enough(leaf: Plain, root: Plain, key: str) -> None:
-    """Refuse fewer points than a graph needs."""
-    if leaf["n"] < root["neighbours"]["k"] + 2:
-        raise ConfigError(f"{key}: {leaf['n']} points are too few for neighbours.k of config.yaml")
-
-
 @contextmanager
-def _leaves_told(cell: Plain, key: str, *axes: str) -> Iterator[None]:
-    """Say of what is wrong along some axes which leaves it came of; an override has a part in it too."""
+def _naming_leaves(cell: Plain, key: str, *axes: str) -> Iterator[None]:
+    """Append the leaves of some axes to an error; overrides may have changed their values."""
     try:
         yield
     except ConfigError as error:
@@ -65,16 +60,16 @@ class Branches:
     settings : dict
         The leaf, with its overrides.
     overrides : list of Override
-        Those that reach into the axes' leaves are applied to every variant that has their key.
+        Those of leaves of the axes are applied to every variant that has their key.
     without : bool
-        Go on without released weights that are not at hand, in whichever branch.
+        Whether released weights may be missing in any branch.
 
     Attributes
     ----------
     missing : dict
-        Name of a variant that is left out -> Missing.
+        Name of an omitted variant -> Missing.
     own_points : dict
-        Name of a variant that brings its own points -> their point set.
+        Name of a table of embeddings -> its point set.
     """
 
     def __init__(
@@ -97,19 +92,19 @@ class Branches:
     def variants(
         self, threads: int, features: dict[str, Plain], points: dict[str, Plain]
     ) -> dict[str, Variant]:
-        """Every variant, in the order of the grid.
+        """Return every variant, in the order of the grid.
 
         Parameters
         ----------
         threads : int
             Math threads of every job.
         features, points : dict
-            Name -> config of feature stores and point sets; what the variants need is added.
+            Name -> config of feature stores and point sets; those of the variants are added.
 
         Raises
         ------
         ConfigError
-            For any mistake in the branches or in the leaves that they name.
+            For the first mistake in the branches or in the leaves that they name.
         """
         made: dict[str, Variant] = {}
         for branch, axes in self.settings["branches"].items():
@@ -124,7 +119,7 @@ class Branches:
                     )
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
-        external.check_at_hand(self.needed, bool(made) or self.without, self.key)
+        external.check_available(self.needed, bool(made) or self.without, self.key)
         found = twins(made.values())
         return {name: replace(variant, twin=found.get(name, "")) for name, variant in made.items()}
 
@@ -151,7 +146,7 @@ class Branches:
     ) -> Variant | None:
         key = f"{self.key}.branches.{branch}"
         if self._weights(cell["weights"], f"{key}.weights")["kind"] in FROZEN:
-            return self._frozen(cell["weights"], branch, threads, points)
+            return self._external(cell["weights"], branch, threads, points)
         config, plain, used = self._config(cell, key, features, points)
         config = {**config, "math_threads": threads, "seed": cell["seed"]}
         plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
@@ -167,7 +162,7 @@ class Branches:
     def _config(
         self, cell: Plain, key: str, features: dict[str, Plain], points: dict[str, Plain]
     ) -> tuple[Plain, Plain, dict[str, str]]:
-        """What a cell's leaves say, with the overrides and without, and its features: the same for every seed."""
+        """The merged leaves of a cell with overrides and without, and its features; shared by all seeds."""
         at = tuple(value for axis, value in cell.items() if axis != "seed")
         if at not in self._resolved:
             plain = self._merged(cell, key)
@@ -181,8 +176,8 @@ class Branches:
             self._resolved[at] = (config, plain, used)
         return self._resolved[at]
 
-    def _frozen(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
-        """The variant of an encoder that comes as it is; None where it is not at hand and need not be."""
+    def _external(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
+        """The variant of an external encoder; None where it is missing and may be."""
         key = f"{self.key}.branches.{branch}"
         leaf = self._weights(name, f"{key}.weights")
         variant = external.variant_name(name)
@@ -194,7 +189,7 @@ class Branches:
             return None
         own = external.points(leaf, name)
         if own is not None:
-            check_enough(own[1], self.store.root(), f"weights.{name}.n")
+            limits.check_points(own[1]["n"], self.store.root()["neighbours"]["k"], f"weights.{name}.n")
             claim(points, *own, f"weights.{name}")
             self.own_points[variant] = own[0]
         config = {
@@ -206,7 +201,7 @@ class Branches:
         return Variant(name=variant, axes=external.axes(leaf), config=config, branches=(branch,))
 
     def _weights(self, name: str, key: str) -> Plain:
-        """A leaf of weights, of a kind that there is."""
+        """A leaf of config/weights whose kind is known."""
         leaf = self.store.get("weights", name, key)["weights"]
         if leaf.get("kind") not in AXES_OF_KIND:
             known = ", ".join(AXES_OF_KIND)
@@ -214,7 +209,7 @@ class Branches:
         return leaf
 
     def _without_knob(self, model: str, key: str) -> bool:
-        """Whether no leaf of config/resolution sets anything of a model."""
+        """Whether no leaf of config/resolution applies to a model."""
         if model not in self._bare:
             encoding = self.store.get("model", model, f"{key}.model")["model"]["encoding"]["_target_"]
             leaves = (self.store.get("resolution", name, key) for name in self.store.options("resolution"))
@@ -223,11 +218,11 @@ class Branches:
         return self._bare[model]
 
     def _check_belongs(self, cell: Plain, key: str) -> None:
-        """Refuse a branch that names a model beside weights of another."""
+        """Reject a branch that names both a model and weights of another model."""
         leaf = self._weights(cell["weights"], f"{key}.weights")
         if cell["model"] not in ("", leaf.get("model")):
             raise ConfigError(
-                f"{key}.weights: {cell['weights']!r} belong to {leaf.get('model')}, not to {cell['model']}"
+                f"{key}.weights: {cell['weights']!r} belongs to {leaf.get('model')}, not to {cell['model']}"
             )
 
     def _merged(self, cell: Plain, key: str) -> Plain:
@@ -246,15 +241,16 @@ class Branches:
             raise ConfigError(
                 f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
             )
-        with _leaves_told(cell, key, "model", "resolution"):
+        with _naming_leaves(cell, key, "model", "resolution"):
             check_schema(model, SCHEMAS / "model.schema.yaml", "model")
-            for part in ("encoding", "network", "objective"):
-                check_target(model[part], f"model.{part}")
+            check_target(model["encoding"], "model.encoding")
+            check_target(model["network"], "model.network", frozenset({"inputs"}))
+            check_target(model["objective"], "model.objective")
         if "schedule" in config:
-            with _leaves_told(cell, key, "schedule"):
+            with _naming_leaves(cell, key, "schedule"):
                 check_schema(config["schedule"], SCHEMAS / "schedule.schema.yaml", "schedule")
-                parts.check_schedule(config["schedule"])
-            with _leaves_told(cell, key, "modality"):
+                limits.check_schedule(config["schedule"])
+            with _naming_leaves(cell, key, "modality"):
                 check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
 
     def _features(
@@ -269,16 +265,16 @@ class Branches:
         )
         point_set = f"train-land-{total}-r0{suffix(drawn, untouched)}"
         draw = {
-            "_target_": "earthdim.data.samples.area.land",
             "kind": "train-land",
             "n": total,
             "seed": schedule["seed"],
             "replicate": 0,
+            "build": {"_target_": "earthdim.data.samples.area.land"},
         }
         claim(points, point_set, draw, "schedule.locations")
         names = {}
         for source, leaf in config["modality"]["sources"].items():
-            check_target(leaf, f"modality.sources.{source}", frozenset({"about"}))
+            check_target(leaf, f"modality.sources.{source}")
             changed = suffix([leaf, drawn], [plain["modality"]["sources"].get(source), untouched])
             name = f"{source}-{total}{changed}"
             claim(

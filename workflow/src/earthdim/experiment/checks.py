@@ -1,36 +1,32 @@
-"""Checks of a resolved experiment that no single leaf can decide."""
+"""Checks of a resolved experiment that involve several leaves."""
 
 import ast
-import math
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from earthdim.experiment import external, user_files
+from earthdim.experiment import external, limits, user_files
+from earthdim.experiment.config_files import _NAME, LONGEST
 from earthdim.experiment.model import Experiment, Plain
-from earthdim.experiment.validation import (
-    SCHEMAS,
-    ConfigError,
-    check_schema,
-    check_target,
-    definition,
-)
+from earthdim.experiment.signatures import definition
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema
+from earthdim.storage import python_source
 
 if TYPE_CHECKING:
     from earthdim.experiment.leaves import LeafStore
-from earthdim.experiment.config_files import _NAME, LONGEST
 
 LEAKS = ("leaked_by", "leaked_in_part_by")
 
 
 def check(experiment: Experiment, store: "LeafStore") -> None:
-    """Hold a resolved experiment against itself: what each part names must be there, and be enough.
+    """Check the consistency of a resolved experiment: the names in each part exist, and sizes suffice.
 
     Parameters
     ----------
     experiment : Experiment
     store : LeafStore
-        Knows which leaves there are.
+        All leaves of the config folder.
 
     Raises
     ------
@@ -47,7 +43,7 @@ def check(experiment: Experiment, store: "LeafStore") -> None:
     if experiment.tasks:
         _check_leaks(experiment, store)
         _check_heads(experiment, key)
-        _check_folds(experiment)
+        limits.check_folds(experiment.splits, experiment.points[experiment.task_points]["n"])
         _check_statistics(experiment)
 
 
@@ -62,10 +58,10 @@ def _check_names(experiment: Experiment) -> None:
     for kind, names in kinds.items():
         for name in names:
             if not _NAME.fullmatch(name) or "/" in name:
-                raise ConfigError(f"{name!r} is no name for the files of a {kind}: take a-z, 0-9, - and .")
+                raise ConfigError(f"{name!r}: is not a valid file name of a {kind}; use a-z, 0-9, - and .")
             if len(name) > LONGEST:
                 raise ConfigError(
-                    f"the name of the {kind} {name!r} has {len(name)} characters, more than {LONGEST}"
+                    f"{name!r}: the name of the {kind} has {len(name)} characters, more than {LONGEST}"
                 )
 
 
@@ -76,7 +72,7 @@ def _check_optional(experiment: Experiment, store: "LeafStore", key: str) -> Non
         kinds = {store.get("weights", name, key)["weights"].get("kind") for name in weights}
         if "released" not in kinds:
             raise ConfigError(
-                f"{key}.optional: {branch!r} names no released weights, so nothing of it can be missing"
+                f"{key}.optional: {branch!r} names no released weights; only those can be missing"
             )
 
 
@@ -84,33 +80,25 @@ def _check_features(experiment: Experiment) -> None:
     for feature in experiment.features.values():
         leaf, n = feature["config"], experiment.points[feature["points"]]["n"]
         key = f"modality.sources.{feature['source']}"
-        if leaf.get("filter_size", 0) > leaf.get("pixels", math.inf):
-            raise ConfigError(
-                f"{key}.filter_size: {leaf['filter_size']} is more than the {leaf['pixels']} pixels"
-            )
-        if leaf.get("fit_locations", 0) > n:
-            raise ConfigError(f"{key}.fit_locations: {leaf['fit_locations']} are more than the {n} locations")
-        _check_variable(leaf, experiment.datasets, key)
+        limits.check_source(leaf, n, key)
+        _check_variable(leaf["dataset"], leaf.get("variable"), experiment.datasets, f"{key}.variable")
     for name, task in experiment.tasks.items():
-        _check_variable(task, experiment.datasets, f"task.{name}")
+        variable = task["build"].get("variable")
+        _check_variable(task["dataset"], variable, experiment.datasets, f"task.{name}.build.variable")
 
 
-def _check_variable(leaf: Plain, datasets: Mapping[str, Plain], key: str) -> None:
-    """A user's own raster says which variable it holds; other data sets tell when they are made."""
-    dataset = datasets[leaf["dataset"]]
-    if (
-        dataset["_target_"] == user_files.RASTER
-        and leaf.get("variable", dataset["variable"]) != dataset["variable"]
-    ):
+def _check_variable(dataset: str, variable: str | None, datasets: Mapping[str, Plain], key: str) -> None:
+    """Check the variable read from a user's raster; those of other data sets are known once they are built."""
+    built = datasets[dataset]["build"]
+    if built["_target_"] == user_files.RASTER and variable not in (None, built["variable"]):
         raise ConfigError(
-            f"{key}.variable: {leaf['variable']!r} is not in the data set {leaf['dataset']}, which holds "
-            f"{dataset['variable']!r}"
+            f"{key}: {variable!r} is not in the data set {dataset}, which holds {built['variable']!r}"
         )
 
 
 def _check_shown(experiment: Experiment, store: "LeafStore", key: str) -> None:
-    """What the experiment says of figures must be there, drawn or not; kinds name heads that exist, each once."""
-    said = experiment.settings.get("shown", {})
+    """Check the names in `shown`, whether or not a figure uses them; kinds name existing heads, each once."""
+    chosen = experiment.settings.get("shown", {})
     heads = {head for heads in experiment.settings.get("heads", {}).values() for head in heads}
     among = {
         "estimator": experiment.settings["estimators"],
@@ -119,16 +107,16 @@ def _check_shown(experiment: Experiment, store: "LeafStore", key: str) -> None:
         "optimistic_split": list(experiment.splits),
     }
     for part, names in among.items():
-        if part in said and said[part] not in names:
-            raise ConfigError(f"{key}.shown.{part}: {said[part]!r} is none of {', '.join(names)}")
-    where = f"{key}.shown.kinds" if "kinds" in said else "config.shown.kinds"
+        if part in chosen and chosen[part] not in names:
+            raise ConfigError(f"{key}.shown.{part}: {chosen[part]!r} is none of {', '.join(names)}")
+    where = f"{key}.shown.kinds" if "kinds" in chosen else "config.shown.kinds"
     seen: dict[str, str] = {}
     for kind, names in experiment.shown["kinds"].items():
         for name in names:
             if name not in store.options("head"):
                 raise ConfigError(f"{where}.{kind}: there is no head {name!r}")
             if seen.setdefault(name, kind) != kind:
-                raise ConfigError(f"{where}.{kind}: {name!r} stands under {seen[name]} already")
+                raise ConfigError(f"{where}.{kind}: {name!r} is already listed under {seen[name]}")
 
 
 def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
@@ -154,11 +142,11 @@ def _check_leaks(experiment: Experiment, store: "LeafStore") -> None:
                     )
         both = sorted(set(task["leaked_by"]) & set(task["leaked_in_part_by"]))
         if both:
-            raise ConfigError(f"task.{name}.leaked_in_part_by: {both[0]!r} stands in leaked_by already")
+            raise ConfigError(f"task.{name}.leaked_in_part_by: {both[0]!r} is already in leaked_by")
 
 
 def _sources(store: "LeafStore") -> set[str]:
-    """Names of the sources in all leaves of config/modality, in use or not."""
+    """Names of the sources in all leaves of config/modality."""
     found: set[str] = set()
     for name in store.options("modality"):
         leaf = store.get("modality", name, "modality")["modality"]
@@ -168,7 +156,7 @@ def _sources(store: "LeafStore") -> set[str]:
 
 
 def _check_heads(experiment: Experiment, key: str) -> None:
-    """Every variant that is probed has a head for every task."""
+    """Check that every kind of variant has a head for every task."""
     kinds = {"own": "released", "table": "released"}
     used = {kinds.get(variant.kind, variant.kind) for variant in experiment.variants.values()}
     lists = {kind: experiment.settings["heads"][kind] for kind in sorted(used)}
@@ -185,40 +173,14 @@ def _check_heads(experiment: Experiment, key: str) -> None:
 
 @cache
 def _kinds_of_head(path: str) -> tuple[str, ...] | None:
-    """The kinds of task that a head says it takes; None where its text does not tell."""
+    """The attribute `kinds` of a head, from its source text; None if the text does not state it."""
     found = definition(path)
-    for item in found.body if isinstance(found, ast.ClassDef) else ():
-        names = [item.target] if isinstance(item, ast.AnnAssign) else getattr(item, "targets", [])
-        if any(isinstance(name, ast.Name) and name.id == "kinds" for name in names):
-            return ast.literal_eval(item.value)
-    return None
-
-
-def _check_folds(experiment: Experiment) -> None:
-    """No split asks for more folds than there can be points or blocks."""
-    n = experiment.points[experiment.task_points]["n"]
-    for name, leaf in experiment.splits.items():
-        most, what = n, f"{n} points"
-        # Half of what fits the globe's 41,253 square degrees: below that nobody needs to count, which costs an import.
-        if "degrees" in leaf and max(leaf["folds"], leaf["inner_folds"]) > 20_000 / leaf["degrees"] ** 2:
-            blocks = _blocks(leaf["degrees"])
-            if blocks < n:
-                most, what = blocks, f"{blocks} blocks of {leaf['degrees']} degrees"
-        for key in ("folds", "inner_folds"):
-            if leaf[key] > most:
-                raise ConfigError(f"split.{name}.{key}: {what} cannot be cut into {leaf[key]} folds")
-
-
-@cache
-def _blocks(degrees: float) -> int:
-    """How many blocks of a size cover the globe: the last of them lies at the north pole, in the east."""
-    from earthdim.geo import equal_area_blocks
-
-    return int(equal_area_blocks([[180.0, 90.0], [179.999999, 90.0]], degrees).max()) + 1
+    value = python_source.assigned(found, "kinds") if isinstance(found, ast.ClassDef) else None
+    return None if value is None else ast.literal_eval(value)
 
 
 def _check_statistics(experiment: Experiment) -> None:
-    """The claims that are named beforehand are of what the experiment measures."""
+    """Check that the claims in `primary` refer to results that the experiment produces."""
     spaces = {
         "embedding": experiment.settings["estimators"],
         "activation": [experiment.settings["activation_estimator"]],
@@ -244,7 +206,7 @@ def _check_statistics(experiment: Experiment) -> None:
 
 
 def _columns(experiment: Experiment, estimators: list[str]) -> dict[str, set]:
-    """What tables say of estimators."""
+    """Values of the columns that describe estimators in tables."""
     leaves = {name: experiment.estimators[name] for name in estimators}
     return {
         "estimator": {leaf.get("name", name) for name, leaf in leaves.items()},

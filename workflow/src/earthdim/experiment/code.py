@@ -1,27 +1,28 @@
-"""What made a number: digests of code, of config and of library versions.
+"""Digests of the code that a job runs, and versions of libraries.
 
-A workflow engine sees that a script changed, not that a module which it imports did. Each rule therefore carries a
-digest of the code that it runs: the syntax trees, without docstrings, of the script, of every `_target_` in its slice
-of config (what is built by name is imported by nobody), and of all that these import inside the package.
+Snakemake notices that a script changed, but not that a module changed which the script imports. Each rule therefore has
+a digest of its code as a parameter: of the syntax trees, without docstrings, of the script, of every `_target_` in its
+part of the config (objects built by name appear in no import), and of all modules of the package that these import.
 """
 
-import ast
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from earthdim.storage import python_source
 from earthdim.storage.digests import digest
 
 PACKAGE = Path(__file__).parents[1]
 
 
-# Their changes are told by schema versions (artefacts) or change no number.
+# Schema versions cover changes of these modules, or their changes affect no number.
 LEFT_OUT = (
     "earthdim.compiled",
     "earthdim.experiment.code",
     "earthdim.experiment.resolve",
+    "earthdim.experiment.signatures",
+    "earthdim.experiment.targets",
     "earthdim.experiment.validation",
     "earthdim.jobs",
     "earthdim.provenance",
@@ -56,32 +57,11 @@ def module_file(name: str, root: Path = PACKAGE) -> Path | None:
     return None
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
-            first = body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = body[1:] or [ast.Pass()]
-    return tree
-
-
 @cache
 def _parse(path: Path, modified: int) -> tuple[str, tuple[str, ...]]:
-    """Digest of a file's code and the dotted names that it imports (a changed file has another `modified`)."""
-    tree = ast.parse(path.read_text(), filename=str(path))
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    code = ast.dump(_without_docstrings(tree), include_attributes=False)
-    return hashlib.sha256(code.encode()).hexdigest(), tuple(names)
+    """Digest of a file's code and the dotted names that it imports; `modified` distinguishes versions in the cache."""
+    tree = python_source.parse(path)
+    return python_source.code_digest(tree), tuple(python_source.imported_names(tree))
 
 
 def _left_out(name: str) -> bool:
@@ -113,7 +93,7 @@ def code_files(script: Path, built: Iterable[str] = (), root: Path = PACKAGE) ->
         if path is None or name == "earthdim" or name in found or _left_out(name):
             continue
         found[name], imports = _parse(path, path.stat().st_mtime_ns)
-        # Importing a.b.c runs a.b's __init__ too. The package's own __init__ is a door for people, not for jobs.
+        # Importing a.b.c runs a.b's __init__ too. The top-level __init__ is for library users, not jobs.
         parent = name.rpartition(".")[0]
         if parent.startswith("earthdim."):
             queue.append((parent, module_file(parent, root)))

@@ -3,18 +3,22 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from earthdim.experiment.validation import SCHEMAS, ConfigError, check_plain, check_schema, plain_loader
+from earthdim.experiment.validation import (
+    SCHEMAS,
+    ConfigError,
+    check_plain,
+    check_schema,
+    plain_loader,
+    schema_keys,
+)
 
-if TYPE_CHECKING:
-    pass
-
-# Folders of results/ that are no experiment's.
+# Folders of results/ that experiments share.
 RESERVED = ("archives", "benchmarks", "data", "logs", "records", "variants")
 
 
-# Longer names do not fit a file system once the suffixes of unfinished files stand behind them.
+# Longer names exceed the limit of file systems once the suffixes of unfinished files are appended.
 LONGEST = 180
 
 
@@ -44,15 +48,13 @@ def _text(file: Path, folder: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"config/{file.relative_to(folder)}: is no text in UTF-8 ({error.reason})"
-        ) from error
+        raise ConfigError(f"config/{file.relative_to(folder)}: is not UTF-8 text ({error.reason})") from error
     except OSError as error:
         raise ConfigError(f"config/{file.relative_to(folder)}: cannot be read ({error.strerror})") from error
 
 
 def check_text(folder: Path, name: str, above: tuple[str, ...] = ()) -> None:
-    """Refuse a config file that is no plain YAML, and a defaults list that leads back to its own file.
+    """Reject a config file that is not plain YAML, and circular defaults lists.
 
     Parameters
     ----------
@@ -73,9 +75,9 @@ def check_text(folder: Path, name: str, above: tuple[str, ...] = ()) -> None:
     file = folder / f"{name}.yaml"
     if name in above:
         cycle = " -> ".join([*above[above.index(name) :], name])
-        raise ConfigError(f"config/{name}.yaml: its defaults list leads back to itself: {cycle}")
+        raise ConfigError(f"config/{name}.yaml: its defaults list is circular: {cycle}")
     if not file.is_file():
-        return  # Hydra says which list asked for it.
+        return  # Hydra reports the list that names it.
     try:
         root = yaml.compose(_text(file, folder), plain_loader())
     except yaml.MarkedYAMLError as error:
@@ -99,12 +101,12 @@ def _check_node(node: Any, file: str) -> None:
     where = f"{file}, line {node.start_mark.line + 1}"
     if node.tag not in _TAGS and node.tag != "tag:yaml.org,2002:timestamp":
         raise ConfigError(
-            f"{where}: the tag {node.tag} is not read; write plain text, numbers, lists and keys"
+            f"{where}: the tag {node.tag} is not allowed; write plain text, numbers, lists and mappings"
         )
     if isinstance(node, yaml.ScalarNode):
         if _RESOLVER.search(node.value):
             raise ConfigError(
-                f"{where}: {node.value!r} takes a value from elsewhere; the same config must mean the same"
+                f"{where}: {node.value!r} reads a value from outside the config; write the value itself"
             )
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
@@ -113,16 +115,14 @@ def _check_node(node: Any, file: str) -> None:
         seen = set()
         for key, item in node.value:
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise ConfigError(
-                    f"{file}, line {key.start_mark.line + 1}: the key {key.value!r} stands there twice"
-                )
+                raise ConfigError(f"{file}, line {key.start_mark.line + 1}: duplicate key {key.value!r}")
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             _check_node(key, file)
             _check_node(item, file)
 
 
 def _defaults(root: Any, name: PurePosixPath) -> Iterator[str]:
-    """The files that a file's defaults list names, as paths inside the config folder without suffix."""
+    """Yield the files that a defaults list names, as paths inside the config folder without suffix."""
     lists = [item for key, item in root.value if key.value == "defaults"]
     for entry in (entry for found in lists if isinstance(found.value, list) for entry in found.value):
         if isinstance(entry.value, str):
@@ -137,14 +137,14 @@ def _defaults(root: Any, name: PurePosixPath) -> Iterator[str]:
 
 
 def check_leaf(composed: Mapping[str, Any], group: str, name: str) -> None:
-    """Refuse a leaf that sets what is another group's, or whose package line is missing.
+    """Reject a leaf that sets keys of another group, lacks its package line or has the former flat form.
 
     Parameters
     ----------
     composed : mapping
-        What Hydra made of it; begins at the config's root.
+        The leaf as Hydra composed it, starting at the root of the config.
     group, name : str
-        Where it stands.
+        Group and name of the leaf.
 
     Raises
     ------
@@ -162,9 +162,13 @@ def check_leaf(composed: Mapping[str, Any], group: str, name: str) -> None:
     allowed = {group, "model"} if group == "resolution" else {group}
     for key in composed:
         if key not in allowed:
-            raise ConfigError(f"{file}: sets {key!r}, which is no part of {group}")
+            raise ConfigError(f"{file}: sets {key!r}, which does not belong to {group}")
     if not isinstance(inside, Mapping):
-        raise ConfigError(f"{file}: says nothing of {group}")
+        raise ConfigError(f"{file}: has no keys of {group}")
+    if "_target_" in inside and "build" in schema_keys(SCHEMAS / f"{group}.schema.yaml"):
+        raise ConfigError(
+            f"{group}.{name}._target_: moved below build:, together with the arguments of the target"
+        )
     for key, value in composed.items():
         check_plain(value, f"{file}: {key}")
     if group == "resolution":
@@ -179,8 +183,8 @@ def check_leaf(composed: Mapping[str, Any], group: str, name: str) -> None:
 
 def _check_experiment_name(name: str) -> None:
     if not _NAME.fullmatch(name) or "@" in name or "_" in name or len(name) > LONGEST:
-        raise ConfigError(f"experiment: {name!r} is no name for a folder of results: take a-z, 0-9, - and .")
+        raise ConfigError(f"experiment: {name!r} is not a valid folder name; use a-z, 0-9, - and .")
     if name.partition("/")[0] in RESERVED:
         raise ConfigError(
-            f"experiment: {name!r}: results/{name.partition('/')[0]} is for what experiments share"
+            f"experiment: {name!r}: results/{name.partition('/')[0]} is shared by all experiments; rename the leaf"
         )

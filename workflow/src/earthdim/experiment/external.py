@@ -1,24 +1,26 @@
-"""Encoders that come as they are (released, a user's own, a table): what the grid asks of their leaves."""
+"""External encoders: released weights, custom encoders and tables of embeddings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from earthdim.data.coordinate_tables.quantised import ALPHAEARTH
 from earthdim.encoders import custom
+from earthdim.encoders.custom.dependencies import TABLE
 from earthdim.encoders.released import sources
 from earthdim.experiment.model import Plain, Variant
-from earthdim.experiment.validation import ConfigError, check_schema, check_target
-from earthdim.storage.schema import FROZEN, WEIGHTS_KEYS
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import ConfigError, check_schema
+from earthdim.storage.schema import FROZEN
 
 POINTS = "earthdim.data.samples.files.points"
-"""The sampler of points out of a file: a table of embeddings brings its own points along."""
+"""Sampler that reads points from a file, used for the points of a table of embeddings."""
 
 
 OF_VALUES = ("features", "no_data", "dequantise", "scales")
 
 
 def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
-    """Hold a weights leaf against what it must say, and look whether what it names is at hand; nothing is loaded.
+    """Check a leaf of config/weights and whether its files are available; nothing is loaded.
 
     Parameters
     ----------
@@ -34,40 +36,45 @@ def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
     Returns
     -------
     str
-        Empty, or in one sentence what is missing and how to get it.
+        Empty, or one line that names the missing files and how to get them.
 
     Raises
     ------
     ConfigError
-        If the leaf is wrong, or a file of the user's own that it names does not exist.
+        If the leaf is invalid, or names a user-supplied file that does not exist.
     """
     key = f"weights.{name}"
     check_schema(leaf, schema, key)
-    check_target(leaf, key, WEIGHTS_KEYS, whole=True)
+    check_target(leaf["build"], f"{key}.build")
     if "n" in leaf and leaf["kind"] != "table":
-        raise ConfigError(f"{key}.n: an encoder has no points of its own; experiments choose their sample")
+        raise ConfigError(
+            f"{key}.n: only tables have points; an encoder is evaluated at the sample of the experiment"
+        )
     try:
         if leaf["kind"] == "released":
             _check_source(leaf)
             return _absent(leaf, name, experiment)
-        custom.check(leaf, name)
+        custom.check(leaf["build"], name)
+        if (leaf["kind"] == "table") != (leaf["build"]["_target_"] == TABLE):
+            made = "a table" if leaf["kind"] == "own" else "an encoder, kind: own"
+            raise ValueError(f"{key}.kind: {leaf['build']['_target_']} makes {made}")
     except ValueError as error:
-        raise ConfigError(str(error) if str(error).startswith(key) else f"{key}: {error}") from None
+        raise ConfigError(str(error) if str(error).startswith(key) else f"{key}.build: {error}") from None
     return ""
 
 
 def _check_source(leaf: Plain) -> None:
-    """What a package carries lies where packages are installed."""
-    source = leaf["source"]
+    """Check that a file of a package lies inside the package."""
+    source = leaf["build"]["source"]
     if "package" in source and ".." in PurePosixPath(source["file"]).parts:
         raise ValueError(f"source.file: {source['file']!r} leads out of the package")
 
 
 def _absent(leaf: Plain, name: str, experiment: str) -> str:
-    """What of released weights is missing, or has a sum that nobody accepted."""
-    if not sources.are_available(leaf):
-        return sources.missing(leaf, name, experiment)
-    missing_digest = sources.missing_digest(leaf)
+    """Describe the files of released weights that are missing or whose checksum is not accepted yet."""
+    if not sources.are_available(leaf["build"]):
+        return sources.missing(leaf["build"], name, experiment, leaf["about"]["address"])
+    missing_digest = sources.missing_digest(leaf["build"])
     return f"weights.{name}: {missing_digest}" if missing_digest else ""
 
 
@@ -83,7 +90,7 @@ def leaves(settings: Plain) -> dict[str, str]:
 
 
 def axes(leaf: Plain) -> Plain:
-    """The variant's axes: those that a grid would have set are what the leaf says of them, or empty."""
+    """The axes of the variant: as the leaf states them, or empty."""
     return {
         "model": leaf["model"],
         "resolution": leaf.get("resolution", ""),
@@ -95,67 +102,65 @@ def axes(leaf: Plain) -> Plain:
 
 
 def points(leaf: Plain, name: str) -> tuple[str, Plain] | None:
-    """Name and config of the point set that a table of embeddings brings along; None for an encoder."""
+    """Name and config of the point set of a table of embeddings; None for an encoder."""
     if leaf["kind"] != "table":
         return None
     kind = f"own-{variant_name(name)}"
-    draw = {
+    table = leaf["build"]
+    built = {
         "_target_": POINTS,
-        "kind": kind,
-        "n": leaf["n"],
-        "seed": 0,
-        "replicate": 0,
-        "path": leaf["file"],
-        "longitude": leaf.get("longitude"),
-        "latitude": leaf.get("latitude"),
-        # Rows that hold no data have no point either.
-        **({key: leaf.get(key) for key in OF_VALUES} if leaves_rows_out(leaf) else {}),
+        "path": table["file"],
+        "longitude": table.get("longitude"),
+        "latitude": table.get("latitude"),
+        # Rows without data have no point either.
+        **({key: table.get(key) for key in OF_VALUES} if leaves_rows_out(table) else {}),
     }
+    draw = {"kind": kind, "n": leaf["n"], "seed": 0, "replicate": 0, "build": built}
     return f"{kind}-{leaf['n']}-r0", draw
 
 
-def leaves_rows_out(leaf: Plain) -> bool:
-    """Whether rows of a table may be left out for what is in their features."""
-    return leaf.get("no_data") not in (None, []) or leaf.get("dequantise") == ALPHAEARTH
+def leaves_rows_out(table: Plain) -> bool:
+    """Whether rows of a table may be omitted because of the values of their features."""
+    return table.get("no_data") not in (None, []) or table.get("dequantise") == ALPHAEARTH
 
 
 def files(leaf: Plain) -> list[str]:
-    """The user's own files behind a leaf, whose change is a change of the variant."""
-    return custom.files(leaf) if leaf["kind"] in ("own", "table") else []
+    """The user-supplied files of a leaf; if one changes, the variant changes."""
+    return custom.files(leaf["build"]) if leaf["kind"] in ("own", "table") else []
 
 
-def check_at_hand(missing: Sequence[str], any_left: bool, key: str) -> None:
-    """Refuse an experiment that cannot do without what is missing; all of it is told at once.
+def check_available(missing: Sequence[str], any_left: bool, key: str) -> None:
+    """Reject an experiment whose required files are missing; one error names all of them.
 
     Parameters
     ----------
     missing : sequence of str
-        What branches that are not optional lack, each in a sentence.
+        Messages about missing files of branches that are not optional.
     any_left : bool
-        Whether there is anything to measure.
+        Whether any variant is left.
     key : str
         The experiment's key.
 
     Raises
     ------
     ConfigError
-        With all the sentences.
+        With all messages.
     """
     if missing:
         raise ConfigError(" ".join(f"{sentence.rstrip('.')}." for sentence in dict.fromkeys(missing)))
     if not any_left:
-        raise ConfigError(f"{key}.branches: nothing is at hand of what they name")
+        raise ConfigError(f"{key}.branches: none of the weights that they name are available")
 
 
 def check_cells(variants: Mapping[str, Variant], cell: Sequence[str], key: str) -> None:
-    """Refuse two encoders that come as they are and would be averaged like two seeds of one cell.
+    """Reject two external encoders that would be averaged like two seeds of one cell.
 
     Parameters
     ----------
     variants : mapping
         Name -> variant.
     cell : sequence of str
-        What makes a cell, as config/statistics says it: family, and axes.
+        Columns that define a cell, from config/statistics: family, and axes.
     key : str
         The experiment's key.
 

@@ -1,6 +1,6 @@
-"""Leaves and overrides as plain dicts. The only module that knows Hydra.
+"""Composition of config leaves into plain dicts, with Hydra.
 
-Hydra composes the root and each leaf once; what it composed is cached beside the digests of the files that it read.
+Hydra composes the root and each leaf once. The result is cached together with digests of the files that it came from.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from earthdim.experiment.validation import ConfigError
 from earthdim.storage.digests import file_digest
 from earthdim.storage.files import read_json, write_json
 
-# What a composed leaf depends on beside its files.
+# Libraries that a composed leaf depends on, besides its files.
 LIBRARIES = ("hydra-core", "omegaconf")
 
 
-# An interpolation of another key, in OmegaConf's grammar; `${oc.env:NAME}` and the like refer to none.
+# Interpolation of another key in OmegaConf's grammar; `${oc.env:NAME}` and similar resolvers are not matched.
 REFERENCE = re.compile(r"\$\{\s*(?:oc\.(?:select|deprecated|dict\.)|(?![A-Za-z_][\w.]*:))")
 
 
 @cache
 def _composer() -> Plain:
-    """What composes and checks a leaf: libraries and, as text, the code."""
+    """Versions of the libraries and digests of the modules that compose and check a leaf."""
     modules = (Path(__file__), Path(config_files.__file__))
     return {"code": [file_digest(file) for file in modules], "libraries": library_versions(LIBRARIES)}
 
@@ -37,19 +37,19 @@ def _composer() -> Plain:
 class LeafStore:
     """Composed leaves of a config folder, each composed by Hydra once and cached on disk.
 
-    A leaf is composed anew when one of the files changed that it was composed from, and no other.
+    A leaf is recomposed only if one of the files changed that it was composed from.
 
     Parameters
     ----------
     folder : path
         The config folder.
     cache : path, optional
-        Where to keep what was composed.
+        Folder of the cache.
 
     Raises
     ------
     ConfigError
-        If there is no config in the folder.
+        If the folder holds no YAML file.
     """
 
     def __init__(self, folder: Path, cache: Path | None = None):
@@ -57,7 +57,7 @@ class LeafStore:
         self._options: dict[str, list[str]] = {}
         texts = read_tree(self.folder)
         if not texts:
-            raise ConfigError(f"config: there is no YAML file in {folder}")
+            raise ConfigError(f"config: {folder} holds no YAML file")
         self._texts = {path.removesuffix(".yaml"): text for path, text in texts.items()}
         for name in sorted(self._texts):
             group, _, leaf = name.partition("/")
@@ -70,27 +70,27 @@ class LeafStore:
         self._new = False
 
     def _load(self) -> dict[str, Plain]:
-        """What was composed before: by leaf, the config and the digests of the files that it came from."""
+        """Read the cache: for each leaf its config and the digests of the files that it came from."""
         if self._cache is None or not self._cache.is_file():
             return {}
         try:
             kept = read_json(self._cache)
             return kept["leaves"] if kept["by"] == _composer() else {}
-        # Of another version, or damaged: all is composed anew.
+        # From another version, or damaged: everything is recomposed.
         except (ValueError, KeyError, TypeError):
             return {}
 
     def options(self, group: str) -> list[str]:
-        """Names of the leaves of a group; a leaf in a subfolder is named folder/leaf."""
+        """Return the names of the leaves of a group; a leaf in a subfolder is named folder/leaf."""
         return list(self._options.get(group, []))
 
     def get(self, group: str, name: str, key: str) -> Plain:
-        """The composed leaf `group/name`, as a plain dict that begins at the config's root; nobody changes it in place.
+        """Return the composed leaf `group/name`, a plain dict from the root of the config; do not modify it.
 
         Raises
         ------
         ConfigError
-            If there is no such leaf; the message names `key`, the place in config that asked for it.
+            If there is no such leaf; the message names `key`, the place in config that names the leaf.
         """
         if not isinstance(name, str) or name not in self._options.get(group, []):
             options = ", ".join(self.options(group))
@@ -102,7 +102,7 @@ class LeafStore:
         return leaf
 
     def root(self) -> Plain:
-        """What `config.yaml` itself sets, without its defaults list's groups."""
+        """Return the keys that config.yaml itself sets, without the groups of its defaults list."""
         composed = self._compose("config")
         return {key: value for key, value in composed.items() if key not in self._options}
 
@@ -113,7 +113,7 @@ class LeafStore:
                 check_text(self.folder, name)
                 kept = {"files": {}, "config": compose(self.folder, name)}
                 names = files_of(self.folder, name) if "defaults" in self._texts[name] else [name]
-                # What is not there today may be tomorrow.
+                # A leaf named as optional may be added later.
                 if not any("optional" in self._texts.get(file, "") for file in names):
                     kept["files"] = {file: self._digest(file) for file in names}
                     self._kept[name] = kept
@@ -126,7 +126,7 @@ class LeafStore:
         return "" if text is None else hashlib.sha256(text.encode()).hexdigest()
 
     def save(self) -> None:
-        """Write the cache if anything was composed; leaves that are no more are dropped."""
+        """Write the cache if anything was composed, without leaves that no longer exist."""
         if self._new and self._cache is not None:
             there = {name: kept for name, kept in self._kept.items() if self._digest(name)}
             write_json({"by": _composer(), "leaves": there}, self._cache, sort_keys=False)
@@ -139,7 +139,8 @@ def compose(folder: Path, name: str, overrides: Sequence[str] = ()) -> Plain:
     Raises
     ------
     ConfigError
-        If Hydra refuses it, or a value refers to another, which merging could change; the message names the file.
+        If Hydra rejects it, or a value refers to another value, which merging could change. The message names the
+        file.
     """
     from hydra import compose as hydra_compose
     from omegaconf import OmegaConf
@@ -149,13 +150,13 @@ def compose(folder: Path, name: str, overrides: Sequence[str] = ()) -> Plain:
         for key, value in _texts(OmegaConf.to_container(composed, resolve=False)):
             if REFERENCE.search(value):
                 raise ConfigError(
-                    f"config/{name}.yaml: {key}: {value} refers to a value that another leaf may set; say it here"
+                    f"config/{name}.yaml: {key}: {value} refers to a key of another leaf; write the value itself"
                 )
         return OmegaConf.to_container(composed, resolve=True)
 
 
 def files_of(folder: Path, name: str) -> list[str]:
-    """Names of the files of the config folder that Hydra reads to compose one of them."""
+    """Return the names of the files that Hydra reads to compose one of them."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
 
@@ -167,7 +168,7 @@ def files_of(folder: Path, name: str) -> list[str]:
 
 @contextmanager
 def _hydra(folder: Path, name: str) -> Iterator[None]:
-    """Hydra with the config folder; whatever it refuses is one error that names the file."""
+    """Initialise Hydra with the config folder; its errors become a ConfigError that names the file."""
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -177,15 +178,14 @@ def _hydra(folder: Path, name: str) -> Iterator[None]:
         with initialize_config_dir(str(folder), version_base="1.3"):
             yield
     except RecursionError:
-        # Hydra follows a defaults list round and round.
-        raise ConfigError(f"config/{name}.yaml: its defaults lead back to itself") from None
+        raise ConfigError(f"config/{name}.yaml: its defaults list is circular") from None
     except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise ConfigError(f"config/{name}.yaml: {reason}") from error
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Every text inside nested plain values, with its key."""
+    """Yield every text in nested plain values, with its key."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, Mapping | list):

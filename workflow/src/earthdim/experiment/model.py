@@ -1,4 +1,4 @@
-"""A resolved experiment: everything that the rules need, as plain values."""
+"""The resolved experiment: all values that the rules need."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ class Variant:
     name : str
         The tokens of its axes.
     axes : dict
-        Axis -> leaf or seed; an axis that does not apply is "".
+        Axis -> leaf or seed; "" for an axis that does not apply.
     config : dict
         The resolved config: model, weights, seed and, when it is trained, modality and schedule.
     features : dict
-        Source of the modality -> name of the feature store (trained variants only).
+        Source of the modality -> name of the feature store; trained variants only.
     branches : tuple of str
         The experiment's branches that name it.
     twin : str
@@ -43,9 +43,10 @@ class Variant:
 
     @property
     def counted(self) -> bool:
-        """Whether it is part of a cell of the correlation.
+        """Whether the variant enters the correlation.
 
-        What was trained here is, and a user's own unless its leaf says no; released weights are if theirs says yes.
+        By default trained variants, custom encoders and tables do; untrained and released ones do not. The key
+        `counted` of a leaf of config/weights overrides this.
         """
         default = self.kind not in ("untrained", "released")
         return bool(self.config["weights"].get("counted", default))
@@ -53,14 +54,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Missing:
-    """Released weights that an experiment names and that are not at hand.
+    """Released weights that an experiment names and that are not available locally.
 
     Attributes
     ----------
     leaf : dict
         The leaf of config/weights.
     message : str
-        What to fetch, and where to put it.
+        What to fetch and where to put it.
     """
 
     leaf: Plain
@@ -74,39 +75,39 @@ class Experiment:
     Attributes
     ----------
     name : str
-        The leaf's name; overrides that change anything add `@` and eight digits.
+        Name of the leaf; overrides that change a value append `@` and eight digits.
     settings : dict
         The leaf of config/experiment itself.
     variants : dict
         Name -> Variant.
     missing : dict
-        Name of a variant that is left out -> Missing.
+        Name of an omitted variant -> Missing.
     points, features, datasets : dict
         Name of a point set, feature store, data set -> its config.
     sample_points : tuple of str
-        The point sets where the dimension is read, one a replicate.
+        Point sets at which the dimension is measured, one per replicate.
     own_points : dict
-        Name of a variant that brings its own points -> their point set: its dimension and its probes are read there.
+        Name of a table of embeddings -> its point set, at which it is measured and probed.
     task_points : str
-        The point set of the tasks; "" where the experiment has none.
+        Point set of the tasks; "" without tasks.
     estimators, tasks, splits, heads : dict
-        Name -> leaf; the last three are empty where dimension alone is measured.
+        Name -> leaf; the last three are empty if only the dimension is measured.
     scale : dict
-        Empty, or variants, sizes (point set -> numbers of points) and estimators, all by name.
+        Empty, or variants, sizes (point set -> numbers of points) and estimators, by name.
     costly : dict
         Empty, or variants, n and estimators.
     jacobian : dict
         Empty, or variants and n.
     shown : dict
-        What figures of one measure show: estimator, head, split, optimistic_split, and kinds of heads.
+        Selection shown by figures of one measure: estimator, head, split, optimistic_split, and kinds of heads.
     cell : tuple of str
-        Columns of variants.csv that make a cell, what is averaged in correlations and figures: those of the statistics.
+        Columns of variants.csv that define a cell; correlations and figures average over the variants of a cell.
     statistics, neighbours, subsampling, intervals : dict
-        Settings of the correlation, of graphs, and of intervals; statistics is empty without tasks.
+        Settings of the correlation, of graphs and of intervals; statistics is empty without tasks.
     math_threads : int
-        Threads of every job.
+        Math threads per job.
     pretraining : dict
-        Where variants are trained: device.
+        `device` on which variants are trained.
     """
 
     name: str
@@ -136,29 +137,29 @@ class Experiment:
     cell: tuple[str, ...]
 
     def branch(self, name: str | None) -> list[Variant]:
-        """The variants of one branch.
+        """Return the variants of one branch.
 
         Raises
         ------
         ConfigError
-            If no branch is named, or the experiment has none of that name.
+            If the name is None or unknown, or no variant of the branch is available.
         """
         known = list(self.settings["branches"])
         if name is None:
             raise ConfigError(
-                f"branch: say which one: --config branch=NAME; {self.name} has {', '.join(known)}"
+                f"branch: is missing; select one by --config branch=NAME; {self.name} has {', '.join(known)}"
             )
         if name not in known:
             raise ConfigError(f"branch: {name!r} is not a branch of {self.name}; it has {', '.join(known)}")
         found = list(in_branches(self.variants, [name]))
         if not found:
             messages = " ".join(absent.message for absent in self.missing.values())
-            raise ConfigError(f"branch: nothing is at hand of {name}. {messages}")
+            raise ConfigError(f"branch: no variant of {name} is available. {messages}")
         return found
 
 
 def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[Variant]:
-    """The variants that any of the branches names, in the order of the grid."""
+    """Yield the variants that belong to any of the branches, in the order of the grid."""
     return (variant for variant in variants.values() if set(branches) & set(variant.branches))
 
 
@@ -170,15 +171,15 @@ def twins(variants: Iterable[Variant]) -> dict[str, str]:
         if variant.kind == "trained":
             trained.append(variant)
         elif variant.kind == "untrained":
-            untrained.setdefault(_draw(variant), []).append(variant)
+            untrained.setdefault(_initialisation(variant), []).append(variant)
     found: dict[str, str] = {}
     for variant in trained:
-        for twin in untrained.get(_draw(variant), []):
+        for twin in untrained.get(_initialisation(variant), []):
             if twin.config["model"] == variant.config["model"]:
                 found.setdefault(variant.name, twin.name)
     return found
 
 
-def _draw(variant: Variant) -> tuple:
-    """What besides the model decides an untrained encoder; few variants have it in common."""
+def _initialisation(variant: Variant) -> tuple:
+    """What determines the initial weights besides the model; few variants share it."""
     return tuple(variant.config[part] for part in ("seed", "math_threads"))

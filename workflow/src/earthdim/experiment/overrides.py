@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from earthdim.experiment.model import Plain
-from earthdim.experiment.validation import ConfigError, settled
+from earthdim.experiment.targets import normalised
+from earthdim.experiment.validation import ConfigError
 
-# Groups in which an experiment names several leaves; an override says which one: `estimator.mle.k=10`.
+# Groups in which an experiment names several leaves; an override names the leaf: `estimator.mle.k=10`.
 MANY = ("estimator", "split", "head")
 
 
-# What all experiments share, under names that an override would not change.
+# Keys that experiments share. An override could not rename the results that depend on them.
 SHARED = (
     "dataset",
     "task",
@@ -27,7 +28,7 @@ SHARED = (
 )
 
 
-# Groups of the axes; an override says the key alone: `schedule.steps=100`.
+# Groups of the axes; an override names the key only: `schedule.steps=100`.
 ALONG = ("model", "modality", "schedule")
 
 
@@ -52,13 +53,13 @@ class Override:
     used: bool = False
 
     def apply(self, value: Plain, path: Sequence[str]) -> Plain:
-        """`value` with the key at `path` replaced, or `value` itself when it has no such key."""
+        """Return `value` with the key at `path` replaced, or `value` itself if it has no such key."""
         node = value
         for part in path[:-1]:
             node = node.get(part) if isinstance(node, Mapping) else None
         if not path or not isinstance(node, Mapping) or path[-1] not in node:
             return value
-        over, expected = settled(self.value, node, path[-1])
+        over, expected = normalised(self.value, node, path[-1])
         if expected:
             raise ConfigError(
                 f"overrides: {self.text!r}: {'.'.join(self.path)} is {node[path[-1]]!r} in its leaf, "
@@ -76,15 +77,15 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
     Raises
     ------
     ConfigError
-        If one is not `key=value`, or its first key is no group of config.
+        If an override is not `key=value`, or its first key is not a group of config.
     """
     if isinstance(texts, str):
         texts = [texts]
     if not isinstance(texts, list | tuple):
-        raise ConfigError(f"overrides: {texts!r} is no list of key=value")
+        raise ConfigError(f"overrides: {texts!r} is not a list of key=value")
     if not texts:
         return []
-    # Importing Hydra takes longer than all the rest of a resolved experiment.
+    # Importing Hydra takes longer than resolving an experiment.
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import OverrideType
     from hydra.errors import HydraException
@@ -100,18 +101,18 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
             ) from error
         if parsed.type is not OverrideType.CHANGE or parsed.is_sweep_override():
             raise ConfigError(
-                f"overrides: {text!r}: only key=value is taken; put new keys into a leaf of config/"
+                f"overrides: {text!r}: only key=value is allowed; put new keys into a leaf of config/"
             )
         path = tuple(parsed.key_or_group.split("."))
         if path[0] in SHARED:
             raise ConfigError(
-                f"overrides: {text!r}: {path[0]} is shared by all experiments; change it or add to it in config/"
+                f"overrides: {text!r}: {path[0]} is shared by all experiments; edit config/ instead"
             )
         if isinstance(parsed.value(), float) and not math.isfinite(parsed.value()):
             raise ConfigError(f"overrides: {text!r}: the value is not finite")
         if path[0] not in groups:
             raise ConfigError(f"overrides: {text!r}: the first key is none of {', '.join(groups)}")
         if path == ("experiment",):
-            raise ConfigError(f"overrides: {text!r}: name the experiment by --config {text}")
+            raise ConfigError(f"overrides: {text!r}: select the experiment by --config {text}")
         result.append(Override(str(text), path, parsed.value()))
     return result

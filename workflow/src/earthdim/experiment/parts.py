@@ -1,23 +1,24 @@
-"""What an experiment chooses beside its variants, checked: estimators, scale, the costly ones, the Jacobian, figures.
+"""Parts of an experiment other than its variants: estimators, scale, costly estimators, Jacobian, figures, data sets.
 
-Everything here takes and returns plain values; the keys of config in messages begin with `key`, the experiment's own.
+Functions take and return plain values. `key` is the key of the experiment in config, with which error messages begin.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from earthdim.data import regions
+from earthdim.experiment import limits
 from earthdim.experiment.code import is_installed
 from earthdim.experiment.model import Plain, Variant, in_branches
-from earthdim.experiment.validation import ConfigError, arguments, check_schema, check_target
+from earthdim.experiment.signatures import argument_names
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import ConfigError, check_schema
 from earthdim.figures.declaration import DeclarationError, Figure, declared, figures
 
-# Probing takes all of these; an experiment with none of them measures dimension alone.
+# Keys that probing requires together; an experiment without any of them measures dimension only.
 PROBING = ("task_sample", "activation_estimator", "tasks", "splits", "heads", "statistics")
-# What every sampler takes.
-SAMPLER = {"n", "rng", "is_land"}
-# What an estimator reads that holds k neighbours of each point.
-FROM_GRAPH = ("neighbours", "distances", "graph")
+# Arguments of every sampler, supplied by the workflow.
+SAMPLER = frozenset({"n", "rng", "is_land"})
 
 
 def probing(settings: Plain, key: str) -> bool:
@@ -26,7 +27,7 @@ def probing(settings: Plain, key: str) -> bool:
     Raises
     ------
     ConfigError
-        If it has some of the keys that probing takes, and not all.
+        If some of the keys of `PROBING` are missing, but not all.
     """
     missing = [name for name in PROBING if name not in settings]
     if missing and len(missing) < len(PROBING):
@@ -47,7 +48,7 @@ def estimator_lists(settings: Plain) -> dict[str, list[str]]:
 
 
 def check_estimators(settings: Plain, leaves: Mapping[str, Plain], depth: int, key: str) -> None:
-    """Hold an experiment's estimators against their parts and against the depth of the graphs.
+    """Check that the estimators of an experiment suit their roles and the depth of the graphs.
 
     Parameters
     ----------
@@ -56,37 +57,29 @@ def check_estimators(settings: Plain, leaves: Mapping[str, Plain], depth: int, k
     leaves : mapping
         Name -> leaf of all its estimators.
     depth : int
-        Neighbours kept in each graph.
+        Neighbours per point in each graph.
     key : str
         The experiment's key.
 
     Raises
     ------
     ConfigError
-        If one cannot play its part, looks further than the graphs go, or two would be one in tables.
+        If an estimator does not suit its role, reads more neighbours than a graph holds, or two estimators would be
+        indistinguishable in tables.
     """
     local = settings["local_estimator"]
     if local not in settings["estimators"] or leaves[local]["aggregation"] == "global":
         raise ConfigError(f"{key}.local_estimator: must be one of estimators, with a value at each point")
     activation = settings.get("activation_estimator")
-    if activation is not None and leaves[activation]["reads"] not in FROM_GRAPH:
+    if activation is not None and leaves[activation]["reads"] not in limits.FROM_GRAPH:
         raise ConfigError(f"{key}.activation_estimator: must read neighbours or distances")
-    for name, leaf in leaves.items():
-        if neighbours_of(leaf) > depth:
-            raise ConfigError(
-                f"estimator.{name}.k: {leaf['k']} is above neighbours.k = {depth} of config.yaml"
-            )
+    limits.check_depth(leaves, depth)
     for part, names in estimator_lists(settings).items():
-        _check_apart(names, leaves, f"{key}.{part}")
+        _check_distinct(names, leaves, f"{key}.{part}")
 
 
-def neighbours_of(leaf: Plain) -> int:
-    """How many neighbours of each point an estimator reads from the graph; 0 where it reads none."""
-    return leaf["k"] or 0 if leaf["reads"] in FROM_GRAPH else 0
-
-
-def _check_apart(names: Sequence[str], leaves: Mapping[str, Plain], key: str) -> None:
-    """Refuse two estimators whose rows in a table could not be told apart."""
+def _check_distinct(names: Sequence[str], leaves: Mapping[str, Plain], key: str) -> None:
+    """Reject two estimators whose rows in a table would be indistinguishable."""
     seen: dict[tuple, str] = {}
     for name in names:
         row = (leaves[name].get("name", name), leaves[name]["k"], leaves[name]["aggregation"])
@@ -97,7 +90,7 @@ def _check_apart(names: Sequence[str], leaves: Mapping[str, Plain], key: str) ->
 
 
 def check_branches(branches: Sequence[str], settings: Plain, key: str) -> None:
-    """Refuse a branch that the experiment does not have.
+    """Reject branches that the experiment does not have.
 
     Raises
     ------
@@ -113,63 +106,19 @@ def check_branches(branches: Sequence[str], settings: Plain, key: str) -> None:
 def chosen_variants(
     branches: Sequence[str], settings: Plain, variants: Mapping[str, Variant], key: str
 ) -> list[str]:
-    """Names of the variants of some branches, which are to be read at points of our choice.
+    """Names of the variants of some branches, all of which can be evaluated at arbitrary points.
 
     Raises
     ------
     ConfigError
-        If a branch is unknown, or holds a table of embeddings, which has no points but its own.
+        If a branch is unknown, or holds a table of embeddings, which is defined at its own points only.
     """
     check_branches(branches, settings, f"{key}.branches")
     chosen = list(in_branches(variants, branches))
     for variant in chosen:
         if variant.kind == "table":
-            raise ConfigError(f"{key}.branches: {variant.name} is a table, with no points but its own")
+            raise ConfigError(f"{key}.branches: {variant.name} is a table, defined at its own points only")
     return [variant.name for variant in chosen]
-
-
-def sizes_within(sizes: Sequence[int], n: int, largest: int, key: str) -> list[int]:
-    """Numbers of points of a sample, ascending.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        What the experiment asks for.
-    n : int
-        Points of the sample.
-    largest : int
-        At least n: points of the sample without overrides. An override that takes fewer cuts the sizes down to them.
-    key : str
-        The key of the sizes.
-
-    Raises
-    ------
-    ConfigError
-        If a size is above `largest`.
-    """
-    for size in sizes:
-        if size > largest:
-            raise ConfigError(f"{key}: {size} is above the n = {n} of the sample")
-    return sorted({min(size, n) for size in sizes})
-
-
-def check_reach(
-    names: Sequence[str], leaves: Mapping[str, Plain], n: int, key: str, subsampling: Plain | None = None
-) -> None:
-    """Refuse an estimator whose k is too large for n points, or for half of them where half samples are taken.
-
-    Raises
-    ------
-    ConfigError
-        If a k is not below the number of points less one.
-    """
-    halved = subsampling is not None and n <= subsampling["up_to"]
-    for name in names:
-        k = leaves[name]["k"]
-        if k is not None and k >= (n // 2 if halved else n) - 1:
-            raise ConfigError(
-                f"{key}: {'half of ' if halved else ''}{n} points are too few for estimator.{name}, whose k is {k}"
-            )
 
 
 def check_figures(
@@ -180,18 +129,18 @@ def check_figures(
     replicates: int,
     key: str,
 ) -> None:
-    """Refuse a figure that is not known or shows what the experiment does not make.
+    """Reject figures that are unknown or show results that the experiment does not produce.
 
     Parameters
     ----------
     settings : dict
         The experiment's leaf.
     variants, datasets : mapping
-        Name -> what was resolved.
+        Name -> resolved value.
     shown : dict
-        The experiment's `shown`, with config.yaml's in place of what it does not say.
+        The experiment's `shown`, completed from config.yaml.
     replicates : int
-        Draws of its sample.
+        Replicates of its sample.
     key : str
         The experiment's key.
 
@@ -218,7 +167,7 @@ def check_figures(
 
 
 def _figure(name: str, key: str) -> Figure:
-    """What a figure declares."""
+    """Return the declaration of a figure."""
     try:
         if name not in figures():
             raise ConfigError(f"{key}.figures: there is no figure {name!r}; there are {', '.join(figures())}")
@@ -230,7 +179,7 @@ def _figure(name: str, key: str) -> Figure:
 def _made(
     settings: Plain, variants: Mapping[str, Variant], datasets: Mapping[str, Plain], replicates: int
 ) -> dict[str, bool]:
-    """Whether the experiment has what figures may need: `earthdim.figures.declaration.NEEDS`."""
+    """Whether the experiment meets each of the needs in `earthdim.figures.declaration.NEEDS`."""
     return {
         "trained variants": any(variant.kind == "trained" for variant in variants.values()),
         "untrained twins": any(variant.twin for variant in variants.values()),
@@ -243,67 +192,51 @@ def _made(
 
 
 def _among(settings: Plain, part: str) -> list[str]:
-    """What an experiment has of what a part of `shown` names."""
+    """The names from which an experiment selects a part of `shown`."""
     if part == "estimator":
         return settings["estimators"]
     return settings["heads"]["trained"] if part == "head" else settings["splits"]
 
 
-def check_schedule(schedule: Plain) -> None:
-    """Refuse numbers of a schedule that do not fit each other.
-
-    Raises
-    ------
-    ConfigError
-        Naming the first key.
-    """
-    for name in ("batch", "candidates"):
-        if schedule["validation"] % schedule[name]:
-            raise ConfigError(
-                f"schedule.validation: {schedule['validation']} is no multiple of {name} {schedule[name]}"
-            )
-    if schedule["warmup_steps"] >= schedule["steps"]:
-        raise ConfigError(
-            f"schedule.warmup_steps: {schedule['warmup_steps']} is not below steps {schedule['steps']}"
-        )
-    if schedule["locations"] < schedule["batch"]:
-        raise ConfigError(
-            f"schedule.batch: {schedule['batch']} is more than the {schedule['locations']} locations"
-        )
-
-
 def check_support(leaf: Plain, key: str) -> None:
-    """Refuse a sample from a region that does not exist, or from a file that is not there.
+    """Reject samples from regions or files that do not exist.
 
     Raises
     ------
     ConfigError
         Naming the key.
     """
-    if SAMPLER - arguments(leaf["_target_"]):
+    built, key = leaf["build"], f"{key}.build"
+    if SAMPLER - argument_names(built["_target_"]):
         raise ConfigError(
-            f"{key}._target_: {leaf['_target_']!r} is no sampler, which takes n, rng and is_land"
+            f"{key}._target_: {built['_target_']!r} is not a sampler: samplers take n, rng and is_land"
         )
-    if "path" in leaf and not Path(leaf["path"]).exists():
-        raise ConfigError(f"{key}.path: {leaf['path']} does not exist")
-    if "south" in leaf and not leaf["south"] < leaf["north"]:
-        raise ConfigError(f"{key}.south: {leaf['south']} is not below north, {leaf['north']}")
-    if "inside" in leaf:
-        # The region is built where its data set is at hand, which its leaf does not say.
-        check_target(leaf["inside"], f"{key}.inside")
+    _check_path(built, key)
+    limits.check_box(built, key)
+    if "dataset" in leaf and "inside" not in built:
+        raise ConfigError(
+            f"{key}.inside: is missing; the sample names the data set {leaf['dataset']!r} for it"
+        )
+    if "inside" in built:
+        check_target(built["inside"], f"{key}.inside", frozenset({"dataset"}))
         try:
-            regions.check(leaf["inside"]["level"], leaf["inside"]["name"])
+            regions.check(built["inside"]["level"], built["inside"]["name"])
         except ValueError as error:
             raise ConfigError(str(error)) from None
 
 
+def _check_path(built: Plain, key: str) -> None:
+    if "path" in built and not Path(built["path"]).exists():
+        raise ConfigError(f"{key}.path: {built['path']} does not exist")
+
+
 def encodings(value: str | list[str]) -> list[str]:
-    """The encodings that a leaf of config/resolution is for: one, or a list."""
+    """The encodings that a leaf of config/resolution applies to: one, or a list."""
     return [value] if isinstance(value, str) else value
 
 
 def check_dataset(leaf: Plain, schema: Path, key: str) -> None:
-    """Refuse a data set that cannot be read: no such target, file or package.
+    """Reject data sets that cannot be read because a target, file or package does not exist.
 
     Raises
     ------
@@ -311,9 +244,8 @@ def check_dataset(leaf: Plain, schema: Path, key: str) -> None:
         Naming the key.
     """
     check_schema(leaf, schema, key)
-    check_target(leaf, key, frozenset({"about"}), whole=True)
-    if "path" in leaf and not Path(leaf["path"]).exists():
-        raise ConfigError(f"{key}.path: {leaf['path']} does not exist")
+    check_target(leaf["build"], f"{key}.build")
+    _check_path(leaf["build"], f"{key}.build")
     for package in leaf["about"]["package"].split():
         if not is_installed(package):
             raise ConfigError(f"{key}.about.package: {package} is not installed")

@@ -1,28 +1,26 @@
-"""Experiment -> branches -> variants -> resolved config, point sets and leaves, all with names of their own.
+"""Resolve an experiment: its branches, variants, point sets and leaves, each with a unique name.
 
-The leaves of a variant are merged as plain dicts (a test shows that merging equals composing). Overrides are applied to
-what was merged; whatever they change gets a name of its own, so that they never overwrite.
+The leaves of a variant are merged as plain dicts; a test compares merging with composition by Hydra. Overrides are
+applied to the merged values. Names of the values that they change get a digest as suffix, so that overrides never
+overwrite results.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from earthdim.experiment import checks, external, parts
-from earthdim.experiment.branches import Branches, check_enough, claim, suffix
+from earthdim.experiment import checks, external, limits, parts
+from earthdim.experiment.branches import Branches, claim, suffix
 from earthdim.experiment.leaves import LeafStore
 from earthdim.experiment.model import Experiment, Plain, Variant
 from earthdim.experiment.overrides import Override, parse_overrides
-from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema, check_target
+from earthdim.experiment.targets import check_target
+from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema
 from earthdim.storage.digests import digest
 
-# What every draw of points needs.
+# Data set that every sampler requires.
 LAND_DATASET = "land-mask"
-# What a cell is, an experiment without tasks takes from these settings.
+# Statistics that define a cell in experiments without tasks.
 STATISTICS = "default"
-# What leaves say beside the arguments of their target.
-ESTIMATOR_KEYS = frozenset({"name", "reads", "k", "aggregation"})
-SAMPLE_KEYS = frozenset({"kind", "n", "replicates", "seed", "dataset"})
-TASK_KEYS = frozenset({"about", "kind", "dataset", "leaked_by", "leaked_in_part_by"})
 
 
 def resolve(
@@ -45,12 +43,12 @@ def resolve(
     cache : path, optional
         Folder for composed leaves.
     without : bool
-        Go on without released weights that are not at hand, in whichever branch: they are to be fetched.
+        Whether released weights may be missing in any branch, because they will be fetched.
 
     Raises
     ------
     ConfigError
-        For any mistake in the config or the overrides, naming the key.
+        For the first mistake in the config or the overrides, naming the key.
     """
     store = LeafStore(folder, cache)
     parsed = parse_overrides(overrides)
@@ -60,17 +58,23 @@ def resolve(
         result = _Resolver(store, experiment, parsed, plain, without).experiment()
         for override in parsed:
             if not override.used:
-                raise ConfigError(
-                    f"overrides: {override.text!r}: nothing in {experiment} has the key {'.'.join(override.path)}"
-                )
+                raise ConfigError(f"overrides: {override.text!r}: {_unknown_key(override, experiment)}")
     checks.check(result, store)
-    # After the checks, which look at leaves that the experiment does not use.
+    # After the checks, which also read leaves that the experiment does not use.
     store.save()
     return result
 
 
+def _unknown_key(override: Override, experiment: str) -> str:
+    """Describe an override that matches no key of the experiment."""
+    group, *_ = override.path
+    leveled = group in ("estimator", "sample", "task_sample") and "build" not in override.path
+    hint = "; arguments of the target stand below build:" if leveled else ""
+    return f"nothing in {experiment} has the key {'.'.join(override.path)}{hint}"
+
+
 class _Resolver:
-    """Resolves one experiment; with overrides, against the plain one that says which names are taken."""
+    """Resolve one experiment; with overrides, relative to the experiment without them, which reserves its names."""
 
     def __init__(
         self,
@@ -97,7 +101,7 @@ class _Resolver:
         sample_points = self._points("sample", settings["sample"], points)
         estimators = self._estimators(depth)
         n, halves = points[sample_points[0]]["n"], root["subsampling"]
-        parts.check_reach(settings["estimators"], estimators, n, "sample.n", halves)
+        limits.check_k(settings["estimators"], estimators, n, "sample.n", halves)
         probing = self._probing(points)
         features: dict[str, Plain] = {}
         variants = self.branches.variants(threads, features, points)
@@ -131,11 +135,12 @@ class _Resolver:
             "intervals": root["intervals"],
             "math_threads": threads,
         }
-        beside = {"pretraining": root["pretraining"], "cell": tuple(statistics["cell"])}
-        return Experiment(name=self._experiment_name(resolved), **beside, **resolved)
+        # These two leave the name of the experiment unchanged.
+        unnamed = {"pretraining": root["pretraining"], "cell": tuple(statistics["cell"])}
+        return Experiment(name=self._experiment_name(resolved), **unnamed, **resolved)
 
     def _probing(self, points: dict[str, Plain]) -> Plain:
-        """Tasks, splits, heads, the points of the tasks and the correlation; all empty where there are no tasks."""
+        """Tasks, splits, heads, the points of the tasks and the statistics; all empty without tasks."""
         settings = self.settings
         if not parts.probing(settings, self.key):
             return {"task_points": "", "tasks": {}, "splits": {}, "heads": {}, "statistics": {}}
@@ -143,7 +148,7 @@ class _Resolver:
         heads = sorted({head for heads in settings["heads"].values() for head in heads})
         return {
             "task_points": task_points,
-            "tasks": self._many("task", settings["tasks"], "tasks", TASK_KEYS),
+            "tasks": self._many("task", settings["tasks"], "tasks"),
             "splits": self._many("split", settings["splits"], "splits"),
             "heads": self._many("head", heads, "heads"),
             "statistics": self._over(self._statistics(settings["statistics"]), ("statistics",)),
@@ -155,7 +160,7 @@ class _Resolver:
     def _datasets(
         self, features: Mapping[str, Plain], tasks: Mapping[str, Plain], points: Mapping[str, Plain]
     ) -> dict[str, Plain]:
-        """The data sets behind features, labels and points, and those that the experiment names for their own sake."""
+        """The data sets of features, labels and points, and those that the experiment lists itself."""
         wanted = [
             (source["config"]["dataset"], f"modality.sources.{source['source']}.dataset")
             for source in features.values()
@@ -180,10 +185,10 @@ class _Resolver:
         for name in chosen["supports"]:
             (support, *_) = self._points("scale.supports", name, points)
             if support in sizes:
-                raise ConfigError(f"{key}.supports: {name!r} is named already, or is the sample itself")
+                raise ConfigError(f"{key}.supports: {name!r} is listed twice, or is the sample itself")
             sizes[support] = [points[support]["n"]]
         for numbers in sizes.values():
-            parts.check_reach(chosen["estimators"], estimators, numbers[0], f"{key}.sizes", halves)
+            limits.check_k(chosen["estimators"], estimators, numbers[0], f"{key}.sizes", halves)
         names = parts.chosen_variants(chosen["branches"], self.settings, variants, key)
         return {"variants": names, "sizes": sizes, "estimators": chosen["estimators"]}
 
@@ -194,7 +199,7 @@ class _Resolver:
         if chosen is None:
             return {}
         (n,) = self._sizes([chosen["n"]], points[sample]["n"], f"{key}.n")
-        parts.check_reach(chosen["estimators"], estimators, n, f"{key}.n")
+        limits.check_k(chosen["estimators"], estimators, n, f"{key}.n")
         names = parts.chosen_variants(chosen["branches"], self.settings, variants, key)
         return {"variants": names, "n": n, "estimators": chosen["estimators"]}
 
@@ -208,9 +213,9 @@ class _Resolver:
         return {"variants": parts.chosen_variants(chosen["branches"], self.settings, variants, key), "n": n}
 
     def _sizes(self, sizes: Sequence[int], n: int, key: str) -> list[int]:
-        """Numbers of points, of which overrides may have left the sample fewer."""
+        """Numbers of points, reduced where an override draws a smaller sample."""
         plain = self.plain and self.plain.points[self.plain.sample_points[0]]["n"]
-        return parts.sizes_within(sizes, n, max(n, plain or 0), key)
+        return limits.sizes_within(sizes, n, max(n, plain or 0), key)
 
     def _experiment_name(self, resolved: Plain) -> str:
         if self.plain is None or all(getattr(self.plain, key) == value for key, value in resolved.items()):
@@ -220,33 +225,36 @@ class _Resolver:
         return f"{self.name}@{digest(known, 8)}"
 
     def _over(self, value: Plain, at: tuple[str, ...]) -> Plain:
-        """`value`, which stands at the path `at`, with the overrides that reach into it."""
+        """The value at the path `at`, with the overrides of keys below it."""
         for override in self.overrides:
             if override.path[: len(at)] == at:
                 value = override.apply(value, override.path[len(at) :])
         return value
 
     def _leaf(self, group: str, name: str, key: str) -> tuple[Plain, Plain]:
-        """A leaf of a group of many: as overridden, and as it stands in config."""
+        """A leaf of a group of which an experiment names several: with overrides, and without."""
         plain = self.store.get(group, name, key)[group]
         return self._over(plain, (group, name)), plain
 
     def _many(
-        self, group: str, names: Sequence[str], key: str, beside: frozenset[str] = frozenset()
+        self, group: str, names: Sequence[str], key: str, given: frozenset[str] = frozenset()
     ) -> dict[str, Plain]:
         result = {}
         for name in names:
             leaf, _ = self._leaf(group, name, f"{self.key}.{key}")
             check_schema(leaf, SCHEMAS / f"{group}.schema.yaml", f"{group}.{name}")
-            check_target(leaf, f"{group}.{name}", beside)
+            if "build" in leaf:
+                check_target(leaf["build"], f"{group}.{name}.build", given)
+            else:
+                check_target(leaf, f"{group}.{name}", given)
             result[name] = leaf
         return result
 
     def _estimators(self, depth: int) -> dict[str, Plain]:
-        """All estimators that the experiment names, none of which looks further than the graphs go."""
+        """All estimators that the experiment names, checked against the depth of the graphs."""
         leaves: dict[str, Plain] = {}
         for part, names in parts.estimator_lists(self.settings).items():
-            leaves |= self._many("estimator", names, part, ESTIMATOR_KEYS)
+            leaves |= self._many("estimator", names, part, frozenset({"k"}))
         parts.check_estimators(self.settings, leaves, depth, self.key)
         return leaves
 
@@ -254,9 +262,9 @@ class _Resolver:
         plain = self.store.get("sample", name, f"{self.key}.{role}")["sample"]
         leaf = self._over(plain, (role,))
         check_schema(leaf, SCHEMAS / "sample.schema.yaml", role)
-        check_target(leaf, role, SAMPLE_KEYS)
+        check_target(leaf["build"], f"{role}.build", parts.SAMPLER)
         parts.check_support(leaf, role)
-        check_enough(leaf, self.store.root(), f"{role}.n")
+        limits.check_points(leaf["n"], self.store.root()["neighbours"]["k"], f"{role}.n")
         names = []
         for replicate in range(leaf["replicates"]):
             base = {key: value for key, value in leaf.items() if key != "replicates"}

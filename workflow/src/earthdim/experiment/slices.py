@@ -20,7 +20,7 @@ from earthdim.experiment import code, external, figure_jobs, queries
 from earthdim.experiment.model import Experiment, Plain, Variant
 from earthdim.storage import file_digests
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import FROZEN, SCHEMA_VERSIONS, WEIGHTS_KEYS
+from earthdim.storage.schema import FROZEN, SCHEMA_VERSIONS
 
 # The libraries that compute every dimension.
 MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
@@ -88,7 +88,8 @@ class Slice:
 
 def dataset_files(leaf: Plain) -> list[str]:
     """The file that a data set or a point set is read from, or all files of a folder; none for packaged data."""
-    return [str(path) for path in dependencies.stored(Path(leaf["path"]))] if "path" in leaf else []
+    path = leaf["build"].get("path")
+    return [] if path is None else [str(file) for file in dependencies.stored(Path(path))]
 
 
 def variant_files(experiment: Experiment, variant: str) -> list[str]:
@@ -102,8 +103,7 @@ def encoder_config(variant: Variant) -> Plain:
     Keys that only describe the weights are excluded, so that editing them reruns nothing.
     """
     parts = {key: variant.config[key] for key in ("model", "seed") if key in variant.config}
-    described = WEIGHTS_KEYS - {"kind"}
-    weights = {key: value for key, value in variant.config["weights"].items() if key not in described}
+    weights = {key: value for key, value in variant.config["weights"].items() if key in ("kind", "build")}
     return {**parts, "weights": weights}
 
 

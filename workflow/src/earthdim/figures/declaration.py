@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from earthdim.storage import python_source
+
 FOLDER = Path(__file__).parent
 CAPTIONS = FOLDER.parents[2] / "report"
 
@@ -158,15 +160,11 @@ def declared(name: str, folder: Path = FOLDER) -> Figure:
 @cache
 def _call(path: Path) -> ast.Call | None:
     """The call in the statement `FIGURE = Figure(...)` of a file, or None."""
-    text = path.read_text()
-    if "FIGURE" not in text:
+    if b"FIGURE" not in path.read_bytes():
         return None
     try:
-        body = ast.parse(text).body
+        tree = python_source.parse(path)
     except SyntaxError as error:
         raise DeclarationError(f"figures/{path.name}: line {error.lineno}: {error.msg}") from None
-    for node in body:
-        names = [target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
-        if names == ["FIGURE"] and isinstance(node.value, ast.Call):
-            return node.value
-    return None
+    value = python_source.assigned(tree, "FIGURE")
+    return value if isinstance(value, ast.Call) else None

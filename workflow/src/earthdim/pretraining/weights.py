@@ -11,7 +11,7 @@ from torch import Tensor
 from earthdim.build import build
 from earthdim.encoders.location import LocationEncoder, build_encoder
 from earthdim.pretraining.loop import pretrain
-from earthdim.storage.schema import FROZEN, WEIGHTS_KEYS
+from earthdim.storage.schema import FROZEN
 
 CURVE_COLUMNS = ("step", "train_loss", "val_loss", "val_top1")
 
@@ -46,7 +46,7 @@ def initial_encoder(config: Mapping[str, Any]) -> LocationEncoder:
     """
     weights = config["weights"]
     if weights["kind"] in FROZEN:
-        return build({key: value for key, value in weights.items() if key not in WEIGHTS_KEYS})
+        return build(weights["build"])
     return build_encoder(config["model"], config["seed"])
 
 

@@ -30,10 +30,6 @@ AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
 FROZEN = ("released", "own", "table")
 
 
-# Keys of a leaf of weights that are not arguments of its target.
-WEIGHTS_KEYS = frozenset({"kind", "model", "about", "counted", "resolution", "modality", "sources", "n"})
-
-
 # An estimator as it was run. `k` is empty for an estimator without neighbours.
 MEASURE = ("estimator", "k", "aggregation")
 

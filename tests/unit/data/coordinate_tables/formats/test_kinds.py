@@ -21,7 +21,7 @@ from earthdim.data.coordinate_tables import TableError, outline, points, read
 from earthdim.encoders import custom
 
 N, D = 30, 4
-TABLE = {"kind": "table", "model": "x", "n": N, "_target_": "earthdim.encoders.custom.table.embeddings"}
+TABLE = {"_target_": "earthdim.encoders.custom.table.embeddings"}
 
 
 def lonlat():

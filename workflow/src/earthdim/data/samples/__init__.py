@@ -32,22 +32,24 @@ so that the first m are a random subset of the design and cover the same ground;
 To sample your own places, write a leaf into config/sample that names your file, and name the leaf in an experiment.
 Points of a table (for the formats, see `files.points`)::
 
-    _target_: earthdim.data.samples.files.points
     kind: stations
     n: 2500
     replicates: 1
     seed: 3000
-    path: data/stations.csv
-    longitude: lon
-    latitude: lat
+    build:
+      _target_: earthdim.data.samples.files.points
+      path: data/stations.csv
+      longitude: lon
+      latitude: lat
 
 and random points within polygons (`polygons.polygon`)::
 
-    _target_: earthdim.data.samples.polygons.polygon
     kind: alps
     n: 10000
     replicates: 1
     seed: 3001
-    over: land
-    path: data/alps.geojson
+    build:
+      _target_: earthdim.data.samples.polygons.polygon
+      over: land
+      path: data/alps.geojson
 """

@@ -39,7 +39,7 @@ def check_n(n: int) -> None:
 def existing(path: str) -> str:
     """Return the path of a sample's file; raise FileNotFoundError if it does not exist."""
     if not Path(path).exists():
-        raise FileNotFoundError(f"sample.path: {path} does not exist")
+        raise FileNotFoundError(f"sample.build.path: {path} does not exist")
     return path
 
 

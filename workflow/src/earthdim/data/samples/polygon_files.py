@@ -63,18 +63,18 @@ def read(path: str) -> list["Polygon"]:
     try:
         items = list(_items(Path(path)))
     except TableError as error:
-        raise ValueError(f"sample.path: {error}") from error
+        raise ValueError(f"sample.build.path: {error}") from error
     if len(items) == 1 and items[0] is not None and items[0].geom_type == "GeometryCollection":
         items = list(items[0].geoms)
     found, empty = [], 0
     for number, item in enumerate(items):
-        what = f"sample.path: {path}: geometry {number}"
+        what = f"sample.build.path: {path}: geometry {number}"
         parts = list(flat(item)) if item is not None else []
         empty += sum(part.is_empty for part in parts) or (item is not None and not parts)
         found += [one for part in parts if not part.is_empty for one in whole(part, what)]
     if not found:
         reason = f" (all {len(items)} geometries are null or empty)" if items else ""
-        raise ValueError(f"sample.path: {path} holds no polygon{reason}")
+        raise ValueError(f"sample.build.path: {path} holds no polygon{reason}")
     if empty:
         geometry.warn(f"{path}: {empty} empty geometries are skipped")
     return found
@@ -95,7 +95,7 @@ def _items(path: Path) -> Iterator["BaseGeometry | None"]:
     import shapely
 
     if path.is_dir():
-        raise ValueError(f"sample.path: {path} is a folder; {READ}")
+        raise ValueError(f"sample.build.path: {path} is a folder; {READ}")
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
@@ -105,10 +105,12 @@ def _items(path: Path) -> Iterator["BaseGeometry | None"]:
             return iter([_in_degrees(path, shapely.from_wkb(content))])
         return _of_text(path, _text(path, content).strip("\x1e\x00 \t\r\n"))
     except (shapely.errors.ShapelyError, ValueError, RecursionError, EOFError, zlib.error, OSError) as error:
-        if str(error).startswith(f"sample.path: {path}") or isinstance(error, TableError):
+        if str(error).startswith(f"sample.build.path: {path}") or isinstance(error, TableError):
             raise
         reason = " ".join(str(error).split())
-        raise ValueError(f"sample.path: {path} cannot be read as polygons ({reason}); {READ}") from error
+        raise ValueError(
+            f"sample.build.path: {path} cannot be read as polygons ({reason}); {READ}"
+        ) from error
 
 
 def _text(path: Path, content: bytes) -> str:
@@ -118,7 +120,7 @@ def _text(path: Path, content: bytes) -> str:
     other = next((name for begins, name in _OTHERS.items() if start.startswith(begins)), None)
     if other is not None:
         raise ValueError(
-            f"sample.path: {path} is {other}; {READ}: convert it, for example with "
+            f"sample.build.path: {path} is {other}; {READ}: convert it, for example with "
             f"'ogr2ogr -t_srs EPSG:4326 polygons.geojson {path.name}'"
         )
     return content.decode(_MARKS.get(mark, "utf-8"))
@@ -160,7 +162,7 @@ def _members(path: Path, content: object) -> Iterator["BaseGeometry | None"]:
     kind = content.get("type") if isinstance(content, dict) else None
     if kind == "Topology":
         raise ValueError(
-            f"sample.path: {path} is TopoJSON; {READ}: convert it, for example with "
+            f"sample.build.path: {path} is TopoJSON; {READ}: convert it, for example with "
             f"'ogr2ogr polygons.geojson {path.name}'"
         )
     if kind is None:
@@ -191,14 +193,14 @@ def _geoparquet(path: Path, content: bytes) -> Iterator["BaseGeometry | None"]:
         about = geometry.describe(file, path)
         if about is None:
             raise ValueError(
-                f"sample.path: {path} is not GeoParquet: neither metadata nor names of columns identify a geometry"
+                f"sample.build.path: {path} is not GeoParquet: neither metadata nor column names identify a geometry"
             )
         column = file.read(columns=[about.name])[about.name]
     except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(f"sample.path: {path} cannot be read as GeoParquet ({error})") from error
+        raise ValueError(f"sample.build.path: {path} cannot be read as GeoParquet ({error})") from error
     if about.edges != "planar":
         raise ValueError(
-            f"sample.path: {path}: {about.name!r} has {about.edges} edges; only planar edges, straight in longitude "
-            "and latitude, are supported"
+            f"sample.build.path: {path}: {about.name!r} has {about.edges} edges; only planar edges, straight in "
+            "longitude and latitude, are supported"
         )
     return iter(geometry.read(path, about, column))

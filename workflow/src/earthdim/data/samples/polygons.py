@@ -54,5 +54,5 @@ def polygon(
         lonlat = equal_area(unit[:, 1:], Box(*boxes[:, part]))
         return lonlat[shapely.contains_xy(parts[part], lonlat)]
 
-    sought = "is_land: no land" if conditions else "sample.path: nothing inside"
+    sought = "is_land: no land" if conditions else "sample.build.path: nothing inside"
     return accepted(n, proposals, conditions, f"the boxes around the polygons of {path}", sought)

@@ -6,11 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from earthdim.build import build, target
+from earthdim.build import build
 from earthdim.data.datasets.landmask import is_land
-
-# Keys of a point set's config that are not arguments of its sampler.
-_NOT_ARGUMENTS = ("_target_", "kind", "n", "seed", "replicate", "dataset")
 
 
 def points_store(
@@ -21,22 +18,22 @@ def points_store(
     Parameters
     ----------
     config : mapping
-        A leaf of config/sample with the number of the replicate. Seed and replicate determine the draw.
+        A leaf of config/sample with the number of the replicate. Seed and replicate determine the points.
     land : Dataset
         The data set of the land mask.
     regions : Dataset, optional
-        The data set in which the key `inside` of the config looks up its region.
+        The data set in which `build.inside` of the config looks up its region.
 
     Returns
     -------
     Dataset
         A store of the kind `points`: lon and lat in degrees.
     """
-    arguments = {key: value for key, value in config.items() if key not in _NOT_ARGUMENTS}
-    if "inside" in arguments:
-        arguments["inside"] = build(arguments["inside"], dataset=regions)
+    sampler = dict(config["build"])
+    if "inside" in sampler:
+        sampler["inside"] = build(sampler["inside"], dataset=regions)
     rng = np.random.default_rng([config["seed"], config["replicate"]])
-    lonlat = target(config["_target_"])(config["n"], rng, is_land(land), **arguments)
+    lonlat = build(sampler, n=config["n"], rng=rng, is_land=is_land(land))
     return xr.Dataset(
         {
             "lon": ("point", lonlat[:, 0], {"units": "degrees_east", "standard_name": "longitude"}),

@@ -108,7 +108,7 @@ def _valid(one: "Polygon", what: str) -> list["Polygon"]:
     if not made or abs(shapely.area(made).sum() - one.area) > REPAIRED * one.area:
         raise ValueError(f"{what} is not valid ({reason}): its lines cross; repair it, for example in QGIS")
     geometry.warn(
-        f"{what.removeprefix('sample.path: ')} is not valid ({reason}); it was repaired without changing its area"
+        f"{what.removeprefix('sample.build.path: ')} is not valid ({reason}); it was repaired without changing its area"
     )
     return made
 

@@ -1,6 +1,5 @@
 """Check leaves of user-supplied encoders and list their files, without running the user's code."""
 
-import ast
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from earthdim.data.coordinate_tables import TableError, kind_of
 from earthdim.data.coordinate_tables.quantised import ALPHAEARTH, TESSERA, UNCHANGED, no_data_values
+from earthdim.storage import python_source
 
 # Allowed values of the keys of a leaf.
 WORDS = {
@@ -45,39 +45,36 @@ MANIFEST = "embeddings.zarr"
 RESULTS = "results"
 
 
-def check(leaf: Mapping[str, Any], name: str) -> None:
-    """Check a leaf of the kind `own` or `table` before any job starts.
+def check(built: Mapping[str, Any], name: str) -> None:
+    """Check what builds a custom encoder, before any job starts.
 
     Parameters
     ----------
-    leaf : mapping
-        The leaf of config/weights.
+    built : mapping
+        `_target_` and its arguments: the key `build` of a leaf of config/weights of the kind own or table.
     name : str
-        Its file name; errors start with the key, ``weights.<name>.<key>``.
+        Name of the leaf; errors start with the key, ``weights.<name>.build.<key>``.
 
     Raises
     ------
     ValueError
         If a value is invalid, a file or module does not exist, or the library that reads it is not installed.
     """
-    key = f"weights.{name}"
-    target = leaf.get("_target_")
+    key = f"weights.{name}.build"
+    target = built.get("_target_")
     if target not in SOURCES:
         raise ValueError(f"{key}._target_: {target!r} is not one of {', '.join(SOURCES)}")
-    is_table = target == TABLE
-    if "kind" in leaf and (leaf["kind"] == "table") != is_table:
-        raise ValueError(f"{key}.kind: {target} needs kind: {'table' if is_table else 'own'}")
     source, library = SOURCES[target]
-    if not isinstance(leaf.get(source), str):
-        raise ValueError(f"{key}.{source}: must be a string, not {leaf.get(source)!r}")
-    check_values(leaf, key, EXPORTED_WORDS if target in (TORCHSCRIPT, ONNX) else WORDS)
+    if not isinstance(built.get(source), str):
+        raise ValueError(f"{key}.{source}: must be a string, not {built.get(source)!r}")
+    check_values(built, key, EXPORTED_WORDS if target in (TORCHSCRIPT, ONNX) else WORDS)
     if find_spec(library) is None:
         raise ValueError(f"{key}._target_: {target} needs the package {library}, which is not installed")
-    for file in leaf.get("files") or ():
+    for file in built.get("files") or ():
         if not Path(file).is_file():
             raise ValueError(f"{key}.files: {file} does not exist")
     if source == "callable":
-        module, _ = split_callable(leaf[source], f"{key}.{source}")
+        module, _ = split_callable(built[source], f"{key}.{source}")
         try:
             found = _imported_files(module)
         except SyntaxError as error:
@@ -85,10 +82,10 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
         if not found:
             raise ValueError(f"{key}.{source}: {missing_module(module)}")
         return
-    path = Path(leaf[source])
+    path = Path(built[source])
     if not path.exists():
         raise ValueError(f"{key}.{source}: {path} does not exist")
-    if is_table:
+    if target == TABLE:
         _check_kind(path, f"{key}.{source}")
 
 
@@ -179,8 +176,8 @@ def missing_module(module: str) -> str:
     return f"there is no module {module!r} in the working directory or the environment"
 
 
-def files(leaf: Mapping[str, Any]) -> list[str]:
-    """List the files that a leaf depends on.
+def files(built: Mapping[str, Any]) -> list[str]:
+    """List the files that a custom encoder depends on.
 
     For a callable: its module, all modules that it imports by statements from the same folder or package, and the
     leaf's `files`. For an ONNX file: also its external data file of the same name. For a Zarr group: all of its files,
@@ -188,21 +185,21 @@ def files(leaf: Mapping[str, Any]) -> list[str]:
 
     Parameters
     ----------
-    leaf : mapping
-        A leaf that passed `check`.
+    built : mapping
+        `_target_` and its arguments, accepted by `check`.
 
     Returns
     -------
     list of str
         Sorted; relative to the working directory for files inside it.
     """
-    source, _ = SOURCES[leaf["_target_"]]
+    source, _ = SOURCES[built["_target_"]]
     if source == "callable":
-        module, _ = split_callable(leaf[source])
+        module, _ = split_callable(built[source])
         found = _imported_files(module)
     else:
-        found = set(stored(Path(leaf[source])))
-    found |= set(map(Path, leaf.get("files") or ()))
+        found = set(stored(Path(built[source])))
+    found |= set(map(Path, built.get("files") or ()))
     here = Path.cwd()
     return sorted(str(path.relative_to(here) if path.is_relative_to(here) else path) for path in found)
 
@@ -286,12 +283,4 @@ def _imports(path: Path, spec: ModuleSpec) -> list[str]:
     if path.suffix != ".py":
         return []
     package = spec.name if spec.submodule_search_locations is not None else spec.name.rpartition(".")[0]
-    names = []
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return [name for name in names if all(name.split("."))]
+    return python_source.imported_names(python_source.parse(path), package)

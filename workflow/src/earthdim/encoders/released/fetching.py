@@ -27,7 +27,7 @@ def fetch_all(weights: Mapping[str, Mapping[str, Any]], log: logging.Logger) -> 
         log.info("nothing to fetch: all weights of this experiment are available")
     for name, leaf in weights.items():
         try:
-            log.info("%s: %s", name, fetch(leaf))
+            log.info("%s: %s", name, fetch(leaf["build"]))
         except (OSError, ValueError) as error:
             failed.append(f"{name}: {error}")
     if failed:

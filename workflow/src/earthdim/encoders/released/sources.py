@@ -77,26 +77,27 @@ def are_available(leaf: Mapping[str, Any]) -> bool:
     return all(_is_available(part["source"]) for _, part in _parts(leaf))
 
 
-def missing(leaf: Mapping[str, Any], name: str, experiment: str = "NAME") -> str:
+def missing(built: Mapping[str, Any], name: str, experiment: str = "NAME", address: str = "") -> str:
     """Message about missing files: their origin, their path, and the digest that they must have.
 
     Parameters
     ----------
-    leaf : mapping
-        A leaf of config/weights of the kind released.
+    built : mapping
+        The key `build` of a leaf of config/weights of the kind released.
     name : str
         Its name, for instance ``satclip/vit16-l40``.
     experiment : str
         The experiment that uses it.
+    address : str
+        Web page of the weights.
 
     Returns
     -------
     str
         One line that covers all missing files.
     """
-    address = leaf.get("about", {}).get("address", "")
     command = _COMMAND.format(experiment)
-    wanted = [(key, part) for key, part in _parts(leaf) if not _is_available(part["source"])]
+    wanted = [(key, part) for key, part in _parts(built) if not _is_available(part["source"])]
     instructions = [_instructions(key, part, address, command) for key, part in wanted]
     return f"weights.{name}: {'; '.join(instructions)}"
 
@@ -107,7 +108,7 @@ def missing_digest(leaf: Mapping[str, Any]) -> str:
     Parameters
     ----------
     leaf : mapping
-        A leaf of config/weights of the kind released, whose files exist.
+        The key `build` of a leaf of config/weights of the kind released, whose files exist.
     """
     for key, part in _parts(leaf):
         if part.get("sha256") is None:
@@ -127,7 +128,7 @@ def fetch(leaf: Mapping[str, Any], schemes: frozenset[str] = frozenset({"https"}
     Parameters
     ----------
     leaf : mapping
-        A leaf of config/weights of the kind released.
+        The key `build` of a leaf of config/weights of the kind released.
     schemes : frozenset of str
         Protocols allowed for an address and its redirects.
 

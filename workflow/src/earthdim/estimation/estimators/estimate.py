@@ -1,10 +1,10 @@
 """One interface to all estimators: build one from its leaf, fit it, and check the value.
 
-A leaf of config/estimator names a class, its arguments, and the keys below. All classes share one contract, that of
-scikit-dimension: ``fit(data)`` sets `dimension_`, the dimension of the whole set, or for local estimators
-`dimension_pw_`, an array of one value per point. ``fit`` raises `ArgumentError` for an invalid argument, and ValueError
-for points that it cannot be applied to. A class with an analytic interval also sets `interval_`: low, high, and the
-name of the method.
+A leaf of config/estimator has the keys below, and a key `build` that holds a class and its arguments. All classes share
+one contract, that of scikit-dimension: ``fit(data)`` sets `dimension_`, the dimension of the whole set, or for local
+estimators `dimension_pw_`, an array of one value per point. ``fit`` raises `ArgumentError` for an invalid argument, and
+ValueError for points that it cannot be applied to. A class with an analytic interval also sets `interval_`: low, high,
+and the name of the method.
 
 ``reads``
     The data passed to ``fit``:
@@ -47,9 +47,6 @@ import numpy as np
 from earthdim.build import build
 from earthdim.estimation.estimators.embedding import PreparedEmbedding
 from earthdim.omissions import OmittedError
-
-ENVELOPE_KEYS = ("reads", "k", "aggregation")
-NAME = "name"
 
 AGGREGATIONS = {
     "harmonic-mean": lambda local: 1 / np.mean(1 / local),
@@ -199,16 +196,29 @@ def estimate(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> Estimate:
 
 def library(leaf: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name and the version of the distribution that provides an estimator."""
-    name = DISTRIBUTIONS[leaf["_target_"].partition(".")[0]]
+    name = DISTRIBUTIONS[leaf["build"]["_target_"].partition(".")[0]]
     return name, version(name)
+
+
+def check_envelope(leaf: Mapping[str, Any]) -> None:
+    """Check that an estimator's leaf has the keys `reads`, `k`, `aggregation` and `build`.
+
+    Raises
+    ------
+    ValueError
+        Naming the missing keys.
+    """
+    if "_target_" in leaf:
+        raise ValueError("_target_: moved below build:, together with the arguments of the target")
+    missing = [key for key in ("reads", "k", "aggregation", "build") if key not in leaf]
+    if missing:
+        raise ValueError(f"{', '.join(missing)}: missing from the estimator {dict(leaf)!r}")
 
 
 def _check(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> None:
     """Raise ValueError if the leaf is incomplete or does not match the graph."""
-    missing = [key for key in ("_target_", *ENVELOPE_KEYS) if key not in leaf]
-    if missing:
-        raise ValueError(f"{', '.join(missing)}: missing from the estimator {dict(leaf)!r}")
-    reads, k, aggregation = (leaf[key] for key in ENVELOPE_KEYS)
+    check_envelope(leaf)
+    reads, k, aggregation = leaf["reads"], leaf["k"], leaf["aggregation"]
     if reads not in READS:
         raise ValueError(f"reads: must be one of {', '.join(READS)}, is {reads!r}")
     allowed = READS[reads].aggregations
@@ -227,18 +237,16 @@ def _check(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> None:
 def _title(leaf: Mapping[str, Any]) -> str:
     """Name of an estimator in error messages."""
     k = "" if leaf["k"] is None else f"k = {leaf['k']}, "
-    return f"{leaf['_target_']} ({k}{leaf['aggregation']})"
+    return f"{leaf['build']['_target_']} ({k}{leaf['aggregation']})"
 
 
 def _estimator(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> Any:
     """Build the object described by a leaf."""
     kind = READS[leaf["reads"]]
-    arguments = {key: value for key, value in leaf.items() if key not in (*ENVELOPE_KEYS, NAME)}
-    if kind.k_argument and leaf["k"] is not None:
-        arguments["k"] = leaf["k"]
+    k = {"k": leaf["k"]} if kind.k_argument and leaf["k"] is not None else {}
     # Importing skdim.id disables all warnings of the process; this restores them.
     with warnings.catch_warnings():
-        return build({**arguments, **kind.filled(embedding)})
+        return build({**leaf["build"], **k, **kind.filled(embedding)})
 
 
 def _result(estimator: Any, attribute: str, title: str) -> Any:

@@ -1,4 +1,4 @@
-"""Leaves of config/estimator for use as a library: plain YAML, read without the planner of experiments."""
+"""Leaves of config/estimator for library use: plain YAML, read without Hydra or the planner of experiments."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,21 +12,21 @@ Leaf = Mapping[str, Any]
 
 
 def read_leaf(name: str) -> dict[str, Any]:
-    """Read an estimator's leaf and, before it, the leaves that its defaults list names.
+    """Read the leaf of an estimator, merged over the leaves that its defaults list names.
 
-    The workflow composes the same files with Hydra; a test holds the two together over all leaves.
+    The workflow composes the same files with Hydra; a test compares both over all leaves.
 
     Parameters
     ----------
     name : str
-        A file of config/estimator, without suffix.
+        Name of a file of config/estimator, without suffix.
 
     Raises
     ------
     ValueError
-        If there is no such leaf; the message lists those that there are.
+        If there is no such leaf; the message lists the known ones.
     FileNotFoundError
-        If the leaves are not at hand.
+        If the folder of the leaves is not found.
     """
     return dict(_read(name))
 
@@ -42,12 +42,14 @@ def _read(name: str) -> Leaf:
     leaf = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
     merged: dict[str, Any] = {}
     for other in [*leaf.pop("defaults", []), "_self_"]:
-        merged.update(leaf if other == "_self_" else _read(other))
+        part = leaf if other == "_self_" else _read(other)
+        built = {**merged.get("build", {}), **part.get("build", {})}
+        merged = {**merged, **part, "build": built}
     return merged
 
 
 def _folder() -> Path:
-    """The leaves of the checkout that this file belongs to, else the copy that the package installed."""
+    """Folder of the leaves: in the checkout that this file belongs to, otherwise the installed copy."""
     if (CHECKOUT / "config" / "estimator").is_dir():
         return CHECKOUT / "config" / "estimator"
     try:
@@ -59,5 +61,5 @@ def _folder() -> Path:
         if folder.name == "estimator" and folder.is_dir():
             return folder
     raise FileNotFoundError(
-        "estimators: their leaves (config/estimator) are neither in a checkout nor installed; give leaves as a mapping"
+        "estimators: config/estimator is neither in a checkout nor installed; pass leaves as a mapping"
     )

@@ -9,9 +9,6 @@ from earthdim.build import build
 from earthdim.probing.tasks.labelling import labels_at
 from earthdim.storage.stores import lonlat
 
-# Keys of a leaf of config/task that are not arguments of its target.
-_NOT_ARGUMENTS = ("about", "kind", "dataset", "leaked_by", "leaked_in_part_by")
-
 
 def labels_store(
     name: str, leaf: Mapping[str, Any], points: xr.Dataset, dataset: xr.Dataset, everywhere: bool
@@ -37,7 +34,7 @@ def labels_store(
         A store of the kind `labels`. Its attribute without_label counts the points without a label. The variable label
         is missing if the task is left out.
     """
-    task = build({key: value for key, value in leaf.items() if key not in _NOT_ARGUMENTS})
+    task = build(leaf["build"])
     values, lacking = labels_at(task, lonlat(points), dataset, everywhere=everywhere)
     label = {} if values is None else {"label": ("point", values, leaf["about"])}
     labels = xr.Dataset(label, coords={"point": points["point"]})
