@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"DATA.md": "data.md", "SECURITY.md": "security.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {f"{name.upper()}.md": f"{name}.md" for name in ("data", "security", "contributing", "changelog")}
 
 
 def _reference() -> ModuleType:

@@ -37,8 +37,7 @@ def _group(name: str) -> str:
         f"| `{leaf.relative_to(CONFIG / name).with_suffix('')}` | {_cell(about(leaf))} |" for leaf in leaves
     )
     return (
-        f"## `config/{name}`\n\n{_sentence(schema)}\n\n{_keys(schema)}\n"
-        f"| leaf | about |\n|---|---|\n{rows}\n"
+        f"## `config/{name}`\n\n{_sentence(schema)}\n\n{_keys(schema)}\n| leaf | about |\n|---|---|\n{rows}\n"
     )
 
 
@@ -69,13 +68,16 @@ def _sentence(schema: Mapping[str, Any]) -> str:
 
 
 def _keys(schema: Mapping[str, Any]) -> str:
-    rows = [
-        f"| `{key}` | {_cell(kind)} | {'yes' if required else ''} | {_cell(text)} |"
-        for key, kind, required, text in keys(schema)
-    ]
-    if not rows:
+    found = list(keys(schema))
+    if not found:
         return ""
-    return "\n".join(["| key | value | required | meaning |", "|---|---|---|---|", *rows, ""])
+    head, rule = "| key | value | required |", "|---|---|---|"
+    meanings = any(text for *_, text in found)
+    rows = [head + " meaning |" if meanings else head, rule + "---|" if meanings else rule]
+    for key, kind, required, text in found:
+        row = f"| `{key}` | {_cell(kind)} | {'yes' if required else ''} |"
+        rows.append(f"{row} {_cell(text)} |" if meanings else row)
+    return "\n".join([*rows, ""])
 
 
 def _cell(text: str) -> str:
@@ -108,7 +110,9 @@ def _walk(schema: Mapping[str, Any], at: str, definitions: Mapping) -> Iterator[
         if "then" in part:
             # What holds under a condition only: keys that the common part does not have.
             then = part["then"]
-            new = {k: v for k, v in then.get("properties", {}).items() if k not in schema.get("properties", {})}
+            new = {
+                k: v for k, v in then.get("properties", {}).items() if k not in schema.get("properties", {})
+            }
             for key, whole, required in _walk({**then, "properties": new}, at, definitions):
                 text = f"{_condition(part['if'])} {_sentence(whole)}"
                 yield key, {**whole, "description": text}, required
@@ -178,4 +182,6 @@ def figure_list() -> str:
         first = caption.strip().split("\n\n")[0].replace("``", "`")
         read = ", ".join(f"`{table}`" for table in figure.inputs)
         rows.append(f"| `{name}` | {figure.title} | {figure.category} | {read} | {_cell(first)} |")
-    return "\n".join(["| figure | title | section | reads | caption begins |", "|---|---|---|---|---|", *rows, ""])
+    return "\n".join(
+        ["| figure | title | section | reads | caption begins |", "|---|---|---|---|---|", *rows, ""]
+    )

@@ -11,8 +11,8 @@ in `docs/results/*.csv` (rows of key, value and source). The README has its summ
                                                                       into docs/results/other_machine.csv
 
 A second machine can be imitated by a fresh clone that is run with OPENBLAS_CORETYPE=Haswell and
-ATEN_CPU_CAPABILITY=avx2 in the environment (other kernels, other last digits). The processor is taken from the records of
-the run; --setting names the variables: --setting 'this machine with OPENBLAS_CORETYPE=Haswell'.
+ATEN_CPU_CAPABILITY=avx2 in the environment (other kernels, other last digits). The processor is taken from the records
+of the run; --setting names the variables: --setting 'this machine with OPENBLAS_CORETYPE=Haswell'.
 Each file of extracts states commit, processor, date and versions.
 """
 
@@ -45,8 +45,8 @@ def joint(table: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
     Parameters
     ----------
     table : DataFrame
-        Cells with family, model, resolution, modality, schedule, task, dimension, performance and leaked, including those
-        that leak a task: they are left out of that task, but not out of the permutation.
+        Cells with family, model, resolution, modality, schedule, task, dimension, performance and leaked, including
+        those that leak a task: they are left out of that task, but not out of the permutation.
     draws, seed : int
         Permutations of whole cells within families, the same for all tasks.
 
@@ -314,7 +314,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--setting", default="", help="how the other machine differs")
     parser.add_argument("--power", action="store_true", help="repeat the simulation of power (a minute)")
     parser.add_argument("--write", action="store_true", help="write README and results page")
-    parser.add_argument("--check", action="store_true", help="fail if they differ from docs/results (the default)")
+    parser.add_argument(
+        "--check", action="store_true", help="fail if they differ from docs/results (the default)"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.power:
         simulate()
