@@ -46,9 +46,15 @@ CALLS = {
 # Where one of them is right, and why.
 EXCEPTIONS = {
     ("compiled.py", "pickle"): "to name the error of numba's cache of code, which is the user's own",
-    ("released/checkpoint.py", "pickle"): "to catch the error of torch's own unpickler, which is restricted",
-    ("released/pickles.py", "pickle"): "to read it with a class for which every name is known or inert",
-    ("records/archive.py", "tarfile.open"): "to write: nothing is extracted",
+    (
+        "encoders/released/checkpoint.py",
+        "pickle",
+    ): "to catch the error of torch's own unpickler, which is restricted",
+    (
+        "encoders/released/pickles.py",
+        "pickle",
+    ): "to read it with a class for which every name is known or inert",
+    ("provenance/archive.py", "tarfile.open"): "to write: nothing is extracted",
 }
 
 

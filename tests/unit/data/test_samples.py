@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import yaml
+from areas import chi_squared, everywhere, north, nowhere
 from places import CONFIG
 
 import earthdim.data.samples
@@ -18,18 +19,6 @@ from earthdim.data.samples.domain import Box
 from earthdim.experiment.validation import ConfigError, check_schema
 from earthdim.geo import EARTH_RADIUS_KM, great_circle_km
 from earthdim.probing.tasks.country import Country
-
-
-def north(lonlat):
-    return lonlat[:, 1] > 0
-
-
-def everywhere(lonlat):
-    return np.ones(len(lonlat), dtype=bool)
-
-
-def nowhere(lonlat):
-    return np.zeros(len(lonlat), dtype=bool)
 
 
 class Area:
@@ -57,12 +46,6 @@ every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLE
 
 def leaf(name):
     return yaml.safe_load((CONFIG / "sample" / f"{name}.yaml").read_text(encoding="utf-8"))
-
-
-def chi_squared(values, edges):
-    """Of ten bins of equal probability; above 27.9 with p = 0.001."""
-    count = np.histogram(values, bins=10, range=edges)[0]
-    return ((count - len(values) / 10) ** 2 / (len(values) / 10)).sum()
 
 
 def test_the_globe_is_drawn_from_longitude_and_the_sine_of_latitude():
@@ -306,7 +289,7 @@ def test_planning_refuses_a_region_that_does_not_exist(level, name, words):
 
 def test_planning_a_region_imports_little():
     code = (
-        "import sys; from earthdim import regions; regions.check('country', 'DE');"
+        "import sys; from earthdim.data import regions; regions.check('country', 'DE');"
         "print(*({'xarray', 'scipy', 'numba', 'pandas', 'timezonefinder'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

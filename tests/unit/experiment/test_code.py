@@ -18,14 +18,14 @@ def package(tmp_path):
         "parts/__init__.py": "",
         "parts/built.py": "import earthdim.helper\n\n\nclass Built:\n    pass\n",
         "other.py": "x = 1\n",
-        "artefacts.py": "y = 1\n",
+        "storage.py": "y = 1\n",
     }
     for name, text in files.items():
         path = tmp_path / "earthdim" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     script = tmp_path / "script.py"
-    script.write_text("from earthdim import artefacts, stage\n\nstage.run()\n")
+    script.write_text("from earthdim import stage, storage\n\nstage.run()\n")
     return tmp_path
 
 
@@ -74,7 +74,7 @@ def test_digest_changes_with_code(package, file, old, new):
         ("earthdim/stage.py", '"""Doc."""', '"""Another."""'),
         ("earthdim/helper.py", "def add", "# why\ndef add"),
         ("earthdim/other.py", "x = 1", "x = 2"),
-        ("earthdim/storage/stores.py", "y = 1", "y = 2"),
+        ("earthdim/storage.py", "y = 1", "y = 2"),
     ],
 )
 def test_digest_ignores_words_and_code_that_is_not_run(package, file, old, new):

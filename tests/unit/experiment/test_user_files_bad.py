@@ -215,7 +215,7 @@ WEIGHTS = {
         "is not a function of earthdim.encoders.released or",
     ),
     "other function": (
-        FUNCTION.replace("own.function.location_encoder", "build.target"),
+        FUNCTION.replace("encoders.custom.function.location_encoder", "build.target"),
         "weights.mine._target_: 'earthdim.build.target' is not a function of "
         "earthdim.encoders.released or earthdim.encoders.custom",
     ),

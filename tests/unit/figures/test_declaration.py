@@ -98,7 +98,7 @@ def test_needs_follow_from_inputs():
     assert declared("loss").all_needs == ("trained variants",)
     assert declared("twins").all_needs == ("untrained twins",)
     assert declared("heads").all_needs == ("tasks",)
-    assert set(NEEDS) == set(resolve.choices._made({}, {}, {}, 1))
+    assert set(NEEDS) == set(resolve.parts._made({}, {}, {}, 1))
 
 
 def test_a_file_without_a_declaration_is_no_figure():
@@ -136,10 +136,10 @@ def test_planning_imports_no_matplotlib():
     code = """
 import sys
 from pathlib import Path
-from earthdim import drawing, grid
-tiny = grid.resolve(Path("config"), "tiny")
+from earthdim.experiment import figure_jobs, resolve
+tiny = resolve.resolve(Path("config"), "tiny")
 for name in tiny.settings["figures"]:
-    drawing.config(tiny, name), drawing.inputs(tiny, name)
+    figure_jobs.config(tiny, name), figure_jobs.inputs(tiny, name)
 sys.exit("matplotlib" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

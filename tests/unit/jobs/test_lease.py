@@ -16,23 +16,24 @@ from earthdim.jobs import lease, runs
 JOB = """
 import sys, time
 from pathlib import Path
-from earthdim import artefacts, runtime
+from earthdim.jobs import runtime
+from earthdim.storage import files
 log = runtime.begin("embed", "x", sys.argv[1], {"config": {"math_threads": 1}})
 print("began", flush=True)
 WORK
-artefacts.write_json(1, Path(sys.argv[2]))
+files.write_json(1, Path(sys.argv[2]))
 log.info("published")
 """
 # Stands for Snakemake: tells its jobs who it is, starts one through a shell, and waits.
 SNAKEMAKE = """
 import subprocess, sys
 from pathlib import Path
-from earthdim import runs
+from earthdim.jobs import runs
 ANNOUNCE
 subprocess.run(["bash", "-c", '"$@"; true', "bash", sys.executable, "-c", *sys.argv[1:]])
 """
 SLEEPING = """
-from earthdim import atomic
+from earthdim.storage import atomic
 with atomic.publish(Path(sys.argv[2])) as partial:
     partial.write_text("half")
     time.sleep(60)

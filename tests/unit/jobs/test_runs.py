@@ -12,7 +12,7 @@ from earthdim.jobs import runs
 RUNNING = """
 import sys, time
 from pathlib import Path
-from earthdim import runs
+from earthdim.jobs import runs
 WORK
 print("began", flush=True)
 time.sleep(60)

@@ -11,7 +11,7 @@ from earthdim.jobs.runtime import lack
 
 BEGIN = """
 import errno, resource, sys
-from earthdim import runtime
+from earthdim.jobs import runtime
 runtime.begin("embed", "x", sys.argv[1], {"config": {"math_threads": 1}})
 """
 

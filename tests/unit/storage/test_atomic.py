@@ -70,11 +70,11 @@ WRITE = """
 import sys
 from pathlib import Path
 import numpy as np, xarray as xr
-from earthdim import artefacts
+from earthdim.storage import stores
 path, number = Path(sys.argv[1]), int(sys.argv[2])
 dataset = xr.Dataset({"embedding": (("point", "feature"), np.full((200, 8), float(number)))})
 for _ in range(20):
-    artefacts.save_store(dataset, path, "embeddings", {"code": "c"})
+    stores.save_store(dataset, path, "embeddings", {"code": "c"})
 """
 
 
@@ -130,7 +130,7 @@ def test_a_folder_takes_the_place_of_a_file_and_the_other_way_round(tmp_path):
 HALF = """
 import os, sys, time
 from pathlib import Path
-from earthdim import atomic
+from earthdim.storage import atomic
 with atomic.publish(Path(sys.argv[1])) as partial:
     partial.mkdir()
     (partial / "half").write_text("half")

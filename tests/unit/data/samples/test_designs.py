@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import pytest
 import yaml
+from areas import everywhere, north, nowhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import CONFIG
 from scipy.stats import chi2, kstest, qmc
-from test_samples import everywhere, north, nowhere
 
 from earthdim.build import target
 from earthdim.data.samples import designs

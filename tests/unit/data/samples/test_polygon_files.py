@@ -10,8 +10,8 @@ import warnings
 import numpy as np
 import pytest
 import shapely
-from test_samples import chi_squared, nowhere
-from test_samples_polygons import content, draw, features
+from areas import chi_squared, nowhere
+from polygon_features import content, draw, features
 
 from earthdim.data.samples import polygon_files
 from earthdim.data.samples.polygons import polygon

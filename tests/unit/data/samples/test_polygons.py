@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from areas import chi_squared, everywhere, north, nowhere
+from polygon_features import content, draw, features
 from pyarrow import Table, parquet
 from pyproj import CRS
-from test_samples import chi_squared, everywhere, north, nowhere
-
-from earthdim.data.samples.polygons import polygon
 
 RING = shapely.box(-10, -20, 30, 60) - shapely.box(0, 0, 20, 40)
 # Across the date line, cut there: two parts of unequal size.
@@ -38,21 +37,6 @@ def geoparquet(path: Path, *geometries, **column):
 def wkt(path: Path, *geometries):
     path.write_text(shapely.GeometryCollection(geometries).wkt)
     return path
-
-
-def content(path: Path, content: bytes):
-    path.write_bytes(content)
-    return path
-
-
-def features(path: Path, *geometries):
-    """GeoJSON of geometries that are told as they stand in it."""
-    found = [{"type": "Feature", "properties": {}, "geometry": one} for one in geometries]
-    return content(path, json.dumps({"type": "FeatureCollection", "features": found}).encode())
-
-
-def draw(path, n=20_000, over="globe", seed=0, is_land=nowhere):
-    return polygon(n, np.random.default_rng(seed), is_land, str(path), over)
 
 
 def sine(lonlat):

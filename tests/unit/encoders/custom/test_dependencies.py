@@ -162,7 +162,7 @@ def test_a_missing_library_is_named(monkeypatch):
 
 def test_planning_imports_no_library_and_no_code_of_users():
     code = (
-        "import sys; from earthdim import own;"
+        "import sys; from earthdim.encoders import custom as own;"
         f"leaf = { ({**FUNCTION, 'callable': 'own_a:f'})!r}; own.check(leaf, 'x'); own.files(leaf);"
         f"leaf = { ({**TABLE, 'file': 'table.csv'})!r}; own.check(leaf, 'x'); own.files(leaf);"
         "heavy = {'torch', 'pandas', 'pyarrow', 'zarr', 'xarray', 'onnxruntime', 'shapely', 'own_a', 'own_pkg'};"

@@ -11,7 +11,7 @@ import yaml
 from earthdim.build import build
 from earthdim.experiment import resolve as grid
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[1] / "config"
 
 
 @pytest.fixture(scope="session")
