@@ -89,10 +89,9 @@ def keys(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, bool, str]]:
     definitions = schema.get("$defs", {})
     seen = set()
     for key, part, required in _walk(schema, "", definitions):
-        kind = _kind(part, definitions)
-        if (key, kind) not in seen:
-            seen.add((key, kind))
-            yield key, kind, required, _sentence(part)
+        if key not in seen:
+            seen.add(key)
+            yield key, _kind(part, definitions), required, _sentence(part)
 
 
 def _walk(schema: Mapping[str, Any], at: str, definitions: Mapping) -> Iterator[tuple[str, Mapping, bool]]:
@@ -108,12 +107,7 @@ def _walk(schema: Mapping[str, Any], at: str, definitions: Mapping) -> Iterator[
         yield from _walk(whole, f"{at}*.", definitions)
     for part in schema.get("allOf", []):
         if "then" in part:
-            # What holds under a condition only: keys that the common part does not have.
-            then = part["then"]
-            new = {
-                k: v for k, v in then.get("properties", {}).items() if k not in schema.get("properties", {})
-            }
-            for key, whole, required in _walk({**then, "properties": new}, at, definitions):
+            for key, whole, required in _walk(part["then"], at, definitions):
                 text = f"{_condition(part['if'])} {_sentence(whole)}"
                 yield key, {**whole, "description": text}, required
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from places import ROOT
 
-DATASETS = sorted((ROOT / "config" / "dataset").glob("*.yaml"))
+DATASETS = sorted((ROOT / "config" / "dataset").glob("*.yaml"), key=lambda file: file.stem)
 
 
 @pytest.fixture(scope="module")
