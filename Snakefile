@@ -24,8 +24,9 @@ include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/dimension.smk"
 include: "workflow/rules/probe.smk"
+include: "workflow/rules/tables.smk"
 include: "workflow/rules/correlate.smk"
-include: "workflow/rules/report.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/records.smk"
 
 

@@ -17,10 +17,11 @@ import earthdim
 from earthdim.data.samples.area import sphere
 from earthdim.estimation.estimators import EstimateError, Evidence
 from earthdim.estimation.estimators import leaves as estimator_leaves
-from earthdim.estimation.measure import ROW_COLUMNS, measure
+from earthdim.estimation.measure import measure
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.estimation.scale import measure_scale
 from earthdim.experiment.leaves import LeafStore
+from earthdim.storage.schema import ESTIMATE
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +52,7 @@ def test_rows_are_those_of_the_workflow(embedding):
     # As the workflow has it: a graph deeper than any estimator reads.
     expected, _ = measure(Evidence(prepared, knn(prepared.points, 100)), leaves(*names))
     found = earthdim.dimension(embedding, estimators=names)
-    pd.testing.assert_frame_equal(found[list(ROW_COLUMNS)], expected[list(ROW_COLUMNS)], check_exact=True)
+    pd.testing.assert_frame_equal(found[list(ESTIMATE)], expected[list(ESTIMATE)], check_exact=True)
     assert (found["n"] == 500).all()
     assert (found["duplicates_dropped"] == 2).all()
     assert found["estimator"].tolist()[-2:] == ["mle", "participation-ratio"]
@@ -63,7 +64,7 @@ def test_intervals_are_those_of_the_workflow(embedding):
     expected, _ = measure(Evidence(prepared, knn(prepared.points, 100)), leaves("mle", "twonn"), subsampling)
     found = earthdim.dimension(embedding, estimators=["mle", "twonn"], subsampling=subsampling)
     assert found["low"].notna().all()
-    pd.testing.assert_frame_equal(found[list(ROW_COLUMNS)], expected[list(ROW_COLUMNS)], check_exact=True)
+    pd.testing.assert_frame_equal(found[list(ESTIMATE)], expected[list(ESTIMATE)], check_exact=True)
 
 
 def test_coordinates_add_the_reach_of_the_neighbours(embedding, lonlat):

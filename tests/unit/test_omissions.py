@@ -176,7 +176,7 @@ def test_a_figure_of_nothing_says_so(drawn):
         lambda: local_maps.draw([], None),
     ]  # fmt: skip
     for call in calls:
-        with pytest.raises(omissions.MisfitError):
+        with pytest.raises(omissions.OmittedError):
             call()
     figure = style.nothing("points: no dimension of an embedding at any point set")
     figure.canvas.draw()

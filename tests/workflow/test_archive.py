@@ -180,7 +180,7 @@ def test_what_is_not_sound_or_not_done_is_not_archived(finished, tmp_path):
     project.edit("config/experiment/tiny.yaml", "sizes: [200, 400]", "sizes: [300, 400]")
     refused = project.run("archive", *TINY, check=False)
     assert refused.returncode
-    assert "nothing is archived: there is something to be done first" in refused.stdout
+    assert "nothing is archived: the jobs listed above must run first" in refused.stdout
     project.edit("config/experiment/tiny.yaml", "sizes: [300, 400]", "sizes: [200, 400]")
     outside = tmp_path / "outside.yaml"
     outside.write_text("secret: 1\n")

@@ -54,7 +54,7 @@ CASES = {
     ),
     "a row without trace": (None, ("row=dimension:17",), "--config row: is for the target `trace`, which"),
     "a branch without branch": (None, ("branch=csp",), "--config branch: is for the target `branch`, which"),
-    "unknown key of --config": (None, ("experimnt=tiny",), "--config experimnt: there is no such key"),
+    "unknown key of --config": (None, ("experimnt=tiny",), "--config experimnt: unknown key"),
 }
 
 

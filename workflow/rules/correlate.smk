@@ -1,54 +1,13 @@
-"""The experiment's tables, and the correlation of dimension with performance."""
-
-
-rule table:
-    """One table of the experiment, from the rows of its variants or from another table."""
-    input:
-        unpack(table_inputs),
-    output:
-        report(
-            "<results>/{experiment}/tables/{table}.csv",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{table}"},
-        ),
-    log:
-        "<results>/logs/table/{experiment}/{table}.log",
-    benchmark:
-        "<results>/benchmarks/table/{experiment}/{table}.tsv"
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        job=table_job,
-    script:
-        "../scripts/tables.py"
-
-
-rule branch_table:
-    """The same table, for the variants of one branch."""
-    input:
-        unpack(table_inputs),
-    output:
-        "<results>/{experiment}/branches/{branch}/{table}.csv",
-    log:
-        "<results>/logs/branch_table/{experiment}/{branch}/{table}.log",
-    benchmark:
-        "<results>/benchmarks/branch_table/{experiment}/{branch}/{table}.tsv"
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        job=table_job,
-    script:
-        "../scripts/tables.py"
+"""Correlation of intrinsic dimension with performance."""
 
 
 rule correlate:
-    """Correlation of dimension with performance over trained cells."""
+    """Correlation of intrinsic dimension with performance over trained cells."""
     input:
         variants="<results>/{experiment}/tables/variants.csv",
         dimension="<results>/{experiment}/tables/dimension.csv",
         probe="<results>/{experiment}/tables/probe.csv",
-        # What it says of claims follows from the tables above: with other parts of it nothing here changes.
+        # Its rows on claims follow from the tables above; changes in its other rows change nothing here.
         left_out=ancient("<results>/{experiment}/tables/left_out.csv"),
     output:
         correlation=report(
@@ -76,7 +35,7 @@ rule correlate:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=correlate_job,
+        job=job(slices.correlate),
         caption={"table": "correlation (rows, families, summary)"},
     script:
         "../scripts/correlate.py"

@@ -1,8 +1,14 @@
-"""What all variants share: data sets, point sets, frozen features, labels; and where the data comes from."""
+"""Data that all variants share: data sets, point sets, features of the modalities, labels; and its sources."""
+
+
+def dataset_file(wildcards):
+    """The raster that a custom data set is read from; packaged data has none."""
+    leaf = EXPERIMENT.datasets[wildcards.dataset]
+    return user_inputs([leaf["path"]] if "path" in leaf else [])
 
 
 rule dataset:
-    """One packaged data set, with CF names and units."""
+    """One data set, packaged or custom, with CF names and units."""
     input:
         dataset_file,
     output:
@@ -15,17 +21,29 @@ rule dataset:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=dataset_job,
+        job=job(slices.dataset, "dataset"),
     script:
         "../scripts/dataset.py"
 
 
+def region_dataset(wildcards):
+    """The data set that outlines a region; most samples need none."""
+    leaf = EXPERIMENT.points[wildcards.points]
+    return f"<results>/data/datasets/{leaf['dataset']}.zarr" if "dataset" in leaf else []
+
+
+@once_for("points")
+def points_files(wildcards):
+    """The file that holds the points or a polygon; most samples need none."""
+    return slices.dataset_files(EXPERIMENT.points[wildcards.points])
+
+
 rule points:
-    """One draw of coordinates."""
+    """One sample of coordinates."""
     input:
-        land=LAND,
-        dataset=points_dataset,
-        file=points_file,
+        land=f"<results>/data/datasets/{resolve.LAND_DATASET}.zarr",
+        dataset=region_dataset,
+        file=lambda wildcards: user_inputs(points_files(wildcards)),
     output:
         store=directory("<results>/data/points/{points}.zarr"),
         manifest="<results>/data/points/{points}.json",
@@ -36,13 +54,21 @@ rule points:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=points_job,
+        job=job(slices.points, "points"),
     script:
         "../scripts/points.py"
 
 
+def feature_inputs(wildcards):
+    feature = EXPERIMENT.features[wildcards.features]
+    return {
+        "dataset": f"<results>/data/datasets/{feature['config']['dataset']}.zarr",
+        "points": f"<results>/data/points/{feature['points']}.zarr",
+    }
+
+
 rule features:
-    """Frozen features of one source at the training locations, shared by every variant."""
+    """Features of one source at the training locations, shared by all variants."""
     input:
         unpack(feature_inputs),
     output:
@@ -55,7 +81,7 @@ rule features:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=features_job,
+        job=job(slices.features, "features"),
     script:
         "../scripts/features.py"
 
@@ -63,7 +89,7 @@ rule features:
 rule labels:
     """Labels of one task at one point set."""
     input:
-        dataset=label_dataset,
+        dataset=lambda wildcards: f"<results>/data/datasets/{EXPERIMENT.tasks[wildcards.task]['dataset']}.zarr",
         points="<results>/data/points/{points}.zarr",
     output:
         store=directory("<results>/data/labels/{task}/{points}.zarr"),
@@ -75,13 +101,13 @@ rule labels:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=labels_job,
+        job=job(slices.labels, "task", "points"),
     script:
         "../scripts/labels.py"
 
 
 rule sources:
-    """Where the experiment's data sets come from, their licences and how to cite them."""
+    """Sources, licences and citations of the experiment's data sets."""
     output:
         report(
             "<results>/{experiment}/tables/datasets.csv",
@@ -96,6 +122,11 @@ rule sources:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=sources_job,
+        job=job(slices.sources),
     script:
         "../scripts/sources.py"
+
+
+def extra_datasets(wildcards):
+    """Data sets that the experiment names, whether or not another job reads them."""
+    return expand("<results>/data/datasets/{dataset}.zarr", dataset=EXPERIMENT.settings["datasets"])

@@ -1,4 +1,4 @@
-"""Intrinsic dimension: one exact graph for each embedding, every estimator from it."""
+"""Intrinsic dimension: one exact kNN graph per embedding, which all estimators share."""
 
 
 rule neighbours:
@@ -18,13 +18,13 @@ rule neighbours:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=neighbours_job,
+        job=job(slices.neighbours),
     script:
         "../scripts/neighbours.py"
 
 
 rule neighbours_block:
-    """One part of the search for the graph of a large embedding."""
+    """One block of the neighbour search in a large embedding."""
     input:
         embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
         manifest="<results>/variants/{variant}/{points}/embeddings.json",
@@ -40,13 +40,13 @@ rule neighbours_block:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=neighbours_block_job,
+        job=job(slices.neighbours_block),
     script:
         "../scripts/neighbours_block.py"
 
 
 rule neighbours_merge:
-    """The exact kNN graph of a large embedding, the same as from one search."""
+    """The exact kNN graph of a large embedding, identical to that of a single search."""
     input:
         embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
         manifest="<results>/variants/{variant}/{points}/embeddings.json",
@@ -66,7 +66,7 @@ rule neighbours_merge:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=neighbours_merge_job,
+        job=job(slices.neighbours_merge),
     script:
         "../scripts/neighbours_merge.py"
 
@@ -88,13 +88,13 @@ rule dimension:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=dimension_job,
+        job=job(slices.dimension, "points"),
     script:
         "../scripts/dimension.py"
 
 
 rule scale:
-    """Intrinsic dimension at several numbers of points, or on another support."""
+    """Intrinsic dimension at several sample sizes, or on another support."""
     input:
         embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
         manifest="<results>/variants/{variant}/{points}/embeddings.json",
@@ -107,13 +107,13 @@ rule scale:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=scale_job,
+        job=job(slices.scale, "points"),
     script:
         "../scripts/scale.py"
 
 
 rule costly:
-    """Estimators that are too costly for a whole sample, on its first points."""
+    """Estimators too costly for a whole sample, applied to its first points."""
     input:
         embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
         manifest="<results>/variants/{variant}/{points}/embeddings.json",
@@ -126,17 +126,17 @@ rule costly:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=costly_job,
+        job=job(slices.costly, "points"),
     script:
         "../scripts/costly.py"
 
 
 rule jacobian:
-    """The exact local rank of one variant's encoder, where no sample can be too coarse."""
+    """Exact local rank of one variant's encoder from its Jacobian, independent of sampling density."""
     input:
         checkpoint="<results>/variants/{variant}/checkpoint.safetensors",
         points="<results>/data/points/{points}.zarr",
-        own=own_files,
+        own=variant_files,
     output:
         table="<results>/{experiment}/variants/{variant}/{points}/jacobian.csv",
     log:
@@ -146,6 +146,6 @@ rule jacobian:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=jacobian_job,
+        job=job(slices.jacobian, "variant"),
     script:
         "../scripts/jacobian.py"

@@ -1,12 +1,12 @@
-"""Embeddings of a variant at a point set, shared by every experiment that names them."""
+"""Embeddings of a variant at a point set, shared by all experiments."""
 
 
 rule embed:
-    """One variant's embeddings at one point set."""
+    """Embeddings of one variant at one point set."""
     input:
         checkpoint="<results>/variants/{variant}/checkpoint.safetensors",
         points="<results>/data/points/{points}.zarr",
-        own=own_files,
+        own=variant_files,
     output:
         store=directory("<results>/variants/{variant}/{points}/embeddings.zarr"),
         manifest="<results>/variants/{variant}/{points}/embeddings.json",
@@ -17,6 +17,6 @@ rule embed:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=embed_job,
+        job=job(slices.embed, "variant"),
     script:
         "../scripts/embed.py"

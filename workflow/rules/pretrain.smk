@@ -1,8 +1,19 @@
-"""Variants: trained, untrained or released, each one checkpoint."""
+"""Variants: trained, untrained or external encoders, one checkpoint each."""
+
+
+def pretrain_inputs(wildcards):
+    """The features of the modality and their locations for a trained variant; user-supplied files of a custom encoder."""
+    names = variant_of(wildcards).features.values()
+    points = {EXPERIMENT.features[name]["points"] for name in names}
+    return {
+        "features": expand("<results>/data/features/{features}.zarr", features=names),
+        "points": expand("<results>/data/points/{points}.zarr", points=sorted(points)),
+        "own": variant_files(wildcards),
+    }
 
 
 rule pretrain:
-    """One variant's checkpoint, its resolved config, its loss curve and a summary."""
+    """Checkpoint, resolved configuration, loss curve and summary of one variant."""
     input:
         unpack(pretrain_inputs),
     output:
@@ -17,8 +28,8 @@ rule pretrain:
     conda:
         "../../envs/environment.yaml"
     resources:
-        gpu=gpus,
+        gpu=lambda wildcards: queries.gpus(EXPERIMENT, wildcards.variant),
     params:
-        job=pretrain_job,
+        job=job(slices.pretrain, "variant"),
     script:
         "../scripts/pretrain.py"

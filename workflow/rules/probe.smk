@@ -1,8 +1,17 @@
 """Downstream probes: all tasks, splits and heads of one variant."""
 
 
+def probe_inputs(wildcards):
+    points = queries.probe_points(EXPERIMENT, wildcards.variant)
+    return {
+        "embeddings": f"<results>/variants/{wildcards.variant}/{points}/embeddings.zarr",
+        "manifest": f"<results>/variants/{wildcards.variant}/{points}/embeddings.json",
+        "labels": expand("<results>/data/labels/{task}/{points}.zarr", task=EXPERIMENT.tasks, points=points),
+    }
+
+
 rule probe:
-    """Scores of every task, split and head, and the dimension of the heads' activations."""
+    """Scores for every task, split and head, and the intrinsic dimension of the heads' activations."""
     input:
         unpack(probe_inputs),
     output:
@@ -16,6 +25,6 @@ rule probe:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=probe_job,
+        job=job(slices.probe, "variant"),
     script:
         "../scripts/probe.py"

@@ -1,8 +1,35 @@
-"""The resolved experiment as a file, and what is asked of the records that jobs leave: verify, trace, archive."""
+"""The resolved experiment as a file, and the targets that read the records of jobs: verify, trace, archive."""
+
+import json
+
+
+def resolved_file(wildcards):
+    return expand("<results>/{experiment}/experiment.json", experiment=EXPERIMENT.name)
+
+
+def selected():
+    """The words of the command line that select this experiment, for commands that messages suggest."""
+    keys = {"experiment": config.get("experiment", "default"), "overrides": config.get("overrides", [])}
+    words = [
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in keys.items() if value
+    ]
+    here = Path.cwd()
+    return words if here.samefile(workflow.basedir) else [*words, "--directory", str(here)]
+
+
+def records_slice(script, **more):
+    """The slice of a script that reads records: it needs the paths of everything that the experiment makes."""
+
+    def slice_of(experiment):
+        parts = (resolved_file, extra_datasets, all_tables, figures)
+        targets = [path.replace("<results>", "results") for part in parts for path in part(None)]
+        return slices.records(script, experiment, targets, selected(), **more)
+
+    return slice_of
 
 
 rule resolved:
-    """Everything that the experiment decides, written out; jobs get slices of it."""
+    """The whole resolved experiment; each job depends on a slice of it."""
     output:
         "<results>/{experiment}/experiment.json",
     log:
@@ -12,12 +39,12 @@ rule resolved:
     conda:
         "../../envs/environment.yaml"
     params:
-        job=resolved_job,
+        job=job(slices.resolved),
     script:
         "../scripts/resolved.py"
 
 
-# Where the user is, wherever other jobs run.
+# They run where the user is, even if other jobs run on a cluster.
 localrules:
     verify,
     trace,
@@ -25,36 +52,36 @@ localrules:
 
 
 rule verify:
-    """Hold every file of the experiment against its record."""
+    """Compare every file of the experiment with its record."""
     log:
         f"<results>/logs/verify/{EXPERIMENT.name}.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        job=verify_job,
+        job=job(records_slice("verify.py")),
     script:
         "../scripts/verify.py"
 
 
 rule trace:
-    """Tell what made a row of a table, or a variant."""
+    """Print the provenance of a row of a table, or of a variant."""
     log:
         f"<results>/logs/trace/{EXPERIMENT.name}.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        job=trace_job,
+        job=job(records_slice("trace.py", question=QUESTION)),
     script:
         "../scripts/trace.py"
 
 
 rule archive:
-    """Put the experiment, if it is sound and nothing of it is to be done, into one file."""
+    """Write the experiment to one file, if it is complete and verified."""
     log:
         f"<results>/logs/archive/{EXPERIMENT.name}.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        job=archive_job,
+        job=job(records_slice("archive.py")),
     script:
         "../scripts/archive.py"

@@ -1,13 +1,13 @@
-"""Released weights that are not at hand."""
+"""Released weights that are not available locally."""
 
 
 rule fetch:
-    """Fetch those that the experiment names, each checked against its sum; nothing else goes to the network."""
+    """Download the released weights that the experiment names and verify their checksums. No other rule uses the network."""
     log:
         "<results>/logs/fetch.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        job=fetch_job,
+        job=job(slices.fetch),
     script:
         "../scripts/fetch.py"

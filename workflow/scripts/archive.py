@@ -1,40 +1,11 @@
-"""Put the experiment into one file, if it is sound and a run would have nothing to do."""
+"""Write the archive of the experiment, if all files are sound and no job is left to run."""
 
-import subprocess
-import sys
+from earthdim.jobs.runtime import job
+from earthdim.provenance.archive import ArchiveError
+from earthdim.provenance.archiving import archive_finished
 
-from earthdim.jobs import runtime
-from earthdim.provenance import archive, trace, verify
-from earthdim.storage.files import read_json
-
-job = snakemake.params.job
-config = job["config"]
-name, targets, asked = config["experiment"], config["targets"], config["asked"]
-log = runtime.begin(snakemake.rule, name, snakemake.log[0], job)
-verified = verify.verify(name, targets, asked)
-if verified.findings:
-    raise SystemExit(f"nothing is archived; {verify.told(verified, asked)}")
-# By the triggers of the project's profile: a fresh copy of the code is no reason to run anything.
-planned = [
-    sys.executable,
-    "-m",
-    "snakemake",
-    "--snakefile",
-    str(archive.ROOT / "Snakefile"),
-    "--nolock",
-    "--dry-run",
-]
-planned += ["--rerun-triggers", "mtime", "params", "input", "software-env", "--config", *asked]
-done = subprocess.run(planned, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-if done.returncode or "Nothing to be done" not in done.stdout:
-    command = verify.run_command(asked)
-    raise SystemExit(
-        f"{done.stdout}nothing is archived: there is something to be done first, see above: {command}"
-    )
-try:
-    made = archive.archive(read_json(trace.resolved_path(name)), targets)
-except archive.ArchiveError as error:
-    raise SystemExit(f"nothing is archived; {error}") from None
-for path in made.outside:
-    log.info("not in the archive, because it lies outside the project: %s", path)
-log.info("%s: %d files; open it with tar -xf in a fresh clone or an empty folder", made.path, made.files)
+with job(snakemake, snakemake.params.job["config"]["experiment"]) as run:
+    try:
+        archive_finished(run.config["experiment"], run.config["targets"], run.config["asked"], run.log)
+    except ArchiveError as error:
+        raise SystemExit(str(error)) from None

@@ -1,14 +1,11 @@
-"""Read one packaged data set and publish it."""
+"""One packaged data set, as a store."""
 
-from earthdim import provenance
 from earthdim.build import build
-from earthdim.jobs import runtime
-from earthdim.storage import stores
+from earthdim.provenance import job
+from earthdim.storage.stores import save_store
 
-job = snakemake.params.job
-log = runtime.begin(snakemake.rule, snakemake.wildcards.dataset, snakemake.log[0], job)
-leaf = {key: value for key, value in job["config"].items() if key not in ("about", "math_threads")}
-dataset = build(leaf).assign_attrs(job["config"]["about"])
-stores.save_store(dataset, snakemake.output.store, "dataset", runtime.provenance(job))
-log.info("%s", dict(dataset.sizes))
-provenance.write(snakemake, job)
+with job(snakemake) as run:
+    about = run.config.pop("about")
+    dataset = build(run.config).assign_attrs(about)
+    save_store(dataset, run.output.store, "dataset", run.provenance)
+    run.log.info("%s", dict(dataset.sizes))

@@ -1,20 +1,13 @@
-"""Embed one point set with one variant's encoder."""
+"""Embeddings of one variant at one point set."""
 
-from earthdim import provenance
-from earthdim.jobs import runtime
-from earthdim.pretraining.weights import restore
-from earthdim.storage import stores
+from earthdim.pretraining.embeddings import embeddings_store
+from earthdim.provenance import job
 from earthdim.storage.files import open_checkpoint
+from earthdim.storage.stores import open_store, save_store
 
-job = snakemake.params.job
-log = runtime.begin(
-    snakemake.rule, f"{snakemake.wildcards.variant} {snakemake.wildcards.points}", snakemake.log[0], job
-)
-points = stores.open_store(snakemake.input.points, "points")
-encoder = restore(job["config"], open_checkpoint(snakemake.input.checkpoint))
-embedding = encoder.embed(stores.lonlat(points))
-embeddings = points.assign(embedding=(("point", "feature"), embedding))
-embeddings.attrs = {"variant": snakemake.wildcards.variant, "points": snakemake.wildcards.points}
-stores.save_store(embeddings, snakemake.output.store, "embeddings", runtime.provenance(job))
-log.info("%d x %d", *embedding.shape)
-provenance.write(snakemake, job)
+with job(snakemake) as run:
+    points = open_store(run.input.points, "points")
+    embeddings = embeddings_store(run.config, open_checkpoint(run.input.checkpoint), points)
+    embeddings = embeddings.assign_attrs(variant=run.wildcards.variant, points=run.wildcards.points)
+    save_store(embeddings, run.output.store, "embeddings", run.provenance)
+    run.log.info("%d x %d", *embeddings["embedding"].shape)

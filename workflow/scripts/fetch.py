@@ -1,17 +1,11 @@
-"""Fetch the released weights of an experiment that are not at hand; all are tried, and each failure is told."""
+"""Fetch the released weights that the experiment lacks."""
 
-from earthdim.encoders.released import sources
-from earthdim.jobs import runtime
+from earthdim.encoders.released.fetching import fetch_all
+from earthdim.encoders.released.sources import CheckpointError
+from earthdim.jobs.runtime import job
 
-job = snakemake.params.job
-log = runtime.begin(snakemake.rule, "weights", snakemake.log[0], job)
-failed = []
-if not job["config"]["weights"]:
-    log.info("nothing to fetch: all weights of this experiment are at hand")
-for name, leaf in job["config"]["weights"].items():
+with job(snakemake, "weights") as run:
     try:
-        log.info("%s: %s", name, sources.fetch(leaf))
-    except (OSError, ValueError) as error:
-        failed.append(f"{name}: {error}")
-if failed:
-    raise SystemExit("\n".join(failed))
+        fetch_all(run.config["weights"], run.log)
+    except CheckpointError as error:
+        raise SystemExit(str(error)) from None

@@ -1,23 +1,16 @@
 """The exact local rank of one variant's encoder at the first points of a sample."""
 
-from earthdim import omissions, provenance
-from earthdim.estimation.jacobian import local_jacobian, summarise, without
-from earthdim.jobs import runtime
+from earthdim.estimation.jacobian import jacobian_rows
+from earthdim.omissions import log_rows
 from earthdim.pretraining.weights import restore
-from earthdim.storage import stores
+from earthdim.provenance import job
 from earthdim.storage.files import open_checkpoint, write_table
+from earthdim.storage.stores import lonlat, open_store
 
-job = snakemake.params.job
-where = {"variant": snakemake.wildcards.variant, "points": snakemake.wildcards.points}
-log = runtime.begin(snakemake.rule, " ".join(where.values()), snakemake.log[0], job)
-config = job["config"]
-points = stores.open_store(snakemake.input.points, "points")
-encoder = restore(config["encoder"], open_checkpoint(snakemake.input.checkpoint))
-try:
-    rows = summarise(local_jacobian(encoder, stores.lonlat(points)[: config["n"]]))
-except omissions.MisfitError as error:
-    rows = without(error)
-write_table(rows.assign(**where, n=config["n"]), snakemake.output.table)
-omissions.warn(log, rows)
-log.info("%s", ", ".join(f"{row.estimator} {row.value:.3f}" for row in omissions.measured(rows).itertuples()))
-provenance.write(snakemake, job)
+with job(snakemake) as run:
+    n = run.config["n"]
+    points = lonlat(open_store(run.input.points, "points"))[:n]
+    rows = jacobian_rows(restore(run.config["encoder"], open_checkpoint(run.input.checkpoint)), points)
+    rows = rows.assign(variant=run.wildcards.variant, points=run.wildcards.points, n=n)
+    write_table(rows, run.output.table)
+    log_rows(run.log, rows, "{0.estimator} {0.value:.3f}")

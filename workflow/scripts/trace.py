@@ -1,10 +1,9 @@
-"""Tell what made one row of a table, or one variant."""
+"""Print how one row of a table, or one variant, was made."""
 
-from earthdim.jobs import runtime
+from earthdim.jobs.runtime import job
 from earthdim.provenance import trace
 from earthdim.storage.files import read_json
 
-job = snakemake.params.job
-config = job["config"]
-runtime.begin(snakemake.rule, config["experiment"], snakemake.log[0], job)
-print(trace.told(config["question"], read_json(trace.resolved_path(config["experiment"]))))
+with job(snakemake, snakemake.params.job["config"]["experiment"]) as run:
+    experiment = read_json(trace.resolved_path(run.config["experiment"]))
+    print(trace.told(run.config["question"], experiment))

@@ -1,13 +1,12 @@
-"""Hold every file of the experiment against its record, and say how to mend what is wrong."""
+"""Compare every file of the experiment with its record, and print the commands that repair differences."""
 
-from earthdim.jobs import runtime
+from earthdim.jobs.runtime import job
 from earthdim.provenance import verify
 
-job = snakemake.params.job
-config = job["config"]
-log = runtime.begin(snakemake.rule, config["experiment"], snakemake.log[0], job)
-verified = verify.verify(config["experiment"], config["targets"], config["asked"])
-text = verify.told(verified, config["asked"])
-if verified.findings:
-    raise SystemExit(text)
-log.info("%s", text)
+with job(snakemake, snakemake.params.job["config"]["experiment"]) as run:
+    experiment, targets, asked = (run.config[key] for key in ("experiment", "targets", "asked"))
+    verified = verify.verify(experiment, targets, asked)
+    text = verify.told(verified, asked)
+    if verified.findings:
+        raise SystemExit(text)
+    run.log.info("%s", text)

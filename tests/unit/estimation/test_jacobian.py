@@ -13,8 +13,8 @@ from earthdim.encoders.encodings.base import Encoding
 from earthdim.encoders.location import LocationEncoder, build_encoder
 from earthdim.estimation import jacobian
 from earthdim.estimation.jacobian import local_jacobian, summarise
-from earthdim.estimation.measure import ROW_COLUMNS
 from earthdim.geo import EARTH_RADIUS_KM, offset_km
+from earthdim.storage.schema import ESTIMATE
 
 # One recipe for each encoding and network.
 MODELS = ("satclip", "geoclip", "csp")
@@ -149,7 +149,7 @@ def test_a_derivative_that_is_not_finite_is_an_error():
 
 def test_summaries_by_hand():
     rows = summarise(np.array([[1.0, 1.0], [2.0, 1.0], [5.0, 0.0], [1.0, 1e-7]]))
-    assert tuple(rows.columns) == ROW_COLUMNS
+    assert tuple(rows.columns) == ESTIMATE
     assert rows["estimator"].tolist() == ["jacobian-rank", "jacobian-participation-ratio"]
     # Ranks 2, 2, 1, 1; participation ratios 2, 25/17, 1, 1.
     assert rows["value"].tolist() == pytest.approx([1.5, (2 + 25 / 17 + 2) / 4])

@@ -9,6 +9,7 @@ from earthdim.estimation import measure
 from earthdim.estimation.estimators import EstimateError, Evidence, estimate
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.estimation.uncertainty import half_samples, subsampling_interval
+from earthdim.storage.schema import ESTIMATE
 
 
 def leaf(name):
@@ -36,7 +37,7 @@ def test_a_plane_has_two_dimensions_by_every_estimator(plane):
     assert (rows["duplicates_dropped"] == 0).all()
     assert (rows["interval"] == "").all()
     assert rows[["low", "high"]].isna().all(axis=None)
-    assert tuple(rows.columns) == measure.ROW_COLUMNS
+    assert tuple(rows.columns) == ESTIMATE
 
 
 def test_duplicates_are_counted(plane):
@@ -176,7 +177,7 @@ def test_points_that_cannot_be_prepared_leave_all_rows_empty():
     assert rows["value"].isna().all()
     assert (rows["note"] == "X: at least 22 distinct points are needed, 6 of 180 remain").all()
     assert (local, prepared) == ({}, None)
-    assert tuple(rows.columns) == measure.ROW_COLUMNS
+    assert tuple(rows.columns) == ESTIMATE
 
 
 def test_a_map_leaves_out_the_points_without_a_finite_value(plane):

@@ -268,7 +268,7 @@ def test_one_of_matches_whole_names_only():
 
 
 def test_one_variant_stands_for_each_resolution(default):
-    shown = queries.one_a_resolution(default)
+    shown = queries.one_per_resolution(default)
     assert "geoclip_released" in shown
     assert all(name.endswith("_s0") for name in shown if name != "geoclip_released")
     assert len({tuple(v for a, v in default.variants[n].axes.items() if a != "seed") for n in shown}) == len(

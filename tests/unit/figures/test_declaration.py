@@ -49,7 +49,7 @@ def test_draw_takes_what_the_declaration_gives_and_no_more(name):
 
 def test_inputs_are_tables_that_are_made_or_stores(default):
     tables = {name for name in INPUTS if name not in figure_jobs.STORES}
-    assert tables - {"correlation_families", "correlation_summary", "datasets"} <= set(COLUMNS)
+    assert tables - {"datasets"} <= set(COLUMNS)
     assert tables - {"draws", "table1"} <= set(queries.tables(default))
     for name in default.settings["figures"]:
         for path in figure_jobs.inputs(default, name).values():
@@ -72,7 +72,7 @@ def test_options_are_of_the_experiment(default):
 
 def test_maps_are_of_one_variant_a_resolution_and_curves_of_the_trained(default):
     maps = figure_jobs.inputs(default, "local_maps")["maps"]
-    assert len(maps) == len(queries.one_a_resolution(default))
+    assert len(maps) == len(queries.one_per_resolution(default))
     assert maps[0] == "<results>/default/variants/satclip_l5_rgb_short_s0/land-10000-r0/local_dimension.zarr"
     curves = figure_jobs.inputs(default, "loss")["curves"]
     assert len(curves) == sum(variant.kind == "trained" for variant in default.variants.values())

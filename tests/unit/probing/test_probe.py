@@ -9,8 +9,9 @@ from earthdim.probing.heads.logistic import Logistic
 from earthdim.probing.heads.mlp import MLP
 from earthdim.probing.heads.ridge import Ridge
 from earthdim.probing.metrics import BlockBootstrap, balanced_accuracy
-from earthdim.probing.probe import COLUMNS, make_target, probe
+from earthdim.probing.probe import make_target, probe
 from earthdim.probing.splits import RandomFolds, SpatialBlocks
+from earthdim.storage.schema import SCORE
 
 torch.set_num_threads(1)
 
@@ -53,7 +54,7 @@ def primary(result, task, split, head):
 
 
 def test_the_table_has_a_row_for_every_metric_of_every_head_that_applies(result):
-    assert tuple(result.rows.columns) == COLUMNS
+    assert tuple(result.rows.columns) == SCORE
     found = set(result.rows[["task", "split", "head", "metric"]].itertuples(index=False, name=None))
     wanted = {("field", s, h, m) for s in SPLITS for h in ("ridge", "mlp") for m in ("r2", "rmse", "mae")}
     wanted |= {

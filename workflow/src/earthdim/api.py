@@ -80,9 +80,10 @@ def dimension(
     """
     # Here, so that `import earthdim` stays cheap.
     from earthdim.estimation.estimators import Evidence
-    from earthdim.estimation.measure import ROW_COLUMNS, graph_depth, measure
+    from earthdim.estimation.measure import graph_depth, measure
     from earthdim.estimation.neighbours import prepare
     from earthdim.estimation.scale import measure_scale
+    from earthdim.storage.schema import ESTIMATE
 
     missing = [] if subsampling is None else [key for key in ("draws", "seed") if key not in subsampling]
     if missing:
@@ -97,7 +98,7 @@ def dimension(
     prepared = prepare(values)
     graph = _graph(prepared.points, leaves, whole=k is not None)
     rows, _ = measure(Evidence(prepared, graph), leaves, subsampling)
-    return _told(rows.assign(n=len(values))[["n", *ROW_COLUMNS]])
+    return _told(rows.assign(n=len(values))[["n", *ESTIMATE]])
 
 
 def _told(rows: "pd.DataFrame") -> "pd.DataFrame":

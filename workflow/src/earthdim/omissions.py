@@ -1,49 +1,54 @@
-"""What cannot be had from the data at hand: left out by name and reason, so that all else goes on."""
+"""Results that the data does not allow are left out with a name and a reason; all other results are still computed."""
 
 import logging
 from collections.abc import Iterable
 
 import pandas as pd
 
+from earthdim.storage.schema import LEFT_OUT
 
-class MisfitError(ValueError):
-    """One row, task, split or head cannot be had from this data; others can.
 
-    Raised at known places only. What catches it leaves the one thing out, with the message as the reason; every other
-    error ends the job.
+class OmittedError(ValueError):
+    """One row, task, split or head is not possible with this data; others are not affected.
+
+    The caller leaves that one result out, with the message as the reason. Any other error ends the job.
     """
 
 
-LEFT_OUT = ("table", "what", "name", "task", "split", "head", "n", "without_label", "reason")
-"""What is said of a thing that is left out, beside the variant and its points."""
-
-
 def left_out(rows: Iterable[dict]) -> pd.DataFrame:
-    """Rows of what is left out, with all of `LEFT_OUT`; what does not apply is empty."""
+    """Rows of left_out.csv without their variant, with the columns `LEFT_OUT`; what does not apply is empty."""
     return pd.DataFrame(list(rows), columns=list(LEFT_OUT))
 
 
 def notes(table: pd.DataFrame) -> pd.Series:
-    """The column note of a table as text, whether or not it has one."""
+    """The column note of a table as text; empty if the table has no such column."""
     if "note" not in table:
         return pd.Series("", index=table.index)
-    # Empty cells alone come back from a file as numbers.
+    # A column of empty cells is read from a file as numbers.
     return table["note"].astype(object).where(table["note"].notna(), "").astype(str)
 
 
 def measured(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table that have a value; those dropped are empty and say why in their note."""
+    """The rows of a table, without those that have no value and a note that says why."""
     return table[table["value"].notna() | (notes(table) == "")]
 
 
-def warn(log: logging.Logger, rows: pd.DataFrame) -> None:
-    """Tell the log of a job of each measured row with a note.
+def log_rows(log: logging.Logger, rows: pd.DataFrame, form: str = "{0.estimator} {0.value:.2f}") -> None:
+    """Log estimates: each note as a warning, then all values in one line.
 
     Parameters
     ----------
     log : Logger
     rows : DataFrame
-        With the columns estimator and note.
+        With the columns estimator, value and note.
+    form : str, optional
+        Format of a row with a value.
     """
+    warn(log, rows)
+    log.info("%s", ", ".join(form.format(row) for row in measured(rows).itertuples()))
+
+
+def warn(log: logging.Logger, rows: pd.DataFrame) -> None:
+    """Log the note of each row as a warning; see `log_rows`."""
     for row in rows[notes(rows) != ""].itertuples():
         log.warning("%s: %s", row.estimator, row.note)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from earthdim.analysis.statistics.cells import CELLS_FOR_VALUE, KEYS, MEASURE, Panel, cells, panels
+from earthdim.analysis.statistics.cells import CELLS_FOR_VALUE, Panel, cells, panels
 from earthdim.analysis.statistics.coefficients import COEFFICIENTS, UndefinedError
 from earthdim.analysis.statistics.families import (
     by_family,
@@ -26,14 +26,12 @@ from earthdim.analysis.statistics.families import (
 )
 from earthdim.analysis.statistics.multiplicity import benjamini_yekutieli, holm
 from earthdim.analysis.statistics.settings import Settings
+from earthdim.storage import schema
 
-RESULT = ["value", "low", "high", "interval", "p", "p_adjusted", "n_cells", "n_families", "n_left_out"]
-COLUMNS = [*KEYS, "level", "coefficient", *RESULT, "adjustment", "note"]
-FAMILY_RESULT = ["n_cells", "value", "pooled", "pooled_without", "range_low", "range_high", "note"]
-FAMILY_COLUMNS = [*KEYS, "coefficient", "family", *FAMILY_RESULT]
-SUMMARY_KEYS = [*MEASURE, "head", "split", "level", "coefficient"]
-SUMMARY_RESULT = ["median", "tasks", "positive", "median_without", "tasks_without", "positive_without"]
-SUMMARY_COLUMNS = [*SUMMARY_KEYS, *SUMMARY_RESULT]
+COLUMNS, FAMILY_COLUMNS, SUMMARY_COLUMNS = (
+    list(schema.COLUMNS[name]) for name in ("correlation", "correlation_families", "correlation_summary")
+)
+SUMMARY_KEYS = SUMMARY_COLUMNS[: SUMMARY_COLUMNS.index("coefficient") + 1]
 
 
 def correlate(

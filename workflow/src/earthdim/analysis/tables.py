@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from earthdim.analysis.claims import left_out_rows
 from earthdim.analysis.correlation import unmet
 from earthdim.omissions import notes
-from earthdim.storage.schema import AXES, COLUMNS
+from earthdim.storage.schema import AXES, COLUMNS, DIMENSION_KEY, TARGET
 
 
 def leaked(sources: Sequence[str], task: Mapping[str, Sequence[str]]) -> str:
@@ -56,7 +57,7 @@ def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFr
         task, split and head too.
     """
     table = measured_table(facts, rows)
-    key = ["points", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation"]
+    key = list(DIMENSION_KEY)
     # Where an estimator has no k, the cell is empty, and empty cells do not find each other.
     table["k"] = table["k"].fillna(0)
     twins = table["variant"].map({fact["variant"]: fact["twin"] for fact in facts})
@@ -98,12 +99,7 @@ def left_out_table(
     if not found:
         return pd.DataFrame(columns=columns)
     claims = unmet(*whole, statistics) if whole and statistics else {}
-    about = {"table": "correlation", "what": "claim"}
-    claimed = [
-        {**about, "name": f"statistics.primary.{number}", "reason": f"nothing is left of {dict(claim)}"}
-        for number, claim in claims.items()
-    ]
-    found += [pd.DataFrame(claimed).reindex(columns=columns)] if claimed else []
+    found += [pd.DataFrame(left_out_rows(claims)).reindex(columns=columns)] if claims else []
     return pd.concat(found, ignore_index=True)
 
 
@@ -147,7 +143,7 @@ def measured_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFra
     axes = pd.DataFrame(facts)[["variant", *AXES]]
     # Empty tables have no types; where nothing else is left they keep their columns.
     table = pd.concat([part for part in rows if len(part)] or list(rows), ignore_index=True)
-    for column in ("task", "split", "head", "interval", "note"):
+    for column in (*TARGET, "interval", "note"):
         if column in table:
             table[column] = table[column].fillna("")
     return table.merge(axes, on="variant", how="left", validate="many_to_one")

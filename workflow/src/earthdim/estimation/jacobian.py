@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from earthdim.encoders.location import LocationEncoder
-from earthdim.estimation.measure import ROW_COLUMNS, ROW_TYPES
+from earthdim.estimation.measure import ROW_TYPES
 from earthdim.estimation.uncertainty import Interval, draws_interval
 from earthdim.geo import EARTH_RADIUS_KM, check_lonlat
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
+from earthdim.storage.schema import ESTIMATE
 
 RANK_TOLERANCE = 1e-6
 """Singular values below this part of the larger one count as zero. It is ten times the rounding of float32, in which
@@ -29,7 +30,7 @@ DEGREES_PER_KM = 180 / np.pi / EARTH_RADIUS_KM
 """Degrees of a meridian, or of the equator, to a kilometre."""
 
 
-class NoDerivativeError(MisfitError, FloatingPointError):
+class NoDerivativeError(OmittedError, FloatingPointError):
     """An encoder has no finite derivative at a point."""
 
 
@@ -67,7 +68,7 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
     ------
     ValueError
         If the coordinates are not longitudes and latitudes, or `batch` is not positive.
-    MisfitError
+    OmittedError
         If one is a pole, or the encoder computes outside of torch, which leaves no derivative.
     NoDerivativeError
         If a derivative is not finite.
@@ -76,10 +77,10 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
     if batch < 1:
         raise ValueError(f"batch must be positive, got {batch!r}")
     if not encoder.differentiable:
-        raise MisfitError("jacobian.branches: an encoder that computes outside of torch has no derivative")
+        raise OmittedError("jacobian.branches: an encoder that computes outside of torch has no derivative")
     poles = np.flatnonzero(np.abs(lonlat[:, 1]) == 90)
     if len(poles):
-        raise MisfitError(
+        raise OmittedError(
             f"lonlat: {len(poles)} points are poles, where no direction is east; the first is {poles[0]}"
         )
     function = _in_float64(encoder)
@@ -114,7 +115,7 @@ def summarise(singular_values: np.ndarray) -> pd.DataFrame:
 
     Raises
     ------
-    MisfitError
+    OmittedError
         If the encoder does not vary at all at a point.
     ValueError
         If there are fewer than two points.
@@ -122,7 +123,7 @@ def summarise(singular_values: np.ndarray) -> pd.DataFrame:
     values = np.asarray(singular_values, dtype=np.float64)
     flat = np.flatnonzero(values[:, 0] == 0)
     if len(flat):
-        raise MisfitError(
+        raise OmittedError(
             f"the encoder does not vary at {len(flat)} of {len(values)} points; the first is {flat[0]}"
         )
     relative = values / values[:, :1]
@@ -132,7 +133,15 @@ def summarise(singular_values: np.ndarray) -> pd.DataFrame:
     return _table(Interval(float(rank.mean()), None, None, ""), ratio)
 
 
-def without(reason: MisfitError) -> pd.DataFrame:
+def jacobian_rows(encoder: LocationEncoder, lonlat: np.ndarray) -> pd.DataFrame:
+    """The rows of `summarise` for an encoder at these points; of `without` if it has no Jacobian there."""
+    try:
+        return summarise(local_jacobian(encoder, lonlat))
+    except OmittedError as error:
+        return without(error)
+
+
+def without(reason: OmittedError) -> pd.DataFrame:
     """The rows of `summarise` for an encoder that has no Jacobian: empty values, and the reason as their note."""
     nothing = Interval(None, None, None, "")
     return _table(nothing, nothing, str(reason))
@@ -141,7 +150,7 @@ def without(reason: MisfitError) -> pd.DataFrame:
 def _table(rank: Interval, ratio: Interval, note: str = "") -> pd.DataFrame:
     found = {"jacobian-rank": rank, "jacobian-participation-ratio": ratio}
     rows = [_row(name, **values._asdict(), note=note) for name, values in found.items()]
-    return pd.DataFrame(rows, columns=list(ROW_COLUMNS)).astype(ROW_TYPES)
+    return pd.DataFrame(rows, columns=list(ESTIMATE)).astype(ROW_TYPES)
 
 
 def _row(estimator: str, **found: Any) -> dict[str, Any]:

@@ -12,13 +12,8 @@ from earthdim.estimation.estimators.estimate import READS
 from earthdim.estimation.neighbours import Graph, Prepared, knn, prepare
 from earthdim.estimation.uncertainty import Interval, half_samples, subsampling_interval
 from earthdim.geo import neighbour_radius_km
-from earthdim.omissions import MisfitError
-
-ROW_COLUMNS = (
-    "estimator", "k", "aggregation", "value", "low", "high", "interval", "above_ambient", "duplicates_dropped",
-    "library", "library_version", "note",
-)  # fmt: skip
-"""What tables say of one estimate."""
+from earthdim.omissions import OmittedError
+from earthdim.storage.schema import ESTIMATE, TARGET
 
 ROW_TYPES = {"k": "Int64", "value": "float64", "low": "float64", "high": "float64"}
 """The columns that may be empty, with the type that they have even where all their cells are."""
@@ -93,7 +88,7 @@ def measure(
             results[name] = estimate(leaf, evidence)
         except ArgumentError:
             raise
-        except MisfitError as error:
+        except OmittedError as error:
             notes[name] = str(error)
     intervals = {}
     if subsampling is not None and len(evidence.prepared.points) <= subsampling.get("up_to", np.inf):
@@ -137,7 +132,7 @@ def measure_embedding(
     """
     try:
         prepared = prepare(embedding)
-    except MisfitError as error:
+    except OmittedError as error:
         rows = [_row(name, leaf, None, False, None, str(error)) for name, leaf in estimators.items()]
         return pd.DataFrame(rows).astype(ROW_TYPES), {}, None
     return *measure(Evidence(prepared, search(prepared)), estimators, subsampling), prepared
@@ -196,7 +191,7 @@ def _subsampled(
         for name in [name for name in halves if name not in notes]:
             try:
                 halves[name].append(estimate(fitting[name], half).value)
-            except MisfitError as error:
+            except OmittedError as error:
                 notes[name] = f"no interval: half sample {number}: {error}"
     whole = {name: values for name, values in halves.items() if name not in notes}
     return {
@@ -297,7 +292,7 @@ def measure_activations(
         # n: what one estimate saw; folds are measured apart.
         of = {"task": task, "split": split, "head": head, "n": round(np.mean([len(fold) for fold in folds]))}
         rows.append({**of, **_activation_row(folds, places[split], name, leaf)})
-    columns = ["task", "split", "head", "n", *ROW_COLUMNS, "neighbour_radius_km"]
+    columns = [*TARGET, "n", *ESTIMATE, "neighbour_radius_km"]
     return pd.DataFrame(rows, columns=columns).astype({**ROW_TYPES, "neighbour_radius_km": "float64"})
 
 
@@ -313,7 +308,7 @@ def _activation_row(
             result = estimate(leaf, Evidence(prepared, graph))
         except ArgumentError:
             raise
-        except MisfitError as error:
+        except OmittedError as error:
             row = _row(name, leaf, None, False, None, f"activations of fold {number}: {error}")
             return {**row, "neighbour_radius_km": None}
         values.append(result.value)

@@ -5,12 +5,42 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
-from earthdim.estimation.measure import ROW_COLUMNS, measure_embedding, with_radius
+from earthdim.estimation.measure import measure_embedding, with_radius
 from earthdim.estimation.neighbours import knn
 from earthdim.geo import check_lonlat
+from earthdim.storage import stores
+from earthdim.storage.schema import DETAILS, INTERVAL, MEASURE
 
-COLUMNS = ("n", *ROW_COLUMNS[:7], "neighbour_radius_km", *ROW_COLUMNS[7:])
+COLUMNS = ("n", *MEASURE, *INTERVAL, "neighbour_radius_km", *DETAILS)
+
+
+def scale_rows(embeddings: xr.Dataset, config: Mapping[str, Any]) -> pd.DataFrame:
+    """Measure a store of embeddings at several numbers of points.
+
+    Parameters
+    ----------
+    embeddings : Dataset
+        A store of the kind `embeddings`; its attributes name the variant and the point set.
+    config : mapping
+        sizes, estimators, k and subsampling (see `measure_scale`), and support, the kind of the sample.
+
+    Returns
+    -------
+    DataFrame
+        Rows of scale.csv.
+    """
+    rows = measure_scale(
+        embeddings["embedding"].values,
+        stores.lonlat(embeddings),
+        config["sizes"],
+        config["estimators"],
+        config["k"],
+        config["subsampling"],
+    )
+    where = {name: embeddings.attrs[name] for name in ("variant", "points")}
+    return rows.assign(**where, support=config["support"])
 
 
 def measure_scale(

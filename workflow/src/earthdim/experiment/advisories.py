@@ -1,6 +1,7 @@
-"""What an experiment will leave out, as far as its leaves and the coordinates of users' tables tell beforehand.
+"""Warnings, at planning time, about results that an experiment will leave out.
 
-The jobs decide; this says it before the work.
+They follow from the leaves and from the coordinates of user-supplied tables. The jobs make the decision; the warnings
+come before any job starts.
 """
 
 from collections.abc import Iterator
@@ -13,22 +14,22 @@ from earthdim.experiment import external
 from earthdim.experiment.model import Experiment, Plain
 from earthdim.experiment.queries import dimension_points, probe_points
 
-# Of more points, and of larger files, the jobs tell: planning must stay quick.
+# Larger point sets and files are not read here, to keep planning fast; their jobs report what they leave out.
 LARGEST_N = 50_000
 LARGEST_FILE = 100_000_000
 
-_TOLD: set[str] = set()
+_SHOWN: set[str] = set()
 
 
 def once(experiment: Experiment) -> list[str]:
-    """The sentences of `left_out` that this process has not said yet."""
-    fresh = [sentence for sentence in left_out(experiment) if sentence not in _TOLD]
-    _TOLD.update(fresh)
+    """Return the warnings of `left_out` that this process has not returned before."""
+    fresh = [sentence for sentence in left_out(experiment) if sentence not in _SHOWN]
+    _SHOWN.update(fresh)
     return fresh
 
 
 def left_out(experiment: Experiment) -> list[str]:
-    """What will be left out, a sentence each.
+    """Return one warning for each result that will be left out.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def _points(experiment: Experiment, variant: str) -> list[str]:
 
 
 def _at(experiment: Experiment, name: str) -> Iterator[str]:
-    """What does not fit one point set."""
+    """Warnings about one point set."""
     leaf = experiment.points[name]
     halves = experiment.subsampling
     if name in experiment.own_points.values() and leaf["n"] <= halves["up_to"]:
@@ -55,35 +56,34 @@ def _at(experiment: Experiment, name: str) -> Iterator[str]:
             k = experiment.estimators[estimator]["k"]
             if k is not None and k >= leaf["n"] // 2 - 1:
                 yield (
-                    f"{name}: {estimator} is left without an interval: half of {leaf['n']} points are too few for its "
-                    f"k = {k}"
+                    f"{name}: {estimator} gets no interval: half of {leaf['n']} points are too few for its k = {k}"
                 )
     probed = (
         {probe_points(experiment, variant) for variant in experiment.variants} if experiment.tasks else set()
     )
     if name in probed and leaf["_target_"] == external.POINTS and leaf["n"] <= LARGEST_N:
-        for split, reason in _uncut(experiment, leaf).items():
+        for split, reason in _impossible_splits(experiment, leaf).items():
             yield f"{name}: the split {split} is left out: {reason}"
 
 
-def _uncut(experiment: Experiment, leaf: Plain) -> dict[str, str]:
-    """The splits that the places of a file cannot be cut by, and why."""
+def _impossible_splits(experiment: Experiment, leaf: Plain) -> dict[str, str]:
+    """Splits that the coordinates of a file do not allow -> the reason."""
     from earthdim.build import build
-    from earthdim.omissions import MisfitError
+    from earthdim.omissions import OmittedError
 
-    lonlat = _places(leaf["path"], leaf.get("longitude"), leaf.get("latitude"))
+    lonlat = _coordinates(leaf["path"], leaf.get("longitude"), leaf.get("latitude"))
     found = {}
     for name, split in experiment.splits.items() if lonlat is not None else ():
         try:
             build(split).nested(lonlat[: leaf["n"]])
-        except MisfitError as error:
+        except OmittedError as error:
             found[name] = str(error)
     return found
 
 
 @cache
-def _places(path: str, longitude: str | None, latitude: str | None) -> np.ndarray | None:
-    """The coordinates of a file that is quick to read."""
+def _coordinates(path: str, longitude: str | None, latitude: str | None) -> np.ndarray | None:
+    """Coordinates of a file, degrees, or None if the file is too large to read here."""
     from earthdim.data import coordinate_tables
 
     if Path(path).is_file() and Path(path).stat().st_size > LARGEST_FILE:

@@ -1,6 +1,6 @@
-"""What the rule of figures asks of a resolved experiment: inputs, options, and facts for captions.
+"""Inputs, options and caption facts of a figure, from its declaration and the resolved experiment.
 
-A path begins with `<results>`, as in the rules.
+Paths begin with `<results>`, as in the rules.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from earthdim.experiment.model import Experiment
 from earthdim.figures.declaration import declared
 from earthdim.storage.digests import digest
 
-# In place of a table: files that a figure reads of each variant, and a data set.
+# Inputs other than tables: one file per variant, or a data set.
 STORES = {
     "maps": "<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr",
     "curves": "<results>/variants/{variant}/training.csv",
@@ -19,13 +19,13 @@ STORES = {
 
 
 def inputs(experiment: Experiment, name: str) -> dict[str, str | list[str]]:
-    """What a figure and its caption read: name -> path, or paths.
+    """Return the inputs of a figure and its caption: name -> path or list of paths.
 
     Parameters
     ----------
     experiment : Experiment
     name : str
-        The figure's.
+        Name of the figure.
     """
     figure = declared(name)
     made = queries.tables(experiment)
@@ -38,28 +38,28 @@ def _path(experiment: Experiment, item: str) -> str | list[str]:
         trained = [name for name, variant in experiment.variants.items() if variant.kind == "trained"]
         return [STORES[item].format(variant=variant) for variant in trained]
     if item == "maps":
-        # Of one trained variant of each model and resolution, and of all encoders that come as they are.
+        # One trained variant per model and resolution, and all external encoders and tables.
         return [
             STORES[item].format(experiment=experiment.name, variant=variant, points=points)
-            for variant in queries.one_a_resolution(experiment)
+            for variant in queries.one_per_resolution(experiment)
             for points in queries.dimension_points(experiment, variant)[:1]
         ]
     return STORES.get(item, f"<results>/{experiment.name}/tables/{item}.csv")
 
 
 def config(experiment: Experiment, name: str) -> dict[str, Any]:
-    """All that decides a figure beside its inputs and the code.
+    """Return everything that determines a figure, apart from its inputs and the code.
 
     Parameters
     ----------
     experiment : Experiment
     name : str
-        The figure's.
+        Name of the figure.
 
     Returns
     -------
     dict
-        `_target_`, the options of `draw`, facts for the caption, and the digest of the caption's text.
+        `_target_`, the options of `draw`, the facts for the caption, and the digest of the caption's template.
     """
     figure = declared(name)
     chosen = _chosen(experiment)
@@ -73,7 +73,7 @@ def config(experiment: Experiment, name: str) -> dict[str, Any]:
 
 
 def _chosen(experiment: Experiment) -> dict[str, Any]:
-    """What the experiment chooses, by the names of `earthdim.figures.declaration.CHOSEN`."""
+    """Values that the experiment sets for its figures: the keys of `earthdim.figures.declaration.CHOSEN`."""
     shown = experiment.shown
     kinds = {
         kind: [head for head in heads if head in experiment.heads] for kind, heads in shown["kinds"].items()
@@ -96,13 +96,13 @@ def _chosen(experiment: Experiment) -> dict[str, Any]:
 
 
 def _measure(experiment: Experiment, name: str | None) -> tuple[str | None, int | None]:
-    """What tables call an estimator, and its k."""
+    """Name of an estimator in the tables, and its k."""
     leaf = experiment.estimators.get(name, {})
     return leaf.get("name", name), leaf.get("k")
 
 
 def _facts(experiment: Experiment) -> dict[str, Any]:
-    """Facts for captions that the config tells; of tasks there are none where dimension alone is measured."""
+    """Facts for captions from the configuration. Facts on tasks are None in an experiment without tasks."""
     blocks = experiment.splits.get(experiment.shown["split"], {})
     trained = {variant.axes["seed"] for variant in experiment.variants.values() if variant.kind == "trained"}
     return {
@@ -120,7 +120,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
 
 
 def _shown(options: dict[str, Any]) -> dict[str, Any]:
-    """The facts that options tell: the split, the head where there is one, the level."""
+    """Facts for captions from the options: split, level, and the head if a single one is shown."""
     facts = {name: options[name] for name in ("split", "level") if name in options}
     heads = options.get("heads")
     return {**facts, "head": heads[0]} if isinstance(heads, list) else facts

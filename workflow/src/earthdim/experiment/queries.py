@@ -1,4 +1,4 @@
-"""What rules and tables ask of a resolved experiment."""
+"""Queries that rules and tables make to a resolved experiment."""
 
 import itertools
 import re
@@ -10,14 +10,14 @@ from earthdim.experiment.model import Experiment, Variant
 from earthdim.experiment.validation import ConfigError
 from earthdim.storage.schema import FROZEN
 
-# Keys of --config, and the target that alone reads one.
+# Keys of --config, and the only target that reads each of them, if there is one.
 CONFIG_KEYS = {"experiment": None, "overrides": None, "branch": "branch", "row": "trace", "variant": "trace"}
-# Targets of which no table comes, and no report.
+# Targets that make no table and no report.
 ASIDE = frozenset({"branch", "fetch", "verify", "trace", "archive"})
 
 
 def facts(variant: Variant) -> dict[str, Any]:
-    """What the tables say of a variant, as plain values."""
+    """The columns of tables that describe a variant, as plain values."""
     return {
         "variant": variant.name,
         **variant.axes,
@@ -30,24 +30,25 @@ def facts(variant: Variant) -> dict[str, Any]:
 
 
 def resolved(experiment: Experiment) -> dict[str, Any]:
-    """Everything that an experiment decides, as one plain value."""
+    """The whole experiment as one plain value."""
     return {"experiment": asdict(experiment), "math_threads": experiment.math_threads}
 
 
 def one_of(names: Iterable[str]) -> str:
-    """A regular expression that matches these names only; nothing at all when there are none."""
+    """A regular expression that matches exactly these names, or nothing if there are none."""
     return "|".join(sorted(map(re.escape, names))) or "(?!)"
 
 
 def check_keys(config: Mapping[str, Any], asked: Iterable[str] | None = None) -> None:
-    """Refuse a `--config` key that means nothing, or nothing without the target that it is for.
+    """Reject unknown `--config` keys, and keys whose target the command does not request.
 
     Parameters
     ----------
     config : mapping
-        What ``--config`` says.
+        Values of ``--config``.
     asked : iterable of str, optional
-        The words of the command; files of a branch may be asked for by their names.
+        Words of the command line. Paths of a branch's files count as a request for `branch`. None checks for unknown
+        keys only.
 
     Raises
     ------
@@ -57,17 +58,17 @@ def check_keys(config: Mapping[str, Any], asked: Iterable[str] | None = None) ->
     for key in config:
         if key not in CONFIG_KEYS:
             known = ", ".join(CONFIG_KEYS)
-            raise ConfigError(f"--config {key}: there is no such key; there are {known}")
+            raise ConfigError(f"--config {key}: unknown key; known keys: {known}")
         target = CONFIG_KEYS[key]
         words = [target] if asked is None or target is None else list(asked)
         if target is not None and target not in words and not any(f"/{target}" in word for word in words):
             raise ConfigError(
-                f"--config {key}: is for the target `{target}`, which the command does not name"
+                f"--config {key}: is read by the target `{target}` only; add `{target}` to the command"
             )
 
 
-def one_a_resolution(experiment: Experiment) -> list[str]:
-    """Names of the first trained variant of every model and resolution, and of all that come as they are."""
+def one_per_resolution(experiment: Experiment) -> list[str]:
+    """Names of the first trained variant of each model and resolution, and of all external encoders and tables."""
     first: dict[tuple, str] = {}
     for variant in experiment.variants.values():
         if variant.kind != "untrained":
@@ -77,7 +78,7 @@ def one_a_resolution(experiment: Experiment) -> list[str]:
 
 
 def objectives(experiment: Experiment) -> dict[str, str]:
-    """What each model that is trained minimises."""
+    """Trained model -> name of its pre-training objective."""
     trained = (variant for variant in experiment.variants.values() if variant.kind == "trained")
     return {
         variant.axes["model"]: variant.config["model"]["objective"]["_target_"].rpartition(".")[2]
@@ -86,19 +87,25 @@ def objectives(experiment: Experiment) -> dict[str, str]:
 
 
 def dimension_points(experiment: Experiment, variant: str) -> list[str]:
-    """Names of the point sets where a variant's dimension is read."""
+    """Names of the point sets at which the dimension of a variant is estimated."""
     return (
         [experiment.own_points[variant]] if variant in experiment.own_points else [*experiment.sample_points]
     )
 
 
 def probe_points(experiment: Experiment, variant: str) -> str:
-    """Name of the point set where a variant is probed."""
+    """Name of the point set at which a variant is probed."""
     return experiment.own_points.get(variant, experiment.task_points)
 
 
+def gpus(experiment: Experiment, variant: str) -> int:
+    """Number of GPUs that the pre-training of a variant requests; a variant that is not trained requests none."""
+    trained = experiment.variants[variant].kind == "trained"
+    return int(trained and experiment.pretraining["device"] == "cuda")
+
+
 def gathered(experiment: Experiment) -> list[str]:
-    """Names of the tables of an experiment that are made from its variants' rows."""
+    """Names of the tables that are assembled from rows of variants or from other tables."""
     optional = {
         "probe": experiment.tasks,
         "missing": experiment.missing,
@@ -118,18 +125,18 @@ def tables(experiment: Experiment) -> list[str]:
 
 
 def searched_in_blocks(experiment: Experiment) -> list[str]:
-    """Names of the point sets whose graphs several jobs search together."""
+    """Names of the point sets whose kNN graphs are searched by several jobs."""
     least = experiment.neighbours["blocks_from"]
     return [name for name, points in experiment.points.items() if points["n"] >= least]
 
 
 def searched_at_once(experiment: Experiment) -> list[str]:
-    """Names of the point sets whose graphs are one job each."""
+    """Names of the point sets whose kNN graphs are searched by one job."""
     return sorted(set(experiment.points) - set(searched_in_blocks(experiment)))
 
 
 def all_names(experiment: Experiment) -> set[str]:
-    """Every name that stands in the paths of an experiment's jobs."""
+    """All names that occur in the paths of an experiment's jobs."""
     kinds = (
         experiment.variants,
         experiment.points,

@@ -7,6 +7,6 @@ What holds for every `draw`:
   for the width of a page.
 - `points`, where it is an argument, names the sample of points whose rows are shown; see
   `earthdim.figures.cells.embedding_rows`.
-- It raises ValueError, naming the table or the argument, where it is asked for what there cannot be, and MisfitError,
+- It raises ValueError, naming the table or the argument, where it is asked for what there cannot be, and OmittedError,
   which is one, where there is nothing to show; the job then draws that there is nothing, and why.
 """

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 from earthdim.omissions import measured as with_value
-from earthdim.storage.schema import AXES, FROZEN
+from earthdim.storage.schema import AXES, FROZEN, TARGET
 
-_TEXT = ["model", "resolution", "modality", "schedule", "weights", "points", "task", "split", "head"]
+_TEXT = [*(axis for axis in AXES if axis != "seed"), "points", *TARGET]
 
 
 def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def embedding_rows(
     names = [points] if isinstance(points, str) else list(points or [])
     rows = rows[rows["points"].isin(names)]
     if rows.empty:
-        raise MisfitError(f"points: no dimension of an embedding at {', '.join(names) or 'any point set'}")
+        raise OmittedError(f"points: no dimension of an embedding at {', '.join(names) or 'any point set'}")
     return describe(rows, variants)
 
 
@@ -116,7 +116,7 @@ def one_measure(rows: pd.DataFrame, estimator: str, k: float | None) -> tuple[fl
     if len(found) != 1:
         held = ", ".join(f"{name} k = {number:g}" for name, number, _ in measures(rows))
         # Which estimators there are was held against the experiment: one that has no row here has no value here.
-        kind = ValueError if found else MisfitError
+        kind = ValueError if found else OmittedError
         raise kind(f"estimator, k: {estimator}, {k} must name one of: {held}")
     return found[0][1:]
 
@@ -199,7 +199,7 @@ def scores(
     """
     chosen = probe[is_yes(probe["primary"]) & (probe["split"] == split) & probe["head"].isin(heads)]
     if chosen.empty:
-        raise MisfitError(f"split, heads: no primary performance at {split} of {', '.join(heads)}")
+        raise OmittedError(f"split, heads: no primary performance at {split} of {', '.join(heads)}")
     double = chosen.groupby("task")["head"].nunique()
     if (double > 1).any():
         raise ValueError(f"heads: {', '.join(double.index[double > 1])} has several of {', '.join(heads)}")

@@ -1,7 +1,8 @@
-"""What a figure says of itself: the `FIGURE` at the head of its file, read without running the file.
+"""Declarations of figures: the `FIGURE` at the top of each figure's file.
 
-Planning asks for declarations and must not wait for matplotlib; so they are read from the file's text, and hold
-literals only. A file of this folder without a `FIGURE` is shared by figures and is none itself.
+Planning needs the declarations and must not import matplotlib. They are therefore parsed from the source of the file,
+which is not executed, and may hold literals only. A file of this folder without a `FIGURE` holds code that figures
+share.
 """
 
 import ast
@@ -21,51 +22,50 @@ INPUTS = {
     "table1": "compare: [table1]",
     "maps": "", "coastline": "the data set coastline", "curves": "trained variants",
 }  # fmt: skip
-"""What a figure may read (tables by their names, local maps, coast lines, loss curves), and what each needs of an
-experiment."""
+"""Possible inputs of figures (tables, local maps, coastlines, loss curves) -> what the experiment must have for each."""
 
 NEEDS = ("trained variants", "untrained twins", *dict.fromkeys(need for need in INPUTS.values() if need))
-"""What a figure may need of an experiment."""
+"""Possible requirements of a figure on its experiment."""
 
 CHOSEN = {
     "cell": "", "splits": "", "kinds of heads": "", "objectives": "",
     "estimator": "estimator", "k": "estimator", "activation estimator": "", "activation k": "",
     "heads": "head", "split": "split", "optimistic split": "optimistic_split",
 }  # fmt: skip
-"""What an experiment chooses for its figures, and the key of its `shown` that says so where one does."""
+"""Values that an experiment sets for its figures -> the key of its `shown` that sets each, or ""."""
 
 
 class DeclarationError(ValueError):
-    """A figure's declaration is missing or wrong."""
+    """The declaration of a figure is missing or invalid."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A figure's place in the report, what it reads, and what it is drawn with.
+    """The declaration of a figure: its place in the report, inputs, options and caption.
 
     Attributes
     ----------
     title : str
-        Its name in the report.
+        Title in the report.
     category : str
-        Its section of the report.
+        Section of the report.
     inputs : tuple of str
-        What `draw` takes by these names, of `INPUTS`.
+        Keys of `INPUTS`: arguments of `draw` that are always passed.
     optional : tuple of str
-        Likewise, where the experiment makes it.
+        Keys of `INPUTS`: tables that are passed to `draw` if the experiment makes them.
     needs : tuple of str
-        Of `NEEDS`, beside what the inputs need.
+        Members of `NEEDS`, in addition to those of the inputs.
     options : dict
-        Arguments of `draw` that are always the same.
+        Constant arguments of `draw`.
     chosen : dict
-        Argument of `draw` -> what the experiment chooses for it, of `CHOSEN`.
+        Argument of `draw` -> the key of `CHOSEN` whose value it gets.
     caption : str
-        Text in reStructuredText, a Jinja template of `facts` and `experiment`; or the name of its file in
-        workflow/report, which ends in .rst.
+        A Jinja template in reStructuredText with the variables `facts` and `experiment`, or the name of such a file
+        in workflow/report, ending in .rst.
     caption_inputs : tuple of str
-        What the caption's facts are measured from, where `draw` does not read it: dimension, maps.
+        Inputs that only the caption needs: dimension, maps.
     vector : bool
-        Whether there is an SVG beside the PNG.
+        Whether the figure is also written as SVG.
     """
 
     title: str
@@ -86,49 +86,49 @@ class Figure:
             value = getattr(self, key)
             if isinstance(value, str) or (key == "chosen" and not isinstance(value, Mapping)):
                 raise DeclarationError(
-                    f"{key}: {value!r} is no {'dict' if key == 'chosen' else 'list of names'}"
+                    f"{key}: {value!r} is not a {'dict' if key == 'chosen' else 'list of names'}"
                 )
             for name in value.values() if key == "chosen" else value:
                 if name not in known:
-                    raise DeclarationError(f"{key}: there is no {name!r}; there are {', '.join(known)}")
+                    raise DeclarationError(f"{key}: unknown name {name!r}; known names: {', '.join(known)}")
         if self.caption.endswith(".rst") and not (CAPTIONS / self.caption).is_file():
-            raise DeclarationError(f"caption: there is no file {self.caption} in workflow/report")
+            raise DeclarationError(f"caption: workflow/report/{self.caption} does not exist")
 
     def template(self) -> str:
-        """The caption's text."""
+        """Return the template of the caption."""
         return (CAPTIONS / self.caption).read_text() if self.caption.endswith(".rst") else self.caption
 
     @property
     def all_needs(self) -> tuple[str, ...]:
-        """What it needs of an experiment, its own needs first."""
+        """All requirements on the experiment: `needs` first, then those of the inputs."""
         read = (INPUTS[name] for name in (*self.inputs, *self.caption_inputs))
         return tuple(dict.fromkeys([*self.needs, *(need for need in read if need)]))
 
     @property
     def shows(self) -> tuple[str, ...]:
-        """The keys of `shown` that it draws."""
+        """The keys of `shown` that the figure depends on."""
         return tuple(dict.fromkeys(part for name in self.chosen.values() if (part := CHOSEN[name])))
 
 
 @cache
 def figures(folder: Path = FOLDER) -> dict[str, Path]:
-    """Name of each figure -> its file."""
+    """Return the figures of the package: name -> file."""
     return {path.stem: path for path in sorted(folder.glob("*.py")) if _call(path) is not None}
 
 
 @cache
 def declared(name: str, folder: Path = FOLDER) -> Figure:
-    """Read a figure's declaration.
+    """Read the declaration of a figure.
 
     Raises
     ------
     DeclarationError
-        Naming the file and the key, if it has none or one that means nothing.
+        Naming the file and the key, if there is no declaration or an invalid one.
     """
     path = folder / f"{name}.py"
     call = _call(path) if path.is_file() else None
     if call is None:
-        raise DeclarationError(f"figures/{path.name}: has no line FIGURE = Figure(...)")
+        raise DeclarationError(f"figures/{path.name}: has no statement FIGURE = Figure(...)")
     known = {
         part.name: part.default is MISSING and part.default_factory is MISSING for part in fields(Figure)
     }
@@ -136,18 +136,18 @@ def declared(name: str, folder: Path = FOLDER) -> Figure:
     for keyword in call.keywords:
         if keyword.arg not in known:
             raise DeclarationError(
-                f"figures/{path.name}: FIGURE: there is no {keyword.arg!r}; there are {', '.join(known)}"
+                f"figures/{path.name}: FIGURE: unknown key {keyword.arg!r}; known keys: {', '.join(known)}"
             )
         try:
             values[keyword.arg] = ast.literal_eval(keyword.value)
         except ValueError:
             raise DeclarationError(
-                f"figures/{path.name}: FIGURE: {keyword.arg} must be a literal, not computed"
+                f"figures/{path.name}: FIGURE: {keyword.arg} must be a literal, not an expression"
             ) from None
     missing = [key for key, required in known.items() if required and key not in values]
     if missing or call.args:
         raise DeclarationError(
-            f"figures/{path.name}: FIGURE: lacks {(missing or ['the names of its arguments'])[0]}"
+            f"figures/{path.name}: FIGURE: lacks {(missing or ['keywords for its arguments'])[0]}"
         )
     try:
         return Figure(**values)
@@ -157,7 +157,7 @@ def declared(name: str, folder: Path = FOLDER) -> Figure:
 
 @cache
 def _call(path: Path) -> ast.Call | None:
-    """The call in a file's `FIGURE = Figure(...)`, if it has one."""
+    """The call in the statement `FIGURE = Figure(...)` of a file, or None."""
     text = path.read_text()
     if "FIGURE" not in text:
         return None

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from earthdim.figures import cells, marks, style
 from earthdim.figures.declaration import Figure
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 FIGURE = Figure(
     title="Random splits against spatial blocks",
@@ -51,7 +51,7 @@ def draw(
     both = [cells.scores(probe, variants, split, heads, cell) for split in (optimistic, honest)]
     joined = both[0].merge(cells.only(both[1], by, ["value", "low", "high"]), on=by, suffixes=("_x", "_y"))
     if joined.empty:
-        raise MisfitError(f"split: nothing was scored under both {optimistic} and {honest}")
+        raise OmittedError(f"split: nothing was scored under both {optimistic} and {honest}")
     tasks = list(dict.fromkeys(joined["task"]))
     looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.7, extra=0.8)

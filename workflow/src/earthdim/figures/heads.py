@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 FIGURE = Figure(
     title="What head and split decide",
@@ -92,7 +92,7 @@ def _chosen(correlation: pd.DataFrame, level: str, coefficient: str, points: str
         points = rows[of_embedding].sort_values(["n_cells", "n"], kind="stable")["points"].iloc[-1]
     rows = rows[~of_embedding | (rows["points"] == points)]
     if rows.empty:
-        raise MisfitError(
+        raise OmittedError(
             f"level, coefficient, points: no {level} {coefficient} at {points or 'any point set'}"
         )
     parts = [

@@ -13,7 +13,7 @@ from pyproj import Proj
 from earthdim.figures import style
 from earthdim.figures.declaration import Figure
 from earthdim.geo import EARTH_RADIUS_KM
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 FIGURE = Figure(
     title="Local ID",
@@ -55,7 +55,7 @@ def draw(
     # A map of no point is that of a variant whose local dimension was left out.
     maps = [one for one in maps if one.sizes["point"]]
     if not maps:
-        raise MisfitError("maps: no variant has a local dimension")
+        raise OmittedError("maps: no variant has a local dimension")
     everything = np.concatenate([np.asarray(one["local_dimension"], float) for one in maps])
     columns = min(len(maps), 2 if len(maps) <= 6 else 3)
     low, high = np.quantile(everything, _QUANTILES)

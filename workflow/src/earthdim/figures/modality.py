@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
 from earthdim.figures.declaration import Figure
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 FIGURE = Figure(
     title="ID against modality",
@@ -75,7 +75,7 @@ def draw(
 def _series(trained: pd.DataFrame) -> pd.DataFrame:
     """List the models and resolutions to show, each with a line style of its own within the family."""
     if trained.empty:
-        raise MisfitError("modality: no trained variant has a modality")
+        raise OmittedError("modality: no trained variant has a modality")
     counts = cells.order(
         trained.groupby(["family", "model", "resolution"], sort=False)
         .agg(modalities=("modality", "nunique"), shortest_wavelength_km=("shortest_wavelength_km", "mean"))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from earthdim.figures import cells, marks, style
 from earthdim.figures.declaration import Figure
-from earthdim.omissions import MisfitError, measured
+from earthdim.omissions import OmittedError, measured
 
 FIGURE = Figure(
     title="ID against performance",
@@ -75,7 +75,7 @@ def draw(
     about = _coefficients(correlation[correlation["points"].isin(set(rows["points"]))], estimator, k, space)
     about = about[(about["split"] == split) & about["head"].isin(heads)]
     if joined.empty:
-        raise MisfitError(f"space: no cell has both an ID of its {space} and a performance")
+        raise OmittedError(f"space: no cell has both an ID of its {space} and a performance")
     tasks = list(dict.fromkeys(joined["task"]))
     looks = style.looks(variants)
     figure, axes, spare = style.panels(len(tasks), 3, height=2.35, extra=0.75, sharex=space == "embedding")

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from earthdim.analysis.published import published as published_values
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 FIGURE = Figure(
     title="ID against resolution",
@@ -60,7 +60,7 @@ def draw(
     looks = style.looks(variants)
     sweeps = cells.sweep(cells.average(rows, by))
     if not sweeps:
-        raise MisfitError("resolution: no trained variant has a shortest wavelength")
+        raise OmittedError("resolution: no trained variant has a shortest wavelength")
     columns = 3
     figure, axes, spare = style.panels(len(found), columns, height=2.0, extra=0.5 + 0.14 * len(sweeps))
     shown_published = False

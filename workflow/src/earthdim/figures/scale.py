@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
-from earthdim.omissions import MisfitError, measured
+from earthdim.omissions import OmittedError, measured
 
 FIGURE = Figure(
     title="ID against scale",
@@ -93,7 +93,7 @@ def draw(
     panels_of = [_axes_of(rows[rows["variant"] == name], sweep) for name in names]
     columns = max(map(len, panels_of), default=0)
     if columns == 0:
-        raise MisfitError("scale: nothing was measured at several N, k or supports")
+        raise OmittedError("scale: nothing was measured at several N, k or supports")
     looks = _looks(rows, sweep)
     figure, places, _ = style.panels(len(names) * columns, columns, height=2.35, extra=0.75)
     lines = _exact(jacobian)

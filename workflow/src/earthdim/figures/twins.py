@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from earthdim.figures import cells, rows, style
 from earthdim.figures.declaration import Figure
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 FIGURE = Figure(
     title="Trained against untrained twin",
@@ -49,7 +49,7 @@ def draw(
     measured = cells.embedding_rows(dimension, variants, points)
     measured = measured[(measured["weights"] == "trained") & measured["twin_value"].notna()]
     if measured.empty:
-        raise MisfitError("twin_value: no trained variant has an untrained twin")
+        raise OmittedError("twin_value: no trained variant has an untrained twin")
     looks = style.looks(variants)
     by = cells.drawn_apart(cell)
     shown = cells.order(cells.average(measured, by)).reset_index(drop=True)

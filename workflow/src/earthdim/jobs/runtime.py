@@ -1,12 +1,19 @@
-"""How a job runs: the number of math threads, its log, its right to publish, and how it says why it failed."""
+"""The context in which every job runs: math threads, log, lease, error reports.
+
+`job` wraps the whole body of a script. Jobs that make results use `earthdim.provenance.job`, which also writes the
+job's record.
+"""
 
 import errno
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from earthdim.jobs import lease, runs
 from earthdim.storage.digests import digest
@@ -18,26 +25,104 @@ _VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
-# What the machine lacks, how the system says so, and how libraries do that do not raise the system's errors.
-_LACKS = (
+# Exhausted resources: description, Python's exception if any, system error numbers, the texts of libraries that raise
+# other exceptions, remedy.
+_SHORTAGES = (
     (
         "the disk is full",
+        (),
         (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
         ("No space left on device", "Disk quota exceeded", "File too large"),
+        "no incomplete file remains; free some space and repeat the command",
     ),
     (
         "there is not enough memory",
+        MemoryError,
         (errno.ENOMEM,),
         ("can't allocate memory", "Cannot allocate memory", "not enough memory"),
+        "free some memory and repeat the command",
     ),
 )
 
 
-def set_math_threads(number: int) -> None:
-    """Fix the number of threads of BLAS, OpenMP and torch, whatever the surroundings say.
+@dataclass(frozen=True)
+class Run:
+    """A running job, as its script sees it.
 
-    The last digits of a sum depend on how it is cut into threads, so tables must not depend on `--cores`. Libraries
-    that are loaded later read the variables; those at hand are told directly.
+    Attributes
+    ----------
+    input, output, wildcards : namedlist
+        Those of the Snakemake job.
+    config : dict
+        The job's slice of the experiment's config, without the number of math threads.
+    whole_config : dict
+        The same with the number of math threads.
+    provenance : dict of str
+        Stored with every artefact: digests of code and config, and library versions.
+    log : Logger
+        Writes to the job's log file and to standard error.
+    """
+
+    input: Any
+    output: Any
+    wildcards: Any
+    config: dict[str, Any]
+    whole_config: Mapping[str, Any]
+    provenance: dict[str, str]
+    log: logging.Logger
+
+
+@contextmanager
+def job(
+    snakemake: Any, name: str = "", record: Callable[[Any, Mapping[str, Any]], None] | None = None
+) -> Iterator[Run]:
+    """Run the body of a script as a job.
+
+    Errors propagate. They are logged when they end the process; see `begin`.
+
+    Parameters
+    ----------
+    snakemake : object
+        The object of this name that Snakemake defines in a script. Its parameter `job` is a mapping with config, code,
+        schema and libraries.
+    name : str, optional
+        Names the job in its log lines. The default is built from the wildcards.
+    record : callable, optional
+        Called with `snakemake` and the parameter `job` after the body has succeeded.
+
+    Yields
+    ------
+    Run
+
+    Raises
+    ------
+    earthdim.jobs.runs.OrphanError
+        If the Snakemake process that started the job has ended.
+    """
+    parameter = snakemake.params.job
+    log = begin(snakemake.rule, name or _name(snakemake.wildcards), snakemake.log[0], parameter)
+    whole = parameter["config"]
+    config = {key: value for key, value in whole.items() if key != "math_threads"}
+    yield Run(
+        snakemake.input, snakemake.output, snakemake.wildcards, config, whole, provenance(parameter), log
+    )
+    if record is not None:
+        record(snakemake, parameter)
+
+
+def _name(wildcards: Any) -> str:
+    """Name a job by its wildcards; the experiment is left out where there is a variant."""
+    values = dict(wildcards.items())
+    if "variant" in values:
+        values.pop("experiment", None)
+    return " ".join(values.values())
+
+
+def set_math_threads(number: int) -> None:
+    """Set the number of threads of BLAS, OpenMP, numba and torch, overriding the environment.
+
+    The last digits of a sum depend on how it is split over threads, so tables must not depend on `--cores`. The
+    environment variables apply to libraries that are loaded later; loaded libraries are set directly.
     """
     for name in _VARIABLES:
         os.environ[name] = str(number)
@@ -49,32 +134,35 @@ def set_math_threads(number: int) -> None:
 
 
 def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
-    """Begin a job: fix its math threads, open its log, and see to it that an orphan stops.
+    """Begin a job: set its math threads, take its lease and open its log.
+
+    From here on, an error that ends the process is logged: in one line if a resource is exhausted, with its traceback
+    otherwise.
 
     Parameters
     ----------
     rule, name : str
-        Stand before each line, so that the lines of jobs that run side by side can be told apart.
+        Prefix of each log line. They identify the job among those that run at the same time.
     path : str
-        The log file; progress also goes to standard error, live.
+        The log file. Lines also go to standard error immediately.
     job : mapping
-        The rule's parameter; its config says the number of math threads.
+        The rule's parameter `job`; its config has the number of math threads.
 
     Raises
     ------
     earthdim.jobs.runs.OrphanError
-        If the Snakemake that started the job is gone already.
+        If the Snakemake process that started the job has ended.
     """
     set_math_threads(job["config"]["math_threads"])
     logger = logging.getLogger(f"earthdim.{rule}")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    # Where the disk is full a line still reaches standard error: no tale of the log file that could not be written.
+    # On a full disk a line still reaches standard error; do not add a traceback about the log file.
     logging.raiseExceptions = False
     line = logging.Formatter(f"[{rule} {name}] %(message)s")
     _add(logger, logging.StreamHandler(sys.stderr), line)
     _log_warnings(logger)
-    sys.excepthook = lambda kind, error, trace: _tell(logger, error)
+    sys.excepthook = lambda kind, error, trace: _report(logger, error)
     lease.take(Path(path))
     _add(logger, logging.FileHandler(path, mode="a"), line)
     lease.watch(logger.error)
@@ -82,7 +170,7 @@ def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
 
 
 def _log_warnings(logger: logging.Logger) -> None:
-    """Warnings are lines of the job's log: our own as they are said, those of libraries with where they arose."""
+    """Write warnings to the job's log, one line each: those of libraries with their class and location."""
 
     def one_line(message, category, filename, lineno, line=None) -> str:
         where = "" if category is UserWarning else f" ({category.__name__}, {filename}:{lineno})"
@@ -90,10 +178,10 @@ def _log_warnings(logger: logging.Logger) -> None:
 
     warnings.formatwarning = one_line
     logging.captureWarnings(True)
-    told = logging.getLogger("py.warnings")
-    told.propagate = False
-    # The very list: the handler of the file joins it later.
-    told.handlers = logger.handlers
+    captured = logging.getLogger("py.warnings")
+    captured.propagate = False
+    # The same list object: the file handler is added to it later.
+    captured.handlers = logger.handlers
 
 
 def _add(logger: logging.Logger, handler: logging.Handler, line: logging.Formatter) -> None:
@@ -101,41 +189,37 @@ def _add(logger: logging.Logger, handler: logging.Handler, line: logging.Formatt
     logger.addHandler(handler)
 
 
-def _tell(logger: logging.Logger, error: BaseException) -> None:
-    """Log why a job failed: one line where that says all, else the whole traceback."""
-    lacking = lack(error)
+def _report(logger: logging.Logger, error: BaseException) -> None:
+    """Log why a job failed: in one line if that is enough, else with the traceback."""
+    exhausted = shortage(error)
     if isinstance(error, runs.OrphanError | KeyboardInterrupt):
         logger.error("stopped: %s", error or "interrupted")
-    elif lacking is not None:
-        logger.error("failed: %s", lacking)
+    elif exhausted is not None:
+        logger.error("failed: %s", exhausted)
     else:
         logger.error("failed", exc_info=error)
 
 
-def lack(error: BaseException) -> str | None:
-    """What the machine lacked where an error came of a full disk or of too little memory, in one line; else None."""
+def shortage(error: BaseException) -> str | None:
+    """Describe in one line the full disk or the lack of memory that caused an error; None for any other cause."""
     for part in _chain(error):
-        said = " ".join(str(part).split())
-        for what, numbers, words in _LACKS:
+        text = " ".join(str(part).split())
+        for description, exception, numbers, phrases, remedy in _SHORTAGES:
             numbered = isinstance(part, OSError) and part.errno in numbers
-            if numbered or any(word in said for word in words):
-                return (
-                    f"{what} ({said}); nothing half-written stays; see to it and give the same command again"
-                )
-        if isinstance(part, MemoryError):
-            return f"{_LACKS[1][0]} ({said}); see to it and give the same command again"
+            if numbered or isinstance(part, exception) or any(phrase in text for phrase in phrases):
+                return f"{description} ({text}); {remedy}"
     return None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it came of."""
+    """An error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def provenance(job: Mapping) -> dict[str, str]:
-    """What made an artefact, as short text: digests of code and config, and library versions."""
+    """Digests of code and config, and library versions, as text for the attributes of an artefact."""
     return {
         "code": job["code"],
         "config": digest(job["config"]),

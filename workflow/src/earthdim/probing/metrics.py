@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.geo import equal_area_blocks
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 Statistic = Callable[[NDArray], NDArray]
 """Maps sums over points, shape (draws, k), to scores, shape (draws,)."""
@@ -98,7 +98,7 @@ class BlockBootstrap:
 
         Raises
         ------
-        MisfitError
+        OmittedError
             If there are so few blocks that a draw of them has no score.
         """
         number = len(sums)
@@ -111,7 +111,7 @@ class BlockBootstrap:
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = statistic(drawn)
             if number < 2 or not np.isfinite(values).all():
-                raise MisfitError(
+                raise OmittedError(
                     f"degrees: {number} blocks of {self.degrees} degrees are too few to draw intervals from"
                 )
             value = float(statistic(whole)[0])
@@ -125,7 +125,7 @@ class BlockBootstrap:
         """Return scores as `intervals`, each with a note: where no interval can be drawn, the value stands alone."""
         try:
             found = self.intervals(statistics, sums)
-        except MisfitError as error:
+        except OmittedError as error:
             whole = sums.sum(axis=0, keepdims=True)
             note = f"no interval: {error}"
             return {name: (float(score(whole)[0]), None, None, note) for name, score in statistics.items()}
@@ -180,11 +180,11 @@ def classification_scores(
 
     Raises
     ------
-    MisfitError
+    OmittedError
         If no point is `known`.
     """
     if not known.any():
-        raise MisfitError("no point is of a class that its training fold holds")
+        raise OmittedError("no point is of a class that its training fold holds")
     hit = y == predicted
     scores = []
     for name, rows in (("balanced_accuracy", known), ("accuracy", np.ones_like(known))):
@@ -212,11 +212,11 @@ def balanced_accuracy(y: NDArray, predicted: NDArray) -> float:
 
     Raises
     ------
-    MisfitError
+    OmittedError
         If there is no point.
     """
     if len(y) == 0:
-        raise MisfitError("balanced accuracy: no point has a class that was trained on")
+        raise OmittedError("balanced accuracy: no point has a class that was trained on")
     of_class = np.bincount(y)
     hit = np.bincount(y[y == predicted], minlength=len(of_class))
     return float(_mean_recall(of_class[None], hit[None])[0])

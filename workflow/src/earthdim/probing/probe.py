@@ -8,13 +8,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from earthdim.geo import check_lonlat
-from earthdim.omissions import MisfitError, left_out
+from earthdim.omissions import OmittedError, left_out
 from earthdim.probing.heads.base import Head, OutOfFold, Target, standardise
 from earthdim.probing.metrics import BlockBootstrap, Score, classification_scores, regression_scores
 from earthdim.probing.splits import Fold, Split
-
-COLUMNS = ("task", "split", "head", "metric", "primary", "value", "low", "high", "n", "folds", "note")
-"""Columns of the table of scores."""
+from earthdim.storage.schema import SCORE
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,9 @@ class ProbeResult:
     Attributes
     ----------
     rows : DataFrame
-        One row for each task, split, head and metric, with `COLUMNS`. Each task has one primary metric. `value` is
-        taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval (empty where
-        `note` says that there is none), `n` is the number of points that the metric counts.
+        One row for each task, split, head and metric, with the columns `SCORE`. Each task has one primary metric.
+        `value` is taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval (empty
+        where `note` says that there is none), `n` is the number of points that the metric counts.
     activations : dict
         (task, split, head) to a list of arrays of float32, shape (n_test, width), one for each fold: the last hidden
         layer at the test points. Heads without a hidden layer have none.
@@ -89,12 +87,12 @@ def probe(
     for name, split in splits.items():
         try:
             folds = split.nested(lonlat)
-        except MisfitError as error:
+        except OmittedError as error:
             run.leave_out("split", name, error, split=name, n=len(X))
             continue
         places[name] = [lonlat[fold.test] for fold in folds]
         run.split(name, split.smallest_class, folds)
-    rows = pd.DataFrame(run.rows, columns=list(COLUMNS))
+    rows = pd.DataFrame(run.rows, columns=list(SCORE))
     return ProbeResult(rows, run.activations, places, left_out(run.without))
 
 
@@ -115,7 +113,7 @@ class _Run:
         self.rows, self.without = [], []
         self.activations = {}
 
-    def leave_out(self, what: str, name: str, reason: MisfitError | str, **at: object) -> None:
+    def leave_out(self, what: str, name: str, reason: OmittedError | str, **at: object) -> None:
         self.without.append({"table": "probe", "what": what, "name": name, **at, "reason": str(reason)})
 
     def split(self, name: str, smallest_class: int, folds: list[Fold]) -> None:
@@ -127,7 +125,7 @@ class _Run:
                 target = make_target(task, kind, values, len(self.X), smallest_class)
                 check_folds(target, folds)
                 targets[task] = target
-            except MisfitError as error:
+            except OmittedError as error:
                 self.leave_out("task", task, error, task=task, split=name, n=len(self.X))
         for head_name, head in self.heads.items():
             fitting = {task: target for task, target in targets.items() if target.kind in head.kinds}
@@ -148,7 +146,7 @@ class _Run:
             return {}
         try:
             return head.out_of_fold(features, folds, targets, self.seed)
-        except MisfitError as error:
+        except OmittedError as error:
             if len(targets) == 1:
                 (task,) = targets
                 at = {"task": task, "split": split, "head": head_name}
@@ -161,7 +159,7 @@ class _Run:
     def _score(self, at: dict[str, str], target: Target, out: OutOfFold, folds: list[Fold]) -> None:
         try:
             scores = score_task(target, out, folds, self.block, self.intervals)
-        except MisfitError as error:
+        except OmittedError as error:
             self.leave_out("head", at["head"], error, **at, n=len(self.X))
             return
         self.rows += [{**at, **vars(score), "folds": len(folds)} for score in scores]
@@ -177,13 +175,13 @@ def check_folds(target: Target, folds: list[Fold]) -> None:
 
     Raises
     ------
-    MisfitError
+    OmittedError
         If no point that a head is fitted to has a label, or none that it chooses by is of a class that it saw.
     """
     for number, fold in enumerate(folds if target.kind == "classification" else ()):
         fit, check = (target.values[target.labelled(rows)] for rows in fold.inner[0])
         if not np.isin(check, fit).any():
-            raise MisfitError(
+            raise OmittedError(
                 f"labels: fold {number} has no point to choose by whose class is among those that a head is fitted to"
             )
 
@@ -195,7 +193,7 @@ def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class:
     ------
     ValueError
         If the labels are not such as `kind` says, or not finite.
-    MisfitError
+    OmittedError
         If they cannot be learnt: they are constant, or fewer than two classes are large enough.
     """
     values = np.asarray(values)
@@ -206,7 +204,7 @@ def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class:
         if not np.isfinite(values).all():
             raise ValueError(f"labels: {task} has a value that is not finite")
         if np.ptp(values) == 0:
-            raise MisfitError(f"labels: {task} is constant, which leaves R2 without a meaning")
+            raise OmittedError(f"labels: {task} is constant, which leaves R2 without a meaning")
         return Target(kind, values)
     if kind != "classification":
         raise ValueError(f"kind: {task} must be regression or classification, not {kind!r}")
@@ -215,7 +213,7 @@ def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class:
     classes, size = np.unique(values[values >= 0], return_counts=True)
     classes = classes[size >= smallest_class]
     if len(classes) < 2:
-        raise MisfitError(
+        raise OmittedError(
             f"smallest_class: {task} has {len(classes)} classes of {smallest_class} or more members"
         )
     place = np.searchsorted(classes, values).clip(max=len(classes) - 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from earthdim.geo import EARTH_RADIUS_KM, equal_area_blocks, unit_vectors
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows to train on and rows to test on, each ascending."""
@@ -80,7 +80,7 @@ class Split(ABC):
 
         Raises
         ------
-        MisfitError
+        OmittedError
             If there are too few points or blocks, or the buffer leaves nothing to train on.
         """
         return self._cut(lonlat, self.number, np.random.default_rng(self.seed))
@@ -97,7 +97,7 @@ class Split(ABC):
 
         Raises
         ------
-        MisfitError
+        OmittedError
             As `folds`.
         """
         return self._cut(lonlat_train, self.inner_number, np.random.default_rng([self.seed, seed]))
@@ -119,7 +119,7 @@ class RandomFolds(Split):
 
     def _cut(self, lonlat: NDArray, number: int, rng: np.random.Generator) -> list[Pair]:
         if len(lonlat) < number:
-            raise MisfitError(f"folds: {len(lonlat)} points cannot be cut into {number} folds")
+            raise OmittedError(f"folds: {len(lonlat)} points cannot be cut into {number} folds")
         fold = np.empty(len(lonlat), dtype=np.int64)
         fold[rng.permutation(len(lonlat))] = np.arange(len(lonlat)) % number
         return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(number)]
@@ -173,7 +173,7 @@ class SpatialBlocks(Split):
             train = np.flatnonzero(fold != one)
             train = train[~self._near(lonlat[train], lonlat[test])]
             if len(train) == 0:
-                raise MisfitError(f"buffer_km: {self.buffer_km} km leaves a fold without training points")
+                raise OmittedError(f"buffer_km: {self.buffer_km} km leaves a fold without training points")
             pairs.append((train, test))
         return pairs
 
@@ -181,7 +181,7 @@ class SpatialBlocks(Split):
         """Give every point the fold of its block: blocks in random order, each to the fold with the fewest points."""
         _, block, size = np.unique(block, return_inverse=True, return_counts=True)
         if len(size) < number:
-            raise MisfitError(
+            raise OmittedError(
                 f"degrees: the points lie in {len(size)} blocks of {self.degrees} degrees, too few for {number} folds"
             )
         # The first blocks open one fold each, so that none stays empty where a single block holds most points.

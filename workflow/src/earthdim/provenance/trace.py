@@ -16,23 +16,12 @@ from earthdim.provenance.contents import RESULTS
 from earthdim.provenance.record import environment_path
 from earthdim.provenance.verify import Finding, job_findings
 from earthdim.storage.digests import digest as config_digest
+from earthdim.storage.schema import MEASURE, TARGET
 
 Row = dict[str, str]
 # What tells a row from the others of its variant, where both a table and the rows that it is made of have it.
-TWIN_KEYS = (
-    "points",
-    "support",
-    "n",
-    "replicate",
-    "space",
-    "task",
-    "split",
-    "head",
-    "metric",
-    "estimator",
-    "k",
-)
-KEYS = (*TWIN_KEYS, "aggregation", "value")
+TWIN_KEYS = ("points", "support", "n", "replicate", "space", *TARGET, "metric", *MEASURE[:2])
+KEYS = (*TWIN_KEYS, *MEASURE[2:], "value")
 
 
 def question(config: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from earthdim.storage.atomic import publish
@@ -22,6 +22,11 @@ def write_json(value: object, path: Path, sort_keys: bool = True) -> None:
 def read_json(path: Path) -> object:
     """Read a value written by `write_json`."""
     return json.loads(Path(path).read_text())
+
+
+def write_text(text: str, path: Path) -> None:
+    """Publish a text file, in UTF-8."""
+    _write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def write_yaml(value: Mapping, path: Path) -> None:
@@ -65,6 +70,13 @@ def read_table(path: Path):
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     text = table.select_dtypes(include=["object", "string"]).columns
     return table.assign(**{column: table[column].fillna("") for column in text})
+
+
+def read(source: str | Path | Sequence):
+    """Read one file, a table or JSON by its suffix, or a list of files."""
+    if not isinstance(source, str | Path):
+        return [read(one) for one in source]
+    return {".csv": read_table, ".json": read_json}[Path(source).suffix](source)
 
 
 def save_checkpoint(state: Mapping, path: Path, metadata: Mapping[str, str]) -> None:

@@ -1,6 +1,9 @@
-"""What stands under results/: schema versions, columns and keys. Constants only."""
+"""The layout of all files below results/: schema versions, columns and keys. Constants only.
 
-# One integer a kind of artefact: raise it when its layout changes, and every job that writes the kind reruns.
+The columns of every table are written here once; other modules derive theirs from these names.
+"""
+
+# One integer for each kind of artefact. Raise it when the layout changes: every job that writes the kind reruns.
 SCHEMA_VERSIONS = {
     "dataset": 1,
     "points": 1,
@@ -23,18 +26,44 @@ SCHEMA_VERSIONS = {
 AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
 
 
-# What the axis weights says of encoders that come as they are: by others, a user's own, embeddings alone.
+# Kinds of weights that are not trained here: released by others, user-supplied code, a table of embeddings.
 FROZEN = ("released", "own", "table")
 
 
-# What a leaf of weights says of itself, beside the arguments of its target.
+# Keys of a leaf of weights that are not arguments of its target.
 WEIGHTS_KEYS = frozenset({"kind", "model", "about", "counted", "resolution", "modality", "sources", "n"})
 
 
+# An estimator as it was run. `k` is empty for an estimator without neighbours.
+MEASURE = ("estimator", "k", "aggregation")
+
+# A value with its interval.
+INTERVAL = ("value", "low", "high", "interval")
+
+# How an estimate was made, and why it may be incomplete.
+DETAILS = ("above_ambient", "duplicates_dropped", "library", "library_version", "note")
+
+# One estimate, without the points and the variant that it belongs to.
+ESTIMATE = (*MEASURE, *INTERVAL, *DETAILS)
+
+# Where a score or an activation comes from; empty for embeddings.
+TARGET = ("task", "split", "head")
+
+# A row of dimension.csv, within one variant: what is compared with the untrained twin.
+DIMENSION_KEY = ("points", "replicate", "space", *TARGET, *MEASURE)
+
+# A dimension that is correlated with a score; see `PANEL`.
+MEASURED_AT = (*MEASURE, "points", "n", "space")
+
+# One correlation: a dimension and the score of a task, split and head.
+PANEL = (*MEASURED_AT, *TARGET, "metric")
+
+# One score, without its variant.
+SCORE = (*TARGET, "metric", "primary", "value", "low", "high", "n", "folds", "note")
+
 _DIMENSION = (
-    "variant", *AXES, "points", "n", "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation",
-    "value", "low", "high", "interval", "neighbour_radius_km", "twin_value", "above_ambient", "duplicates_dropped",
-    "library", "library_version", "note",
+    "variant", *AXES, "points", "n", "replicate", "space", *TARGET, *MEASURE, *INTERVAL, "neighbour_radius_km",
+    "twin_value", *DETAILS,
 )  # fmt: skip
 
 
@@ -45,36 +74,37 @@ COLUMNS = {
     ),
     "dimension": _DIMENSION,
     "costly": _DIMENSION,
-    "draws": (
-        "variant", *AXES, "n", "estimator", "k", "aggregation", "draws", "value", "low", "high", "interval",
-        "above_ambient", "note",
-    ),
-    "scale": (
-        "variant", *AXES, "points", "support", "n", "estimator", "k", "aggregation", "value", "low", "high",
-        "interval", "neighbour_radius_km", "above_ambient", "duplicates_dropped", "library", "library_version", "note",
-    ),
-    "jacobian": (
-        "variant", *AXES, "points", "n", "estimator", "k", "aggregation", "value", "low", "high", "interval",
-        "above_ambient", "duplicates_dropped", "library", "library_version", "note",
-    ),
+    "draws": ("variant", *AXES, "n", *MEASURE, "draws", *INTERVAL, "above_ambient", "note"),
+    "scale": ("variant", *AXES, "points", "support", "n", *MEASURE, *INTERVAL, "neighbour_radius_km", *DETAILS),
+    "jacobian": ("variant", *AXES, "points", "n", *ESTIMATE),
     "table1": (
-        "name", "kind", "ambient_dim", "estimator", "k", "aggregation", "published", "variant", "value", "low", "high",
-        "interval", "n", "draws", "note",
+        "name", "kind", "ambient_dim", *MEASURE, "published", "variant", *INTERVAL, "n", "draws", "note",
     ),
     "missing": ("variant", "message"),
     "left_out": (
-        "variant", "points", "table", "what", "name", "k", "task", "split", "head", "n", "without_label", "reason",
+        "variant", "points", "table", "what", "name", "k", *TARGET, "n", "without_label", "reason",
     ),
-    "probe": (
-        "variant", *AXES, "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",
-        "folds", "leaked", "note",
-    ),
+    "probe": ("variant", *AXES, "points", *SCORE[:-1], "leaked", *SCORE[-1:]),
     "correlation": (
-        "estimator", "k", "aggregation", "points", "n", "space", "task", "split", "head", "metric", "level",
-        "coefficient", "value", "low", "high", "interval", "p", "p_adjusted", "n_cells", "n_families",
-        "n_left_out",
+        *PANEL, "level", "coefficient", *INTERVAL, "p", "p_adjusted", "n_cells", "n_families", "n_left_out",
+        "adjustment", "note",
+    ),
+    "correlation_families": (
+        *PANEL, "coefficient", "family", "n_cells", "value", "pooled", "pooled_without", "range_low", "range_high",
+        "note",
+    ),
+    "correlation_summary": (
+        *MEASURED_AT, "head", "split", "level", "coefficient", "median", "tasks", "positive", "median_without",
+        "tasks_without", "positive_without",
     ),
 }  # fmt: skip
+
+
+# The columns of left_out.csv that are not known where something is left out: the table adds them.
+_ADDED = ("variant", "points", "k")
+
+# One thing that is left out.
+LEFT_OUT = tuple(column for column in COLUMNS["left_out"] if column not in _ADDED)
 
 
 # Written as integers although an empty cell makes them floating point in memory.

@@ -10,10 +10,9 @@ import pandas as pd
 from earthdim.analysis.statistics.coefficients import is_constant
 from earthdim.analysis.statistics.families import members
 from earthdim.omissions import measured
+from earthdim.storage import schema
 
-MEASURE = ["estimator", "k", "aggregation", "points", "n", "space"]
-TARGET = ["task", "split", "head"]
-KEYS = [*MEASURE, *TARGET, "metric"]
+MEASURE, TARGET, KEYS = list(schema.MEASURED_AT), list(schema.TARGET), list(schema.PANEL)
 # A coefficient of two cells is always one; that of three is shown but not tested.
 CELLS_FOR_VALUE = 3
 

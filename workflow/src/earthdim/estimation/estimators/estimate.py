@@ -42,7 +42,7 @@ import numpy as np
 
 from earthdim.build import build
 from earthdim.estimation.estimators.embedding import Evidence
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 OWN_KEYS = ("reads", "k", "aggregation")
 NAME = "name"
@@ -64,7 +64,7 @@ REFUSED_ABOVE = 1.5
 DISTRIBUTIONS = {"skdim": "scikit-dimension", "earthdim": "earthdim"}
 
 
-class EstimateError(MisfitError):
+class EstimateError(OmittedError):
     """An estimator failed, or gave a value that no dimension can have."""
 
 
@@ -166,7 +166,7 @@ def estimate(leaf: Mapping[str, Any], evidence: Evidence) -> Estimate:
     ------
     ValueError
         If the leaf is not an estimator's, or the graph does not fit it.
-    MisfitError
+    OmittedError
         If there are too few points for the leaf's `k`.
     EstimateError
         If the estimator fails, or its value is not finite, not positive, or above 1.5 times the number of
@@ -216,7 +216,7 @@ def _check(leaf: Mapping[str, Any], evidence: Evidence) -> None:
     if READS[reads].of_graph and not (isinstance(k, int) and 2 <= k <= neighbours):
         # A graph that is as deep as its points allow is no mistake of whoever made it.
         if isinstance(k, int) and k > points - 2 == neighbours:
-            raise MisfitError(f"{points} distinct points are too few for k = {k}")
+            raise OmittedError(f"{points} distinct points are too few for k = {k}")
         raise ValueError(f"k: must lie in 2 .. {neighbours}, the neighbours in the graph, is {k!r}")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from earthdim.estimation.neighbours.exact import nearest
 from earthdim.estimation.neighbours.kernels import row_hashes
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 
 UNIT_NEIGHBOUR = 20
 """The neighbour whose median distance is the unit of length of prepared points."""
@@ -58,7 +58,7 @@ def prepare(X: np.ndarray) -> Prepared:
     ------
     ValueError
         If `X` is not a finite matrix of at least two columns.
-    MisfitError
+    OmittedError
         If it is constant, or has fewer than 22 distinct rows, which is what the 20th neighbour needs. It is a
         ValueError.
     """
@@ -67,19 +67,19 @@ def prepare(X: np.ndarray) -> Prepared:
         raise ValueError(f"X: at least 2 columns are needed, there are {points.shape[1]}")
     given, least = len(points), UNIT_NEIGHBOUR + 2
     if given < least:
-        raise MisfitError(f"X: at least {least} points are needed, there are {given}")
+        raise OmittedError(f"X: at least {least} points are needed, there are {given}")
     # A power of two rescales without rounding, so that neither sums nor squares overflow or vanish below.
     exponent = int(np.frexp(max(points.max(), -points.min()))[1])
     np.ldexp(points, -exponent, out=points)
     constant = np.ptp(points, axis=0) == 0
     if constant.all():
-        raise MisfitError("X: all points are the same")
+        raise OmittedError("X: all points are the same")
     centre = points.mean(axis=0)
     points -= centre
     points[:, constant] = 0.0
     kept = _distinct_rows(points)
     if len(kept) < least:
-        raise MisfitError(f"X: at least {least} distinct points are needed, {len(kept)} of {given} remain")
+        raise OmittedError(f"X: at least {least} distinct points are needed, {len(kept)} of {given} remain")
     if len(kept) < given:
         points = points[kept]
     unit = _spacing(points)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from earthdim.omissions import MisfitError
+from earthdim.omissions import OmittedError
 from earthdim.probing.heads.base import Head, OutOfFold, Target, check_penalties, check_positive
 from earthdim.probing.metrics import balanced_accuracy
 from earthdim.probing.splits import Fold
@@ -173,7 +173,7 @@ class Problem:
 
         Raises
         ------
-        MisfitError
+        OmittedError
             If the gradient is not within `tolerance` after `iterations`.
         """
         value, gradient = self.value(weights, penalty)
@@ -198,7 +198,7 @@ class Problem:
             weights, value, gradient = moved, moved_value, moved_gradient
             if np.abs(gradient).max() <= tolerance:
                 return weights
-        raise MisfitError(
+        raise OmittedError(
             f"tolerance: after {iterations} iterations a logistic fit with penalty {penalty} still had a gradient "
             f"of {np.abs(gradient).max():.1e}"
         )

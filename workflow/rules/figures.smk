@@ -1,13 +1,20 @@
-"""Figures, and the report's captions. `snakemake --report` gathers what stands here.
+"""Figures and their captions.
 
-A figure is a file of the package's folder `figures`, which declares what it reads and where it stands in the report.
+The file of a figure in the package's folder `figures` declares its inputs, options, caption and place in the report. These
+rules serve all of them.
 """
 
 
+def figures_drawn(vector):
+    """A pattern of the experiment's figures that have an SVG file, or of those that have none."""
+    names = EXPERIMENT.settings["figures"]
+    return queries.one_of(name for name in names if declared(name).vector == vector)
+
+
 rule figure:
-    """One figure, and its caption."""
+    """One figure as PNG and SVG, and its caption."""
     input:
-        unpack(figure_inputs),
+        unpack(lambda wildcards: figure_jobs.inputs(EXPERIMENT, wildcards.figure)),
     output:
         report(
             "<results>/{experiment}/figures/{figure}.png",
@@ -22,11 +29,11 @@ rule figure:
     benchmark:
         "<results>/benchmarks/figure/{experiment}/{figure}.tsv"
     wildcard_constraints:
-        figure=queries.one_of(name for name in EXPERIMENT.settings["figures"] if declared(name).vector),
+        figure=figures_drawn(vector=True),
     conda:
         "../../envs/environment.yaml"
     params:
-        job=figure_job,
+        job=job(slices.figure, "figure"),
     script:
         "../scripts/figure.py"
 
@@ -41,4 +48,13 @@ use rule figure as figure_of_pixels with:
         ),
         caption="<results>/{experiment}/figures/{figure}.rst",
     wildcard_constraints:
-        figure=queries.one_of(name for name in EXPERIMENT.settings["figures"] if not declared(name).vector),
+        figure=figures_drawn(vector=False),
+
+
+def figures(wildcards):
+    """All figures of the experiment."""
+    return expand(
+        "<results>/{experiment}/figures/{figure}.png",
+        experiment=EXPERIMENT.name,
+        figure=EXPERIMENT.settings["figures"],
+    )

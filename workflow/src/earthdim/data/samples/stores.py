@@ -1,0 +1,46 @@
+"""One draw of a sample, as a store of points."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from earthdim.build import build, target
+from earthdim.data.datasets.landmask import is_land
+
+# Keys of a point set's config that are not arguments of its sampler.
+_NOT_ARGUMENTS = ("_target_", "kind", "n", "seed", "replicate", "dataset")
+
+
+def points_store(
+    config: Mapping[str, Any], land: xr.Dataset, regions: xr.Dataset | None = None
+) -> xr.Dataset:
+    """Draw a point set.
+
+    Parameters
+    ----------
+    config : mapping
+        A leaf of config/sample with the number of the replicate. Seed and replicate determine the draw.
+    land : Dataset
+        The data set of the land mask.
+    regions : Dataset, optional
+        The data set in which the key `inside` of the config looks up its region.
+
+    Returns
+    -------
+    Dataset
+        A store of the kind `points`: lon and lat in degrees.
+    """
+    arguments = {key: value for key, value in config.items() if key not in _NOT_ARGUMENTS}
+    if "inside" in arguments:
+        arguments["inside"] = build(arguments["inside"], dataset=regions)
+    rng = np.random.default_rng([config["seed"], config["replicate"]])
+    lonlat = target(config["_target_"])(config["n"], rng, is_land(land), **arguments)
+    return xr.Dataset(
+        {
+            "lon": ("point", lonlat[:, 0], {"units": "degrees_east", "standard_name": "longitude"}),
+            "lat": ("point", lonlat[:, 1], {"units": "degrees_north", "standard_name": "latitude"}),
+        },
+        coords={"point": ("point", np.arange(len(lonlat)), {"long_name": "place in the draw"})},
+    )

@@ -1,0 +1,364 @@
+"""The slice of an experiment that each job depends on.
+
+Snakemake reruns a job when the value of its parameter `job` changes. That value holds the part of the configuration
+that the result depends on, the schema versions of the artefacts written, the versions of the libraries used, a digest
+of user-supplied files and a digest of the code. A slice must hold everything that can change the result, and nothing
+else: a missing key leaves stale results, an extra key repeats work.
+
+A function named after a rule returns the slice of one job of that rule. Its arguments are the experiment and the
+values of the wildcards that the slice depends on.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from earthdim.encoders.custom import dependencies
+from earthdim.experiment import code, external, figure_jobs, queries
+from earthdim.experiment.model import Experiment, Plain, Variant
+from earthdim.storage import file_digests
+from earthdim.storage.digests import digest
+from earthdim.storage.schema import FROZEN, SCHEMA_VERSIONS, WEIGHTS_KEYS
+
+# The libraries that compute every dimension.
+MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """What the result of a job depends on, apart from its inputs.
+
+    Attributes
+    ----------
+    script : str
+        File name of the rule's script.
+    config : dict
+        Plain values.
+    writes : tuple of str
+        Kinds of artefacts, keys of `earthdim.storage.schema.SCHEMA_VERSIONS`.
+    libraries : tuple of str
+        Names of distributions.
+    files : tuple of str
+        Paths of user-supplied files.
+    builds : bool
+        Whether the job builds the `_target_` entries of `config`, so that their code is part of the job's.
+    """
+
+    script: str
+    config: Plain
+    writes: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    builds: bool = True
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Dotted paths of the objects that the job builds."""
+        return tuple(code.targets(self.config)) if self.builds else ()
+
+    def value(self, math_threads: int, code_digest: str) -> dict[str, Any]:
+        """Return the value of the job's parameter.
+
+        Parameters
+        ----------
+        math_threads : int
+            Threads of every job.
+        code_digest : str
+            Digest of the script and of `targets`.
+
+        Returns
+        -------
+        dict
+            config, code, schema, libraries and, where there are user-supplied files, `own`: one digest of their
+            contents, so that their modification times do not matter. Files below results/ are excluded, as the
+            workflow tracks those itself. All keys are sorted, because Snakemake compares parameters by their text.
+        """
+        supplied = [file for file in self.files if not dependencies.is_result(Path(file))]
+        value = {
+            **({"own": file_digests.USERS.one_of(supplied)} if supplied else {}),
+            "config": {**self.config, "math_threads": math_threads},
+            "code": code_digest,
+            "schema": {kind: SCHEMA_VERSIONS[kind] for kind in self.writes},
+            "libraries": code.library_versions(self.libraries),
+        }
+        return json.loads(json.dumps(value, sort_keys=True))
+
+
+def dataset_files(leaf: Plain) -> list[str]:
+    """The file that a data set or a point set is read from, or all files of a folder; none for packaged data."""
+    return [str(path) for path in dependencies.stored(Path(leaf["path"]))] if "path" in leaf else []
+
+
+def variant_files(experiment: Experiment, variant: str) -> list[str]:
+    """The user-supplied files of a custom encoder or a table of embeddings; none for other variants."""
+    return external.files(experiment.variants[variant].config["weights"])
+
+
+def encoder_config(variant: Variant) -> Plain:
+    """The part of a variant's configuration that its encoder is built from.
+
+    Keys that only describe the weights are excluded, so that editing them reruns nothing.
+    """
+    parts = {key: variant.config[key] for key in ("model", "seed") if key in variant.config}
+    described = WEIGHTS_KEYS - {"kind"}
+    weights = {key: value for key, value in variant.config["weights"].items() if key not in described}
+    return {**parts, "weights": weights}
+
+
+def dataset(experiment: Experiment, name: str) -> Slice:
+    """A data set: its leaf, the packages that provide it, and the file of a custom one."""
+    leaf = experiment.datasets[name]
+    return Slice(
+        script="dataset.py",
+        config=leaf,
+        writes=("dataset",),
+        libraries=("numpy", *leaf["about"]["package"].split()),
+        files=tuple(dataset_files(leaf)),
+    )
+
+
+def points(experiment: Experiment, name: str) -> Slice:
+    """A point set: its leaf, and the file that it is read from."""
+    leaf = experiment.points[name]
+    return Slice(
+        script="points.py",
+        config=leaf,
+        writes=("points",),
+        libraries=("astropy-healpix", "numpy", "scipy", "shapely"),
+        files=tuple(dataset_files(leaf)),
+    )
+
+
+def features(experiment: Experiment, name: str) -> Slice:
+    """Features of one source of a modality; models and schedules do not matter."""
+    feature = experiment.features[name]
+    return Slice(
+        script="features.py",
+        config={"name": feature["source"], "source": feature["config"]},
+        writes=("features",),
+        libraries=("numpy", "torch"),
+    )
+
+
+def labels(experiment: Experiment, task: str, points: str) -> Slice:
+    """Labels of a task at a point set; which sources reveal them does not matter."""
+    leaf = {key: value for key, value in experiment.tasks[task].items() if not key.startswith("leaked")}
+    everywhere = points in experiment.own_points.values()
+    return Slice(
+        script="labels.py",
+        config={"task": leaf, "everywhere": everywhere},
+        writes=("labels",),
+        libraries=("numpy", "xarray"),
+    )
+
+
+def sources(experiment: Experiment) -> Slice:
+    """The description of every data set of the experiment."""
+    about = {name: leaf["about"] for name, leaf in sorted(experiment.datasets.items())}
+    return Slice(script="sources.py", config={"datasets": about}, writes=("tables",), libraries=("pandas",))
+
+
+def fetch(experiment: Experiment) -> Slice:
+    """The leaves of released weights that are not available locally."""
+    weights = {name: absent.leaf for name, absent in sorted(experiment.missing.items())}
+    return Slice(script="fetch.py", config={"weights": weights})
+
+
+def pretrain(experiment: Experiment, name: str) -> Slice:
+    """The encoder and its training; the device only where it is not the CPU, as results differ between devices."""
+    variant = experiment.variants[name]
+    trained = {key: variant.config[key] for key in ("modality", "schedule") if key in variant.config}
+    device = {"device": experiment.pretraining["device"]} if queries.gpus(experiment, name) else {}
+    return Slice(
+        script="pretrain.py",
+        config={**encoder_config(variant), **trained, "features": variant.features, **device},
+        writes=("checkpoint",),
+        libraries=("torch",),
+        files=tuple(variant_files(experiment, name)),
+    )
+
+
+def embed(experiment: Experiment, variant: str) -> Slice:
+    """Embeddings depend on the encoder alone; the checkpoint and the points are inputs."""
+    return Slice(
+        script="embed.py",
+        config=encoder_config(experiment.variants[variant]),
+        writes=("embeddings",),
+        libraries=("onnxruntime", "pyarrow", "pyshtools", "torch"),
+        files=tuple(variant_files(experiment, variant)),
+    )
+
+
+def neighbours(experiment: Experiment) -> Slice:
+    """The search for a graph in one job."""
+    return _search(experiment, "neighbours.py", ("k", "memory_mb", "device"), "neighbours")
+
+
+def neighbours_block(experiment: Experiment) -> Slice:
+    """One block of a search; the number of the block is a wildcard."""
+    return _search(experiment, "neighbours_block.py", ("k", "blocks", "memory_mb", "device"), "candidates")
+
+
+def neighbours_merge(experiment: Experiment) -> Slice:
+    """The merge of all blocks of a search."""
+    return _search(experiment, "neighbours_merge.py", ("k", "blocks"), "neighbours")
+
+
+def _search(experiment: Experiment, script: str, keys: tuple[str, ...], kind: str) -> Slice:
+    config = {key: experiment.neighbours[key] for key in keys}
+    return Slice(script=script, config=config, writes=(kind,), libraries=("numba", "numpy"))
+
+
+def dimension(experiment: Experiment, points: str) -> Slice:
+    """Estimators, and intervals where the point set is small enough for them."""
+    at = experiment.points[points]
+    config = {
+        "estimators": _estimators(experiment, experiment.settings["estimators"]),
+        "local_estimator": experiment.settings["local_estimator"],
+        "replicate": at["replicate"],
+        "subsampling": _subsampling(experiment, at["n"]),
+    }
+    return Slice(
+        script="dimension.py", config=config, writes=("dimension", "local_dimension"), libraries=MEASURED_BY
+    )
+
+
+def scale(experiment: Experiment, points: str) -> Slice:
+    """Estimators, sample sizes and support of a point set of `scale`."""
+    at = experiment.points[points]
+    estimators = _estimators(experiment, experiment.scale["estimators"])
+    config = {
+        "estimators": estimators,
+        "sizes": experiment.scale["sizes"][points],
+        "support": at["kind"],
+        "k": max((leaf["k"] for leaf in estimators.values() if leaf["k"] is not None), default=1),
+        "subsampling": _subsampling(experiment, at["n"]),
+    }
+    return Slice(script="scale.py", config=config, writes=("scale",), libraries=MEASURED_BY)
+
+
+def costly(experiment: Experiment, points: str) -> Slice:
+    """Estimators of `costly`, and the number of points that they are applied to."""
+    config = {
+        "estimators": _estimators(experiment, experiment.costly["estimators"]),
+        "n": experiment.costly["n"],
+        "replicate": experiment.points[points]["replicate"],
+    }
+    return Slice(script="costly.py", config=config, writes=("costly",), libraries=MEASURED_BY)
+
+
+def jacobian(experiment: Experiment, variant: str) -> Slice:
+    """The encoder, and the number of points of its Jacobian."""
+    return Slice(
+        script="jacobian.py",
+        config={"encoder": encoder_config(experiment.variants[variant]), "n": experiment.jacobian["n"]},
+        writes=("jacobian",),
+        libraries=("torch",),
+        files=tuple(variant_files(experiment, variant)),
+    )
+
+
+def _estimators(experiment: Experiment, names: Iterable[str]) -> dict[str, Plain]:
+    return {name: experiment.estimators[name] for name in names}
+
+
+def _subsampling(experiment: Experiment, n: int) -> Plain | None:
+    """Half samples for the intervals of n points, or None where n is too large for them."""
+    settings = {key: experiment.subsampling[key] for key in ("draws", "seed")}
+    return settings if n <= experiment.subsampling["up_to"] else None
+
+
+def probe(experiment: Experiment, name: str) -> Slice:
+    """Tasks, splits, heads for this kind of variant, and intervals of the scores."""
+    variant = experiment.variants[name]
+    heads = experiment.settings["heads"]["released" if variant.kind in FROZEN else variant.kind]
+    estimator = experiment.settings["activation_estimator"]
+    config = {
+        "splits": experiment.splits,
+        "heads": {head: experiment.heads[head] for head in heads},
+        "tasks": {task: leaf["kind"] for task, leaf in experiment.tasks.items()},
+        "intervals": experiment.intervals,
+        "activation_estimator": _estimators(experiment, [estimator]),
+        "seed": variant.config["seed"] or 0,
+        "replicate": experiment.points[queries.probe_points(experiment, name)]["replicate"],
+        "everywhere": name in experiment.own_points,
+    }
+    libraries = ("numpy", "scikit-dimension", "scikit-learn", "torch")
+    return Slice(script="probe.py", config=config, writes=("probe",), libraries=libraries)
+
+
+def table(experiment: Experiment, maker: str, arguments: Iterable[str], variants: Iterable[Variant]) -> Slice:
+    """The slice of a table.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    maker : str
+        Dotted path of the function that makes the table.
+    arguments : iterable of str
+        Its arguments apart from its inputs: facts, tasks, missing, statistics.
+    variants : iterable of Variant
+        Variants of the table.
+    """
+    known = {
+        "facts": lambda: [queries.facts(variant) for variant in variants],
+        "tasks": lambda: _leaks(experiment),
+        "missing": lambda: {name: absent.message for name, absent in experiment.missing.items()},
+        "statistics": lambda: experiment.statistics,
+    }
+    config = {
+        "_target_": maker,
+        "arguments": {name: known[name]() for name in arguments},
+        "published": published(),
+    }
+    return Slice(script="tables.py", config=config, writes=("tables",), libraries=("pandas",))
+
+
+def _leaks(experiment: Experiment) -> dict[str, Plain]:
+    """Task -> the sources that its labels are known from, wholly or in part."""
+    keys = ("leaked_by", "leaked_in_part_by")
+    return {name: {key: task.get(key, []) for key in keys} for name, task in experiment.tasks.items()}
+
+
+def correlate(experiment: Experiment) -> Slice:
+    """Settings of the statistics; tables are inputs."""
+    libraries = ("numpy", "pandas", "scipy")
+    return Slice(script="correlate.py", config=experiment.statistics, writes=("tables",), libraries=libraries)
+
+
+def figure(experiment: Experiment, name: str) -> Slice:
+    """Options, facts and caption of a figure, and the published values."""
+    config = {**figure_jobs.config(experiment, name), "published": published()}
+    return Slice(script="figure.py", config=config, libraries=("matplotlib", "pandas"))
+
+
+def published() -> str:
+    """Digest of the paper's values, a table in the package that no digest of code covers."""
+    return digest((code.PACKAGE / "analysis" / "published.csv").read_text())
+
+
+def resolved(experiment: Experiment) -> Slice:
+    """The whole experiment, written to a file; nothing of it is built."""
+    return Slice(script="resolved.py", config=queries.resolved(experiment), builds=False)
+
+
+def records(
+    script: str, experiment: Experiment, targets: Iterable[str], asked: list[str], **more: Any
+) -> Slice:
+    """The slice of a script that reads the records of jobs: verify, trace, archive.
+
+    Parameters
+    ----------
+    script : str
+    experiment : Experiment
+    targets : iterable of str
+        Paths of everything that the experiment makes.
+    asked : list of str
+        Words of the command line that select this experiment.
+    more
+        Further keys of the configuration.
+    """
+    config = {"experiment": experiment.name, "targets": list(targets), "asked": asked, **more}
+    return Slice(script=script, config=config)
