@@ -37,10 +37,10 @@ def table(project: Project, name: str) -> pd.DataFrame:
 def test_leaves_alone_make_variants_points_and_splits(project):
     variants = table(project, "variants")
     assert {"amin30"} <= set(variants["resolution"].dropna())
-    assert {"heights", "rgb"} <= set(variants["modality"].dropna())
+    assert set(variants["modality"].dropna()) == {"heights"}
     assert set(variants["schedule"].dropna()) == {"brief"}
     assert set(table(project, "dimension").query("space == 'embedding'")["n"]) == {400}
-    assert {"thirds", "random", "blocks"} == set(table(project, "probe")["split"])
+    assert {"thirds", "blocks"} == set(table(project, "probe")["split"])
 
 
 def test_an_encoding_a_network_and_an_objective_make_a_family(project):
@@ -50,9 +50,9 @@ def test_an_encoding_a_network_and_an_objective_make_a_family(project):
 
 
 def test_a_source_leaks_the_task_that_names_it(project):
-    probe = table(project, "probe").query("task == 'highland'")
-    assert set(probe[probe["modality"] == "heights"]["leaked"]) == {"yes"}
-    assert set(probe[probe["modality"] == "rgb"]["leaked"]) == {"in part"}
+    probe = table(project, "probe").query("modality == 'heights'")
+    assert set(probe.query("task == 'highland'")["leaked"]) == {"yes"}
+    assert set(probe.query("task == 'elevation'")["leaked"]) == {"no"}
 
 
 def test_a_head_scores_the_task_of_its_kind(project):
