@@ -1,4 +1,4 @@
-"""How a user of scikit-dimension alone computes what a leaf of config/estimator does, by the leaf's name."""
+"""The estimators of config/estimator computed with scikit-dimension alone, by the name of the leaf."""
 
 import numpy as np
 

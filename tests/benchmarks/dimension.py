@@ -101,10 +101,10 @@ def encoder_and_points(n: int) -> tuple:
     from earthdim.data.datasets.landmask import is_land, land_mask
     from earthdim.data.samples.area import land
     from earthdim.experiment.leaves import LeafStore
-    from earthdim.pretraining.weights import fresh
+    from earthdim.pretraining.weights import initial_encoder
 
     leaf = LeafStore(ROOT / "config").get("weights", "geoclip/released", "weights")["weights"]
-    encoder = fresh({"weights": leaf})
+    encoder = initial_encoder({"weights": leaf})
     lonlat = land(n, np.random.default_rng([SEED, 0]), is_land(land_mask()))
     encoder.embed(lonlat[:WARM_ROWS])
     return encoder, lonlat
@@ -147,7 +147,7 @@ def rate(folder: Path, options: argparse.Namespace) -> dict:
 
 def suite(folder: Path, options: argparse.Namespace) -> dict:
     """The engine: preparing, the graph, every estimator from it; leaves points.npy behind."""
-    from earthdim.estimation.estimators import Evidence, estimate
+    from earthdim.estimation.estimators import PreparedEmbedding, estimate
     from earthdim.estimation.estimators.estimate import READS
     from earthdim.estimation.neighbours import knn, prepare
     from earthdim.experiment.leaves import LeafStore
@@ -157,9 +157,9 @@ def suite(folder: Path, options: argparse.Namespace) -> dict:
     leaves = {name: store.get("estimator", name, "estimators")["estimator"] for name in names}
     embedding = np.load(folder / "embedding.npy")
     few = prepare(embedding[:WARM_ROWS])
-    evidence = Evidence(few, knn(few.points, DEPTH))
+    prepared_embedding = PreparedEmbedding(few, knn(few.points, DEPTH))
     for leaf in leaves.values():
-        estimate(leaf, evidence)
+        estimate(leaf, prepared_embedding)
     base, costs = resident(), {}
     with Meter(base) as meter:
         prepared = prepare(embedding)
@@ -167,10 +167,10 @@ def suite(folder: Path, options: argparse.Namespace) -> dict:
     with Meter(base) as meter:
         graph = knn(prepared.points, DEPTH)
     costs["graph"] = meter.costs()
-    evidence = Evidence(prepared, graph)
+    prepared_embedding = PreparedEmbedding(prepared, graph)
     for name, leaf in leaves.items():
         with Meter(base) as meter:
-            value = estimate(leaf, evidence).value
+            value = estimate(leaf, prepared_embedding).value
         costs[name] = meter.costs(value=value, reads_graph=READS[leaf["reads"]].of_graph)
     np.save(folder / "points.npy", prepared.points)
     return costs

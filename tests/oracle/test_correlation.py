@@ -65,7 +65,7 @@ def test_half_step_is_half_of_the_distance_to_the_next_value(name, n):
 
 
 @pytest.mark.parametrize("name", ORACLES)
-def test_permutation_p_agrees_with_the_enumeration_of_all_orders(name):
+def test_permutation_p_agrees_with_exact_enumeration(name):
     coefficient, draws = COEFFICIENTS[name], 20_000
     x, y, families = draw(np.random.default_rng(3), (4, 3), 0.6, 0.9)
     z = []
@@ -93,7 +93,7 @@ def test_permutations_stay_inside_their_family():
         assert (order[0] == np.arange(order.shape[1])).all()
 
 
-def test_a_difference_between_families_alone_does_not_reject():
+def test_differences_between_families_alone_are_not_significant():
     rng = np.random.default_rng(11)
     p = []
     for number in range(200):
@@ -113,12 +113,14 @@ def test_pooled_interval_is_the_jackknife_done_by_hand():
         for name in np.unique(families)
     ]
     error = np.std(4 * z - 3 * np.array(without), ddof=1) / 2
-    reach = 3.182446305284263 * error
+    margin = 3.182446305284263 * error
     interval = pooled_interval(SPEARMAN, x, y, families, 0.95)
-    assert (interval.low, interval.high) == pytest.approx((np.tanh(z - reach), np.tanh(z + reach)), abs=1e-12)
+    assert (interval.low, interval.high) == pytest.approx(
+        (np.tanh(z - margin), np.tanh(z + margin)), abs=1e-12
+    )
 
 
-def test_intervals_refuse_what_says_nothing():
+def test_insufficient_data_raise():
     x = np.arange(16.0)
     families = np.repeat(list("abcd"), 4)
     with pytest.raises(UndefinedError, match="perfect correlation"):
@@ -131,7 +133,7 @@ def test_intervals_refuse_what_says_nothing():
 
 
 @pytest.mark.parametrize(("within", "between"), [(0.0, 0.0), (0.5, 0.5), (0.0, 0.8)])
-def test_intervals_of_four_families_cover_as_promised(within, between):
+def test_intervals_of_four_families_have_nominal_coverage(within, between):
     rng, trials, covered = np.random.default_rng(5), 400, np.zeros(2)
     # Spearman's rho between normal variables whose covariances add.
     target = 6 / np.pi * np.arcsin((within + between) / 2 / 2)

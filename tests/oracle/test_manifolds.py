@@ -1,12 +1,12 @@
-"""Dimensions that are known: by hand from distances, and by construction of a manifold."""
+"""Estimators against hand calculations and manifolds of known dimension."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from earthdim.estimation.estimators import Evidence, estimate
-from earthdim.estimation.neighbours import Graph, Prepared, knn, prepare
+from earthdim.estimation.estimators import PreparedEmbedding, estimate
+from earthdim.estimation.neighbours import Graph, PreparedPoints, knn, prepare
 from earthdim.experiment.leaves import compose
 
 # Relative deviation allowed on 1,500 points: TwoNN scatters, MOM and TLE are biased upwards at k = 20 in low
@@ -49,26 +49,26 @@ def leaf(name):
 
 def dimensions(X, names):
     prepared = prepare(X)
-    evidence = Evidence(prepared, knn(prepared.points, 21))
-    return {name: estimate(leaf(name), evidence).value for name in names}
+    prepared_embedding = PreparedEmbedding(prepared, knn(prepared.points, 21))
+    return {name: estimate(leaf(name), prepared_embedding).value for name in names}
 
 
 def of_distances(distance, columns=10):
-    """Return evidence of distances alone; the points and the indices say nothing."""
+    """Return an embedding with the given distances; its points and indices are placeholders."""
     n, k = distance.shape
-    prepared = Prepared(np.ones((n, columns)), np.arange(n), 0, 1.0, np.zeros(columns))
-    return Evidence(prepared, Graph(distance, np.zeros((n, k), dtype=np.int64)))
+    prepared = PreparedPoints(np.ones((n, columns)), np.arange(n), 0, 1.0, np.zeros(columns))
+    return PreparedEmbedding(prepared, Graph(distance, np.zeros((n, k), dtype=np.int64)))
 
 
-def test_mle_of_distances_by_hand():
+def test_mle_matches_hand_calculation():
     # Row one: (k - 1) / sum log(r_k / r_j) = 2 / (log 4 + log 2) = 2 / (3 log 2). Row two: 2 / (2 log 3).
     result = estimate({**leaf("mle"), "k": 3}, of_distances(np.array([[1.0, 2, 4], [1, 1, 3]])))
     np.testing.assert_allclose(result.local, [2 / (3 * np.log(2)), 1 / np.log(3)])
-    # The harmonic mean of both is all counts over all logarithms.
+    # The harmonic mean of both is the sum of counts over the sum of logarithms.
     assert result.value == pytest.approx(4 / (3 * np.log(2) + 2 * np.log(3)))
 
 
-def test_mom_of_distances_by_hand():
+def test_mom_matches_hand_calculation():
     # m / (w - m) with mean distance m and largest w: (7/3) / (4 - 7/3) = 1.4, (5/3) / (3 - 5/3) = 1.25.
     result = estimate({**leaf("mom"), "k": 3}, of_distances(np.array([[1.0, 2, 4], [1, 1, 3]])))
     np.testing.assert_allclose(result.local, [1.4, 1.25])
@@ -76,13 +76,13 @@ def test_mom_of_distances_by_hand():
 
 
 @pytest.mark.parametrize("d", [0.5, 2, 9])
-def test_twonn_of_ratios_that_follow_its_law(d):
+def test_twonn_on_exact_pareto_quantiles(d):
     # The quantiles of the Pareto law lie on the line that is fitted: 1 - F(mu) = mu ** -d at F = i / n.
     n = 50
     ratio = (1 - np.arange(1, n) / n) ** (-1 / d)
     ratio = np.append(ratio, ratio[-1] * 2)
-    evidence = of_distances(np.stack([np.ones(n), ratio], axis=1))
-    assert estimate(leaf("twonn"), evidence).value == pytest.approx(d)
+    prepared_embedding = of_distances(np.stack([np.ones(n), ratio], axis=1))
+    assert estimate(leaf("twonn"), prepared_embedding).value == pytest.approx(d)
 
 
 @pytest.mark.parametrize("shape", [uniform_ball, uniform_sphere, uniform_cube])
@@ -106,14 +106,14 @@ def test_expected_simplex_skewness_finds_the_dimension(d):
 
 
 @pytest.mark.parametrize("d", [2, 5, 10])
-def test_gride_of_one_law_is_the_same_at_every_scale(d):
+def test_gride_of_a_poisson_process_is_the_same_at_every_scale(d):
     """Distances of a Poisson process in d dimensions: volumes of balls grow by exponential steps."""
     rng = np.random.default_rng(d)
-    evidence = of_distances(rng.exponential(size=(20000, 64)).cumsum(axis=1) ** (1 / d))
+    prepared_embedding = of_distances(rng.exponential(size=(20000, 64)).cumsum(axis=1) ** (1 / d))
     for name in ("gride", "gride-k4", "gride-k8", "gride-k16", "gride-k32", "gride-k64"):
-        found = estimate(leaf(name), evidence)
+        found = estimate(leaf(name), prepared_embedding)
         assert found.value == pytest.approx(d, rel=0.02)
-        # Independent points: the interval is right, and reaches 1 % to either side at most.
+        # Independent points: the interval is valid, and its half-width is at most 1 %.
         assert found.low < d * 1.005
         assert found.high > d * 0.995
         assert found.high - found.low < 0.03 * d
@@ -129,8 +129,8 @@ def test_fisher_separability_counts_linear_dimensions(d):
 
 
 @pytest.mark.parametrize("d", [2, 5, 10])
-def test_linear_companions_of_an_affine_subspace(d):
-    """A ball in a subspace: d equal variances; off the origin, RankMe counts the way there as one more."""
+def test_linear_estimators_on_an_affine_subspace(d):
+    """A ball in a subspace: d equal variances. Off the origin, RankMe counts the offset as one more dimension."""
     rng = np.random.default_rng(d)
     centred = embed_linearly(uniform_ball(1500, d, rng), 32, rng) - 7
     found = dimensions(centred, ["participation-ratio", "rankme", "lpca-fo", "lpca-maxgap"])

@@ -1,4 +1,4 @@
-"""Equality with the reference implementation, which searches for neighbours and decomposes by itself.
+"""Equality with the reference implementation, which computes its own neighbours and decompositions.
 
 Three embeddings: a released encoder, one pre-trained here for a few steps, and a uniform ball. The reference gets the
 same centred and rescaled points and nothing else.
@@ -15,7 +15,7 @@ from reference import PLAIN
 from earthdim.build import build
 from earthdim.data.samples import area as samples
 from earthdim.encoders.location import build_encoder
-from earthdim.estimation.estimators import EstimateError, Evidence, estimate
+from earthdim.estimation.estimators import EstimateError, PreparedEmbedding, estimate
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.experiment.leaves import compose
 from earthdim.pretraining.loop import pretrain
@@ -85,9 +85,9 @@ EMBEDDINGS = {
 
 
 @cache
-def evidence(name, n):
+def prepared_embedding(name, n):
     prepared = prepare(EMBEDDINGS[name](n))
-    return Evidence(prepared, knn(prepared.points, 21))
+    return PreparedEmbedding(prepared, knn(prepared.points, 21))
 
 
 def compare(embedding, n, name):
@@ -95,11 +95,11 @@ def compare(embedding, n, name):
     import skdim.id
 
     assert f"scikit-dimension {skdim.__version__}" == REFERENCE
-    read = evidence(embedding, n)
+    read = prepared_embedding(embedding, n)
     leaf = compose(CONFIG, f"estimator/{name}")["estimator"]
     plain = PLAIN[name](skdim.id, read.prepared.points)
     if plain.dimension_ == 0:
-        # No component stands out from a ball: a rank of 0, which is no dimension.
+        # No component of a ball stands out: the rank is 0, which is not a valid dimension.
         with pytest.raises(EstimateError, match=r"gave 0\.0"):
             estimate(leaf, read)
         return
@@ -121,5 +121,5 @@ def test_equals_the_reference(embedding, n, name):
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 @pytest.mark.parametrize("n", [10000], ids=[f"{REFERENCE}, 10000 points"])
 def test_equals_the_reference_on_many_points(embedding, n, name):
-    """Minutes: the reference's MADA and TwoNN hold all distances, its ESS takes a millisecond a point."""
+    """Takes minutes: the reference's MADA and TwoNN hold all distances, its ESS takes a millisecond per point."""
     compare(embedding, n, name)

@@ -1,4 +1,6 @@
-"""Tables of the true schema for the tests of cells and correlations."""
+"""Synthetic tables with the real schema, for the tests of cells and correlations."""
+
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -31,63 +33,54 @@ def make_tables(
     splits=("blocks", "random"),
     estimators=("fishers",),
 ):
-    """Tables of the true schema with random values: one cell a resolution, activations for the head mlp."""
+    """Tables with the real schema and random values: one cell per resolution, activations for the head mlp."""
     rng = np.random.default_rng(7)
     variants, dimension, probe = [], [], []
     for family, levels in (families or FOUR).items():
-        for level in range(levels):
-            for seed in seeds:
-                axes = {
-                    "variant": f"{family}_l{level}_s{seed}",
-                    "model": family,
-                    "resolution": f"l{level}",
-                    "modality": "rgb",
-                    "schedule": "short",
-                    "weights": "trained",
-                    "seed": seed,
-                }
-                variants.append({**axes, "family": family, "counted": True})
-                measured = {**axes, "points": "land-r0", "n": 1000, "replicate": 0, "space": "embedding"}
-                for estimator in estimators:
-                    dimension.append(
-                        {
-                            **measured,
-                            **dict.fromkeys(["task", "split", "head"], ""),
-                            "estimator": estimator,
-                            "k": 20 if estimator == "mle" else None,
-                            "aggregation": "",
-                            "value": 2 + rng.random(),
-                        }
-                    )
-                for task in tasks:
-                    for split in splits:
-                        for head in ("ridge", "mlp"):
-                            target = {"task": task, "split": split, "head": head}
-                            score = {**axes, "points": "task-r0", **target, "leaked": "no"}
-                            probe.append({**score, "metric": "r2", "primary": True, "value": rng.random()})
-                            probe.append({**score, "metric": "rmse", "primary": False, "value": 9.0})
-                        activation = {
-                            **axes,
-                            "points": "task-r0",
-                            "n": 500,
-                            "replicate": 0,
-                            "space": "activation",
-                            **target,
-                        }
-                        dimension.append(
-                            {
-                                **activation,
-                                "estimator": "twonn",
-                                "k": None,
-                                "aggregation": "",
-                                "value": 3 + rng.random(),
-                            }
-                        )
+        for level, seed in itertools.product(range(levels), seeds):
+            axes = _axes(family, level, seed)
+            variants.append({**axes, "family": family, "counted": True})
+            dimension += [_embedding(axes, estimator, rng) for estimator in estimators]
+            for task, split in itertools.product(tasks, splits):
+                for head in ("ridge", "mlp"):
+                    probe += _scores(axes, {"task": task, "split": split, "head": head}, rng)
+                dimension.append(_activation(axes, {"task": task, "split": split, "head": "mlp"}, rng))
     return pd.DataFrame(variants), pd.DataFrame(dimension), pd.DataFrame(probe)
 
 
+def _axes(family, level, seed):
+    return {
+        "variant": f"{family}_l{level}_s{seed}",
+        "model": family,
+        "resolution": f"l{level}",
+        "modality": "rgb",
+        "schedule": "short",
+        "weights": "trained",
+        "seed": seed,
+    }
+
+
+def _embedding(axes, estimator, rng):
+    sample = {"points": "land-r0", "n": 1000, "replicate": 0, "space": "embedding"}
+    measure = {"estimator": estimator, "k": 20 if estimator == "mle" else None, "aggregation": ""}
+    value = 2 + rng.random()
+    return {**axes, **sample, "task": "", "split": "", "head": "", **measure, "value": value}
+
+
+def _activation(axes, target, rng):
+    sample = {"points": "task-r0", "n": 500, "replicate": 0, "space": "activation"}
+    measure = {"estimator": "twonn", "k": None, "aggregation": ""}
+    return {**axes, **sample, **target, **measure, "value": 3 + rng.random()}
+
+
+def _scores(axes, target, rng):
+    score = {**axes, "points": "task-r0", **target, "leaked": "no"}
+    primary = {**score, "metric": "r2", "primary": True, "value": rng.random()}
+    return [primary, {**score, "metric": "rmse", "primary": False, "value": 9.0}]
+
+
 def pick(table, **wanted):
-    """The one row of a table that has these values."""
+    """The only row of a table with these values."""
     for column, value in wanted.items():
         table = table[table[column] == value]
     assert len(table) == 1
@@ -98,7 +91,7 @@ FIRST = {"space": "embedding", "task": "climate", "split": "blocks", "head": "ri
 
 
 def first_panel(tables):
-    """Dimension, performance and families of the panel `FIRST`, straight from the tables, one seed."""
+    """Dimension, performance and families of the panel `FIRST`, read directly from tables with one seed."""
     variants, dimension, probe = tables
     x = dimension[dimension["space"] == "embedding"].set_index("variant")["value"]
     chosen = probe[probe["primary"] & (probe[list(FIRST)[1:]] == list(FIRST.values())[1:]).all(axis=1)]

@@ -1,12 +1,12 @@
-"""Leaves of config/estimator, and point sets with what estimators read of them."""
+"""Leaves of config/estimator, and point sets prepared for estimators."""
 
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from earthdim.estimation.estimators import Evidence
-from earthdim.estimation.neighbours import Graph, Prepared, knn, prepare
+from earthdim.estimation.estimators import PreparedEmbedding
+from earthdim.estimation.neighbours import Graph, PreparedPoints, knn, prepare
 from earthdim.experiment.leaves import compose
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -19,7 +19,7 @@ def leaf(name):
 
 
 def curved_surface(n, d, seed=3):
-    """Return points of a smooth surface in d dimensions, as an encoder of low frequencies makes them."""
+    """Return points of a smooth surface in d dimensions, similar to a low-frequency encoder."""
     rng = np.random.default_rng(seed)
     return np.sin(rng.uniform(-1, 1, (n, 2)) @ rng.standard_normal((2, d)) * 2 + rng.uniform(0, 6, d))
 
@@ -30,12 +30,14 @@ def uniform_ball(n, d, seed=0):
     return direction / np.linalg.norm(direction, axis=1, keepdims=True) * rng.random((n, 1)) ** (1 / d)
 
 
-def evidence(X, k):
+def prepared_embedding(X, k):
     prepared = prepare(X)
-    return Evidence(prepared, knn(prepared.points, k))
+    return PreparedEmbedding(prepared, knn(prepared.points, k))
 
 
-def bare(points, distance, index):
-    """Return evidence of points and a graph that nobody searched."""
+def embedding_of_graph(points, distance, index):
+    """Return an embedding with a given graph."""
     n, d = points.shape
-    return Evidence(Prepared(points, np.arange(n), 0, 1.0, np.zeros(d)), Graph(distance, index))
+    return PreparedEmbedding(
+        PreparedPoints(points, np.arange(n), 0, 1.0, np.zeros(d)), Graph(distance, index)
+    )

@@ -1,4 +1,4 @@
-"""Synthetic tables of the true schema, small (one family, one seed) and large, for the tests of figures."""
+"""Synthetic tables with the real schema, small (one family, one seed) and large, for the tests of figures."""
 
 import itertools
 from types import SimpleNamespace
@@ -126,23 +126,23 @@ def _correlations(tasks, rng, computable):
 
 
 SUPPORTS = {"land": 1.48e8, "region-africa": 3.0e7, "patch-2000": 3.1e6, "patch-200": 3.1e4, "patch-10": 78.5}
-"""Kind of sample -> its area, km2."""
+"""Kind of sample -> area, km2."""
 SCALE_MEASURES = [("mle", 20), ("twonn", 2), ("fishers", np.nan), *(("gride", 2**j) for j in range(1, 7))]
 
 
 def _scale(variants, sizes, supports):
-    """Dimensions that rise with the reach of the neighbours over the wavelength, as those of an encoder do."""
+    """Dimensions that rise with the ratio of neighbour radius to wavelength, as those of an encoder do."""
     rows = []
     samples = [("land", n) for n in sizes] + [(support, sizes[-1]) for support in supports]
     for variant in variants.itertuples():
         for (support, n), (estimator, k) in itertools.product(samples, SCALE_MEASURES):
-            reach = np.sqrt((20 if np.isnan(k) else k) * SUPPORTS[support] / (np.pi * n))
-            value = 2 * (1 + (reach / variant.shortest_wavelength_km) ** 1.5) ** 0.5
+            radius = np.sqrt((20 if np.isnan(k) else k) * SUPPORTS[support] / (np.pi * n))
+            value = 2 * (1 + (radius / variant.shortest_wavelength_km) ** 1.5) ** 0.5
             low, high = (value * 0.97, value * 1.03) if estimator == "gride" else (np.nan, np.nan)
             if np.isnan(k):
-                reach, value = np.nan, 2.5 * value**0.4
+                radius, value = np.nan, 2.5 * value**0.4
             name = f"{support}-{n}-r0"
-            rows.append([variant.variant, name, support, n, estimator, k, value, low, high, reach])
+            rows.append([variant.variant, name, support, n, estimator, k, value, low, high, radius])
     columns = [
         "variant", "points", "support", "n", "estimator", "k", "value", "low", "high", "neighbour_radius_km",
     ]  # fmt: skip
@@ -161,14 +161,14 @@ def _jacobian(variants):
 
 
 def _table1(measured):
-    """The published values, those of GeoCLIP beside measured ones where they were measured."""
+    """The published values, with measured ones for GeoCLIP if `measured`."""
     table = published()
     table = table[table["table"] == "Table 1"].rename(columns={"value": "published"})
-    own = measured & (table["variant"] == "geoclip_released")
-    value = (table["published"] * 1.003).where(own)
-    note = np.where(own, "", "not measured: no weights at hand")
+    found = measured & (table["variant"] == "geoclip_released")
+    value = (table["published"] * 1.003).where(found)
+    note = np.where(found, "", "not measured: no weights at hand")
     table = table.assign(value=value, low=value - 0.02, high=value + 0.02, n=100000, draws=3, note=note)
-    other = table[own & (table["estimator"] == "mle")].assign(k=100, published=np.nan)
+    other = table[found & (table["estimator"] == "mle")].assign(k=100, published=np.nan)
     return pd.concat([table, other], ignore_index=True).reindex(columns=COLUMNS["table1"])
 
 
@@ -184,7 +184,7 @@ def _curves(variants, rng):
 
 
 def local_map(variant, k=100, n=4000, level=2.0, seed=0):
-    """Build a local dimension with a ripple in longitude, anywhere on the sphere."""
+    """Build a local dimension on the sphere that varies periodically with longitude."""
     rng = np.random.default_rng(seed)
     lon, lat = rng.uniform(-180, 180, n), np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
     value = level * (1 + 0.15 * np.sin(np.radians(8 * lon))) * np.exp(0.1 * rng.standard_normal(n))
@@ -200,7 +200,7 @@ def local_map(variant, k=100, n=4000, level=2.0, seed=0):
 
 
 def coastline():
-    """Build two square islands, one of which crosses the date line."""
+    """Build two square islands, one of which crosses the antimeridian."""
     lon = [0, 20, 20, 0, 0, 170, 180, -170, -170, 170]
     lat = [0, 0, 20, 20, 0, 0, 0, 0, 10, 10]
     part = [0] * 5 + [1] * 5

@@ -10,7 +10,7 @@ def sphere(n: int, seed: int = 0) -> np.ndarray:
 
 
 def waves(lonlat: np.ndarray, features: int, frequency: float, seed: int = 0) -> np.ndarray:
-    """Random plane waves: smooth functions of the place, float32."""
+    """Random plane waves: smooth functions of the location, float32."""
     rng = np.random.default_rng(seed)
     directions = frequency * rng.standard_normal((3, features))
     return np.cos(unit_vectors(lonlat) @ directions + rng.uniform(0, 2 * np.pi, features)).astype(np.float32)

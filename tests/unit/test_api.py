@@ -1,4 +1,4 @@
-"""The library's door gives the workflow's numbers, from any array, in a checkout and installed."""
+"""The library returns the workflow's numbers, for any kind of array, in a checkout and installed."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ import zarr
 
 import earthdim
 from earthdim.data.samples.area import sphere
-from earthdim.estimation.estimators import EstimateError, Evidence
+from earthdim.estimation.estimators import EstimateError, PreparedEmbedding
 from earthdim.estimation.estimators import leaves as estimator_leaves
 from earthdim.estimation.measure import measure
 from earthdim.estimation.neighbours import knn, prepare
@@ -33,7 +33,7 @@ def lonlat():
 
 @pytest.fixture(scope="module")
 def embedding(lonlat):
-    """A smooth map of the sphere into 24 columns, with two rows twice."""
+    """A smooth map of the sphere to 24 columns, with two duplicate rows."""
     rng = np.random.default_rng(2)
     waves = np.radians(lonlat) @ rng.normal(size=(2, 24)) + rng.uniform(0, 6, 24)
     values = np.sin(waves).astype(np.float32)
@@ -49,8 +49,8 @@ def leaves(*names):
 def test_rows_are_those_of_the_workflow(embedding):
     names = ("mle", "mom", "tle", "twonn", "fishers", "gride-k8", "mle-k10", "participation-ratio")
     prepared = prepare(embedding)
-    # As the workflow has it: a graph deeper than any estimator reads.
-    expected, _ = measure(Evidence(prepared, knn(prepared.points, 100)), leaves(*names))
+    # As in the workflow: a graph with more neighbours than any estimator reads.
+    expected, _ = measure(PreparedEmbedding(prepared, knn(prepared.points, 100)), leaves(*names))
     found = earthdim.dimension(embedding, estimators=names)
     pd.testing.assert_frame_equal(found[list(ESTIMATE)], expected[list(ESTIMATE)], check_exact=True)
     assert (found["n"] == 500).all()
@@ -61,13 +61,15 @@ def test_rows_are_those_of_the_workflow(embedding):
 def test_intervals_are_those_of_the_workflow(embedding):
     subsampling = {"draws": 4, "seed": 3}
     prepared = prepare(embedding)
-    expected, _ = measure(Evidence(prepared, knn(prepared.points, 100)), leaves("mle", "twonn"), subsampling)
+    expected, _ = measure(
+        PreparedEmbedding(prepared, knn(prepared.points, 100)), leaves("mle", "twonn"), subsampling
+    )
     found = earthdim.dimension(embedding, estimators=["mle", "twonn"], subsampling=subsampling)
     assert found["low"].notna().all()
     pd.testing.assert_frame_equal(found[list(ESTIMATE)], expected[list(ESTIMATE)], check_exact=True)
 
 
-def test_coordinates_add_the_reach_of_the_neighbours(embedding, lonlat):
+def test_coordinates_add_the_neighbour_radius(embedding, lonlat):
     plain = earthdim.dimension(embedding)
     found = earthdim.dimension(embedding, lonlat.tolist())
     pd.testing.assert_frame_equal(found.drop(columns="neighbour_radius_km"), plain, check_exact=True)
@@ -112,14 +114,14 @@ def test_any_kind_of_array_gives_the_same(embedding, tmp_path):
     )
 
 
-def test_the_array_is_left_as_it_was(embedding, lonlat):
+def test_the_array_is_not_modified(embedding, lonlat):
     before = embedding.astype(np.float64)
     given = before.copy()
     earthdim.dimension(given, lonlat, estimators=["mle", "rankme"])
     np.testing.assert_array_equal(given, before)
 
 
-def test_k_is_that_of_the_local_estimators_alone(embedding):
+def test_k_applies_to_local_estimators_only(embedding):
     names = ["mle", "mada", "twonn", "corrint", "fishers"]
     found = earthdim.dimension(embedding, estimators=names, k=np.int64(10)).set_index("estimator")
     assert found["k"].tolist()[:4] == [10, 10, 2, 20]
@@ -127,16 +129,16 @@ def test_k_is_that_of_the_local_estimators_alone(embedding):
     assert found.loc["mle", "value"] == earthdim.dimension(embedding, estimators="mle-k10")["value"].item()
 
 
-def test_leaves_of_ones_own(embedding):
-    mine = {"mle-robust": {**leaves("mle")["mle"], "k": 7, "aggregation": "median"}}
-    (row,) = earthdim.dimension(embedding, estimators=mine).itertuples()
+def test_custom_leaves(embedding):
+    custom = {"mle-robust": {**leaves("mle")["mle"], "k": 7, "aggregation": "median"}}
+    (row,) = earthdim.dimension(embedding, estimators=custom).itertuples()
     assert (row.estimator, row.k, row.aggregation) == ("mle-robust", 7, "median")
-    del mine["mle-robust"]["aggregation"]
+    del custom["mle-robust"]["aggregation"]
     with pytest.raises(ValueError, match="the leaf of mle-robust lacks aggregation"):
-        earthdim.dimension(embedding, estimators=mine)
+        earthdim.dimension(embedding, estimators=custom)
 
 
-def test_estimators_without_neighbours_search_none(embedding, monkeypatch):
+def test_estimators_without_neighbours_build_no_graph(embedding, monkeypatch):
     expected = earthdim.dimension(embedding, estimators=["fishers", "mle"])["value"][0]
     monkeypatch.setattr("earthdim.estimation.neighbours.knn", None)
     found = earthdim.dimension(embedding, estimators=["fishers", "rankme", "lpca-fo"])
@@ -150,7 +152,7 @@ def test_estimators_without_neighbours_search_none(embedding, monkeypatch):
             dict(estimators=["mle", "unknown"]),
             r"estimators: there is no config/estimator/unknown\.yaml.*fishers",
         ),
-        (dict(estimators=[]), "estimators: there are none"),
+        (dict(estimators=[]), "estimators: "),
         (dict(k=499), "k: must lie in 1 .. 496"),
         (dict(k=1), "k: must lie in"),
         (dict(subsampling={"draws": 4}), "subsampling: lacks seed"),
@@ -161,7 +163,7 @@ def test_estimators_without_neighbours_search_none(embedding, monkeypatch):
     ],
     ids=lambda value: None if isinstance(value, str) else next(iter(value)),
 )
-def test_mistakes_are_named(embedding, change, message):
+def test_invalid_arguments_are_errors_that_name_them(embedding, change, message):
     with pytest.raises(ValueError, match=message):
         earthdim.dimension(**{"array": embedding, **change})
 
@@ -173,27 +175,27 @@ def test_a_value_that_is_not_finite_is_an_error(embedding):
         earthdim.dimension(broken)
 
 
-def test_an_estimator_that_fails_leaves_the_others_and_says_why():
-    """64 points of 64 independent columns: FisherS separates them all, whatever their dimension."""
+def test_a_failing_estimator_does_not_affect_the_others():
+    """FisherS separates all 64 points of 64 independent columns, whatever their dimension."""
     x = np.random.default_rng(0).standard_normal((64, 64))
     names = ["mle", "twonn", "fishers"]
     with pytest.warns(UserWarning, match="fishers: .*all 64 points are separable"):
         found = earthdim.dimension(x, estimators=names).set_index("estimator")
     assert np.isnan(found.loc["fishers", "value"])
     assert "cannot be told from so few" in found.loc["fishers", "note"]
-    # Levina and Bickel's, harmonic over points, and the ratio of the first two neighbours, from all distances.
-    reach = np.sort(np.linalg.norm(x[:, None] - x[None], axis=2), axis=1)[:, 1:21]
+    # Levina and Bickel's estimator, harmonic mean over points, from all pairwise distances.
+    radii = np.sort(np.linalg.norm(x[:, None] - x[None], axis=2), axis=1)[:, 1:21]
     assert found.loc["mle", "value"] == pytest.approx(
-        19 / np.mean(np.log(reach[:, -1:] / reach[:, :-1]).sum(axis=1)), rel=0.06
+        19 / np.mean(np.log(radii[:, -1:] / radii[:, :-1]).sum(axis=1)), rel=0.06
     )
     reference = skdim.id.TwoNN().fit(x).dimension_
     assert found.loc["twonn", "value"] == pytest.approx(reference, rel=1e-6)
     with pytest.warns(UserWarning, match="fishers"):
-        reach = earthdim.dimension(x, sphere(64, np.random.default_rng(1)), estimators=names)
-    assert reach["value"].notna().tolist() == [True, True, False]
+        located = earthdim.dimension(x, sphere(64, np.random.default_rng(1)), estimators=names)
+    assert located["value"].notna().tolist() == [True, True, False]
 
 
-def test_few_points_leave_out_the_estimators_that_need_more(embedding):
+def test_estimators_that_need_more_points_fail_alone(embedding):
     with pytest.warns(UserWarning, match="mle: 30 distinct points are too few for k = 40"):
         found = earthdim.dimension(
             embedding[1:31], estimators={"mle": {**leaves("mle")["mle"], "k": 40}, **leaves("twonn")}
@@ -201,27 +203,27 @@ def test_few_points_leave_out_the_estimators_that_need_more(embedding):
     assert found["value"].notna().tolist() == [False, True]
 
 
-def test_nothing_but_failures_is_an_error():
+def test_failure_of_all_estimators_is_an_error():
     x = np.random.default_rng(0).standard_normal((64, 64))
     with pytest.raises(EstimateError, match="all 64 points are separable"):
         earthdim.dimension(x, estimators="fishers")
 
 
-def test_missing_leaves_are_one_clear_error(monkeypatch):
+def test_missing_leaves_are_an_error(monkeypatch):
     monkeypatch.setattr(estimator_leaves, "CHECKOUT", Path("/nowhere"))
     with pytest.raises(FileNotFoundError, match="give leaves as a mapping"):
         estimator_leaves._folder()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "config" / "estimator").glob("*.yaml")))
-def test_a_leaf_is_what_the_workflow_composes(name):
+def test_a_leaf_equals_that_of_the_workflow(name):
     assert estimator_leaves.read_leaf(name) == leaves(name)[name]
 
 
 def python(code, *paths):
     """Run code in a Python without the checkout's package, but with the same libraries."""
     libraries = (entry for entry in sys.path if "site-packages" in entry)
-    # What numba compiles is kept beside the code, where there is none yet: on few points it is not worth its time.
+    # Without numba: its cache next to the code is empty, and compiling takes longer than these few points.
     environment = {"PYTHONPATH": ":".join(map(str, [*paths, *libraries])), "NUMBA_DISABLE_JIT": "1"}
     command = [sys.executable, "-S", "-c", code]
     done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=True)

@@ -1,17 +1,17 @@
-"""What does not fit the data is left out by name and reason: in tables, draws, correlations and figures."""
+"""What the data do not permit is left out, with name and reason, in tables, replicates, correlations and figures."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from correlation_tables import SETTINGS, make_tables
+from figure_drawing import CELL
 from figure_tables import tables as figure_tables
-from test_figures import CELL
 
 from earthdim import omissions
 from earthdim.analysis import replicates, tables
 from earthdim.analysis.correlation import correlate, unmet
-from earthdim.estimation.measure import no_map
+from earthdim.estimation.measure import empty_map
 from earthdim.estimation.neighbours import Graph
 from earthdim.figures import gap, local_maps, modality, performance, resolution, scale, style, twins
 from earthdim.storage.schema import COLUMNS
@@ -25,7 +25,7 @@ def measured(**columns):
     return {**row, **columns}
 
 
-def test_left_out_names_what_lacks_and_where():
+def test_left_out_names_items_and_places():
     dimension = [
         measured(),
         measured(estimator="fishers", value=None, note=REASON),
@@ -51,14 +51,14 @@ def test_left_out_names_what_lacks_and_where():
     assert not len(tables.left_out_table(dimension=[pd.DataFrame(dimension[:1])]))
 
 
-def test_notes_that_were_read_back_empty_are_no_notes():
-    """A column of empty cells alone comes back from CSV as numbers that are none."""
+def test_empty_notes_read_from_csv_are_no_notes():
+    """A column of empty fields is read from CSV as NaN."""
     rows = pd.DataFrame([measured(note=np.nan), measured(note=np.nan)])
     assert not len(tables.left_out_table(dimension=[rows]))
     assert len(omissions.measured(rows)) == 2
 
 
-def draw(replicate, value, note=""):
+def replicate_row(replicate, value, note=""):
     axes = dict.fromkeys(("model", "resolution", "modality", "schedule", "weights", "seed"), "")
     bounds = {"low": None, "high": None, "interval": "", "above_ambient": False, "replicate": replicate}
     return {
@@ -70,36 +70,40 @@ def draw(replicate, value, note=""):
     }
 
 
-def test_draws_without_a_value_do_not_count():
-    found = replicates.draws_table(pd.DataFrame([draw(0, 2.0), draw(1, None, REASON), draw(2, 4.0)]))
+def test_replicates_without_a_value_are_not_counted():
+    found = replicates.draws_table(
+        pd.DataFrame([replicate_row(0, 2.0), replicate_row(1, None, REASON), replicate_row(2, 4.0)])
+    )
     assert found[["value", "draws"]].to_numpy().tolist() == [[3.0, 2]]
     assert found["note"].item() == f"1 of 3 draws have no value; {REASON}"
-    none = replicates.draws_table(pd.DataFrame([draw(0, None, REASON), draw(1, None, REASON)]))
+    none = replicates.draws_table(
+        pd.DataFrame([replicate_row(0, None, REASON), replicate_row(1, None, REASON)])
+    )
     assert none["value"].isna().all()
     assert none["draws"].item() == 0
-    # An empty value that does not say why is a mistake as ever.
+    # An empty value without a note remains an error.
     with pytest.raises(ValueError, match="not finite"):
-        replicates.draws_table(pd.DataFrame([draw(0, 2.0), draw(1, None)]))
+        replicates.draws_table(pd.DataFrame([replicate_row(0, 2.0), replicate_row(1, None)]))
 
 
-def test_empty_values_with_a_note_are_no_cells_and_others_a_mistake():
+def test_empty_values_with_a_note_are_no_cells_and_others_raise():
     variants, dimension, probe = make_tables()
     first = (dimension["space"] == "embedding") & (dimension["variant"] == "csp_l0_s0")
     without = dimension.assign(value=dimension["value"].mask(first))
-    with pytest.raises(ValueError, match="dimension: holds a value that is not finite"):
+    with pytest.raises(ValueError, match=r"dimension: .*not finite"):
         correlate(variants, without, probe, SETTINGS)
     found = correlate(variants, without.assign(note=np.where(first, REASON, "")), probe, SETTINGS)
     expected = correlate(variants, dimension[~first], probe, SETTINGS)
     pd.testing.assert_frame_equal(found, expected)
 
 
-def test_a_claim_on_what_was_left_out_is_left_out_and_told():
+def test_a_claim_about_omitted_rows_is_left_out_and_listed():
     variants, dimension, probe = make_tables(splits=("random",))
     with pytest.raises(ValueError, match=r"statistics.primary.0: no row"):
         correlate(variants, dimension, probe, SETTINGS)
     assert list(unmet(variants, dimension, probe, SETTINGS)) == [0]
     assert not unmet(*make_tables(), SETTINGS)
-    found = correlate(variants, dimension, probe, SETTINGS, passed_over=[0])
+    found = correlate(variants, dimension, probe, SETTINGS, left_out=[0])
     assert set(found["split"]) == {"random"}
     assert "holm" not in set(found["adjustment"])
     blocks = omissions.left_out([{"what": "split", "name": "blocks", "reason": "few"}])
@@ -109,13 +113,13 @@ def test_a_claim_on_what_was_left_out_is_left_out_and_told():
         ["split", "blocks"],
         ["claim", "statistics.primary.0"],
     ]
-    # Where nothing was left out, the correlation itself refuses the claim.
+    # If nothing was left out, `correlate` itself rejects the claim.
     assert not len(tables.left_out_table([blocks[:0]], whole, SETTINGS))
 
 
-def test_a_store_of_no_points_is_a_store(tmp_path):
+def test_a_store_without_points_can_be_read(tmp_path):
     """The graph and the map of a variant that cannot be measured."""
-    graph, local = Graph.empty(), no_map(20)
+    graph, local = Graph.empty(), empty_map(20)
     written = {
         "neighbours": {"distance": (("point", "k"), graph.distance), "index": (("point", "k"), graph.index)},
         "local_dimension": {"local_dimension": ("point", local.value)},
@@ -128,7 +132,7 @@ def test_a_store_of_no_points_is_a_store(tmp_path):
 
 @pytest.fixture(scope="module", params=[False, True], ids=["small", "large"])
 def drawn(request):
-    """Tables of which FisherS, the first variant, all intervals and a value here and there are left out."""
+    """Tables without values of FisherS and of the first variant, without intervals, and with single values missing."""
     made = figure_tables(request.param)
     lost = made.dimension["estimator"].eq("fishers") | made.dimension["variant"].eq(
         made.variants["variant"][0]
@@ -148,7 +152,7 @@ def blank(table, lost):
     return table.assign(**none, note=omissions.notes(table).mask(lost, REASON))
 
 
-def test_figures_draw_what_is_left(drawn):
+def test_figures_draw_the_remaining_values(drawn):
     of = {"estimator": "mle", "split": "blocks", "heads": ["ridge", "logistic"], "cell": CELL}
     tables_of = (drawn.variants, drawn.dimension, drawn.probe, drawn.correlation)
     figures = [
@@ -162,7 +166,7 @@ def test_figures_draw_what_is_left(drawn):
         figure.canvas.draw()
 
 
-def test_a_figure_of_nothing_says_so(drawn):
+def test_figures_without_data_raise_and_the_placeholder_states_why(drawn):
     gone = blank(drawn.dimension, drawn.dimension["value"].notna())
     random = drawn.probe[drawn.probe["split"] == "random"]
     shown = {"split": "blocks", "heads": ["ridge", "logistic"], "cell": CELL}

@@ -1,4 +1,4 @@
-"""A project of its own for a test: a copy of the checkout's code and config, run by Snakemake for real."""
+"""A copy of the checkout's code and configuration for a test, run with Snakemake."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ PARTS = ("Snakefile", "config", "workflow", "envs")
 
 
 class Project:
-    """A folder with the workflow's code and config, and what its runs made."""
+    """A folder with the workflow's code and configuration, and the results of its runs."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -34,14 +34,14 @@ class Project:
         return cls(folder)
 
     def copy(self, folder: Path) -> "Project":
-        """The same project and results elsewhere, with their times, so that tests do not disturb each other."""
+        """Copy the project and its results, including modification times, so that tests are independent."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder)
 
     def run(
         self, *arguments: str, cores: int = 2, check: bool = True, profile: str = "local"
     ) -> subprocess.CompletedProcess:
-        """Run Snakemake in the folder, with the folder's own package."""
+        """Run Snakemake in the folder, with the package in the folder."""
         return self._python(
             "-m", "snakemake", "--cores", str(cores), *arguments, check=check, profile=profile
         )
@@ -49,7 +49,7 @@ class Project:
     def start(
         self, *arguments: str, profile: str, environment: dict[str, str], output: Path
     ) -> subprocess.Popen:
-        """Let Snakemake begin, in a process group of its own as behind a terminal, and write to a file."""
+        """Start Snakemake in a separate session, as from a terminal, with its output written to a file."""
         with open(output, "w") as stream:
             return subprocess.Popen(
                 [sys.executable, "-m", "snakemake", *arguments],
@@ -63,7 +63,7 @@ class Project:
             )
 
     def finish(self, *arguments: str) -> subprocess.CompletedProcess:
-        """What envs/run calls after Snakemake."""
+        """Run the script that envs/run calls after Snakemake."""
         return self._python("workflow/scripts/finish.py", "--cores", "2", *arguments)
 
     def _environment(self, profile: str) -> dict[str, str]:
@@ -89,7 +89,7 @@ class Project:
         return done
 
     def planned(self, *arguments: str) -> set[tuple[str, str]]:
-        """The jobs that a dry run plans: (rule, its wildcards as Snakemake prints them)."""
+        """Jobs planned by a dry run: (rule, wildcards as printed by Snakemake)."""
         output = self.run("--dry-run", *arguments).stdout
         jobs = set()
         for block in re.split(r"\n(?=(?:local)?rule \w+:)", output)[1:]:
@@ -112,7 +112,7 @@ class Project:
         path.write_text(text)
 
     def files(self, *below: str, times: bool = False) -> dict[str, str]:
-        """Digest of every file under results (with its time of change if asked), benchmarks and logs left out."""
+        """Digest of every file below results, except benchmarks and logs; with `times`, also its modification time."""
         root = self.folder / "results"
         found = {}
         for path in sorted(root.rglob("*")):
@@ -128,11 +128,11 @@ class Project:
 
 
 def rules_of(jobs: set[tuple[str, str]]) -> set[str]:
-    """The rules of planned jobs."""
+    """Rules of planned jobs."""
     return {rule for rule, _ in jobs}
 
 
 def variants_of(jobs: set[tuple[str, str]], rule: str) -> set[str]:
-    """The variants that a rule's planned jobs are for."""
+    """Variants of the planned jobs of a rule."""
     found = (re.search(r"variant=([^,]+)", wildcards) for name, wildcards in jobs if name == rule)
     return {match.group(1) for match in found if match}

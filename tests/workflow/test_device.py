@@ -1,4 +1,4 @@
-"""Where variants are trained: what the choice reruns, and what it asks for."""
+"""The training device: jobs rerun when it changes, and resources requested."""
 
 import json
 import re
@@ -9,23 +9,23 @@ from project import rules_of, variants_of
 pytestmark = pytest.mark.workflow
 
 TINY = ("--config", "experiment=tiny")
-# Of each job of pretrain: checkpoint, config, training.csv, summary.json.
+# Outputs of a pretrain job: checkpoint, config, training.csv, summary.json.
 OUTPUTS = 4
 TRAINED = {"csp_amin10_rgb_tiny_s0", "satclip_l5_rgb_tiny_s0", "satclip_l10_rgb_tiny_s0"}
 
 
-def test_a_gpu_trains_anew_what_is_trained_and_nothing_else(project):
-    project.edit("config/config.yaml", "device: cpu # or cuda:", "device: cuda # or cpu:")
+def test_selecting_a_gpu_reruns_only_training(project):
+    project.edit("config/config.yaml", "device: cpu", "device: cuda")
     jobs = project.planned(*TINY)
     assert variants_of(jobs, "pretrain") == TRAINED
     assert not rules_of(jobs) & {"dataset", "points", "features", "labels"}
     output = project.run("--dry-run", *TINY).stdout
     blocks = re.split(r"^rule (?=\w+:)", output, flags=re.MULTILINE)
-    asked = [block.partition(":")[0] for block in blocks if re.search(r"\bgpu=1\b", block)]
-    assert asked == ["pretrain"] * 3
+    requesting = [block.partition(":")[0] for block in blocks if re.search(r"\bgpu=1\b", block)]
+    assert requesting == ["pretrain"] * 3
 
 
-def test_on_the_cpu_a_job_is_known_by_what_it_always_was(project):
+def test_on_the_cpu_the_device_is_not_recorded(project):
     config = project.folder / "results" / "variants" / "csp_amin10_rgb_tiny_s0" / "config.yaml"
     assert "device" not in config.read_text()
     recorded = [

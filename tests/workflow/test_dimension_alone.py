@@ -1,4 +1,4 @@
-"""An experiment that measures dimension alone, from two draws of points; and graphs searched by several jobs."""
+"""An experiment that only measures dimension, on two replicates of a sample; neighbour graphs searched in blocks."""
 
 import re
 
@@ -47,27 +47,27 @@ def tables(alone):
     return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
 
-def test_it_makes_its_own_tables_and_no_others(tables):
+def test_it_writes_only_the_tables_that_apply(tables):
     assert set(tables) == {"datasets", "variants", "dimension", "left_out", "draws", "table1"}
     for name in set(tables) - {"datasets"}:
         assert tuple(tables[name].columns[: len(COLUMNS[name])]) == COLUMNS[name]
 
 
-def test_draws_are_averaged_and_stand_beside_the_paper(tables):
+def test_replicates_are_averaged_and_compared_with_the_paper(tables):
     dimension, draws = tables["dimension"], tables["draws"]
     assert set(dimension["replicate"]) == {0, 1}
     mean = dimension.query("estimator == 'mle' and k == 20")["value"].mean()
     (row,) = draws.query("estimator == 'mle' and k == 20").to_dict("records")
     assert row["value"] == pytest.approx(mean)
     assert row["low"] < mean < row["high"]
-    beside = tables["table1"].query("name == 'GeoCLIP' and estimator == 'mle' and k == 20")
-    assert beside[["published", "value", "draws"]].to_numpy().tolist() == [[11.21, row["value"], 2]]
+    compared = tables["table1"].query("name == 'GeoCLIP' and estimator == 'mle' and k == 20")
+    assert compared[["published", "value", "draws"]].to_numpy().tolist() == [[11.21, row["value"], 2]]
     notes = tables["table1"].query("published.notna() and value.isna()")["note"]
     assert notes.str.contains("is not in this experiment").sum() == 24
     assert notes.str.contains("earthdim has no adapter").sum() == 12
 
 
-def test_report_and_costs_are_there(alone):
+def test_report_and_costs_are_written(alone):
     assert "results/alone/report.html" in alone.output
     assert re.search(r"^\s*dimension +2 ", alone.output, re.MULTILINE)
     report = (alone.folder / "results" / "alone" / "report.html").read_text(errors="replace")
@@ -77,12 +77,12 @@ def test_report_and_costs_are_there(alone):
     assert (alone.folder / "results" / "alone" / "report.html").is_file()
 
 
-def test_four_blocks_give_the_same_graph_byte_for_byte(alone, tmp_path):
+def test_four_blocks_give_a_byte_identical_graph(alone, tmp_path):
     project = alone.copy(tmp_path / "project")
     graphs = [f"{VARIANT}/land-1200-r{replicate}/neighbours." for replicate in range(2)]
     before = project.files(*graphs, "alone/variants", "alone/tables")
     project.edit("config/config.yaml", "blocks_from: 50000", "blocks_from: 1200")
-    # Tiles of 512 points square: three by three of them, so that every part has some.
+    # Tiles of 512 by 512 points: three by three of them, so that every block has some.
     project.edit("config/config.yaml", "memory_mb: 4", "memory_mb: 1")
     jobs = project.planned(*ALONE)
     assert len([rule for rule, _ in jobs if rule == "neighbours_block"]) == 8
@@ -90,7 +90,7 @@ def test_four_blocks_give_the_same_graph_byte_for_byte(alone, tmp_path):
     project.run(*ALONE)
     after = project.files(*graphs, "alone/variants", "alone/tables")
     assert set(after) == set(before)
-    # Only what made it is told apart, in the metadata of the store.
+    # Only the metadata of the store differs, which records how it was made.
     changed = {name for name in before if before[name] != after[name]}
     assert changed <= {f"{graph}zarr/zarr.json" for graph in graphs}
     assert not list((project.folder / "results" / VARIANT).rglob("candidates-*"))

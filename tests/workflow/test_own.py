@@ -1,4 +1,5 @@
-"""A user's own encoder, a table and released weights: each from one leaf to maps, IDs, probes and correlation."""
+"""A custom encoder, a table of embeddings and released weights, each from one leaf to maps, IDs, probes and
+correlation."""
 
 import hashlib
 import importlib
@@ -53,7 +54,7 @@ sha256: SUM
 about: {title: SatCLIP trained on my images, citation: mine, address: none, licence: mine}
 """
 EXPERIMENT = """
-title: What a user brings
+title: User-supplied encoders and embeddings
 branches:
   base:
     model: [satclip]
@@ -85,7 +86,7 @@ figures: [resolution, twins, performance, heads, gap, loss, local_maps]
 
 
 def stations(n: int = 600) -> pd.DataFrame:
-    """Embeddings at points of the globe, of which most lie in the sea, where no climate zone and no country is."""
+    """Embeddings at points of the globe. Most are at sea, without a climate zone or a country."""
     from earthdim.data.samples.area import sphere
 
     lonlat = sphere(n, np.random.default_rng(5))
@@ -98,7 +99,7 @@ def stations(n: int = 600) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def brought(finished, tmp_path_factory):
+def supplied(finished, tmp_path_factory):
     project = finished.copy(tmp_path_factory.mktemp("own") / "project")
     project.write("my_encoder.py", ENCODER)
     project.write("config/weights/my-encoder.yaml", FUNCTION)
@@ -110,52 +111,52 @@ def brought(finished, tmp_path_factory):
     leaf = RELEASED.replace("SUM", hashlib.sha256((project.folder / "satclip.ckpt").read_bytes()).hexdigest())
     project.write("config/weights/mine/satclip.yaml", leaf)
     project.write("config/weights/mine/absent.yaml", leaf.replace("satclip.ckpt", "absent.ckpt"))
-    project.write("config/experiment/brought.yaml", EXPERIMENT)
-    project.run("--config", "experiment=brought")
+    project.write("config/experiment/supplied.yaml", EXPERIMENT)
+    project.run("--config", "experiment=supplied")
     return project
 
 
 @pytest.fixture(scope="module")
-def tables(brought):
-    folder = brought.folder / "results" / "brought" / "tables"
+def tables(supplied):
+    folder = supplied.folder / "results" / "supplied" / "tables"
     return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
 
-BROUGHT = {"my-encoder": "own", "stations": "table", "mine_satclip": "released"}
+SUPPLIED = {"my-encoder": "own", "stations": "table", "mine_satclip": "released"}
 
 
-def test_they_are_variants_like_any_other(tables):
+def test_they_are_variants(tables):
     kinds = tables["variants"].set_index("variant")["weights"].to_dict()
-    assert {name: kinds[name] for name in BROUGHT} == BROUGHT
+    assert {name: kinds[name] for name in SUPPLIED} == SUPPLIED
     counted = tables["variants"].set_index("variant")["counted"]
     assert counted[["my-encoder", "stations"]].all()
     assert not counted["mine_satclip"]
     assert "mine_absent" not in kinds
     (absent,) = tables["missing"].itertuples(index=False)
     assert absent.variant == "mine_absent"
-    assert "absent.ckpt is not there" in absent.message
+    assert "absent.ckpt does not exist" in absent.message
 
 
-def test_all_have_dimensions_and_maps(brought, tables):
+def test_all_have_dimensions_and_maps(supplied, tables):
     measured = tables["dimension"].query("space == 'embedding'")
-    for name in BROUGHT:
+    for name in SUPPLIED:
         rows = measured[measured["variant"] == name]
         assert set(rows["estimator"]) == {"mle", "twonn", "mom", "tle", "fishers"}
         (points,) = set(rows["points"])
         assert points == ("own-stations-600-r0" if name == "stations" else "land-500-r0")
-        assert (brought.folder / f"results/brought/variants/{name}/{points}/local_dimension.zarr").is_dir()
+        assert (supplied.folder / f"results/supplied/variants/{name}/{points}/local_dimension.zarr").is_dir()
     smooth = measured.query("variant == 'my-encoder' and estimator == 'mle'")["value"].item()
     assert smooth == pytest.approx(2.0, abs=0.3)
 
 
-def test_the_table_takes_the_tasks_that_have_a_label_everywhere(tables):
+def test_the_table_is_probed_on_tasks_with_labels_at_all_points(tables):
     probe = tables["probe"]
     assert set(probe.query("variant == 'my-encoder'")["task"]) == {"elevation", "climate-zone", "country"}
     assert set(probe.query("variant == 'stations'")["task"]) == {"elevation"}
     left = tables["left_out"].query("what == 'task'").set_index("name")
     assert set(left.index) == {"climate-zone", "country"}
     assert set(left["variant"]) == {"stations"}
-    # Seven tenths of the globe are sea.
+    # About 70 % of the globe is sea.
     assert (left["without_label"] / left["n"]).between(0.6, 0.8).all()
 
 
@@ -164,40 +165,40 @@ def test_they_are_cells_of_the_correlation(tables):
         "task == 'elevation' and level == 'pooled' and coefficient == 'spearman' and space == 'embedding'"
     )
     cells = correlation.groupby("points")["n_cells"].max().to_dict()
-    # Two of satclip, two without a knob and the user's own at our sample, the table at its own points.
+    # The common sample has two of satclip, two without a resolution parameter and one custom; the table has its points.
     assert cells == {"land-500-r0": 5, "own-stations-600-r0": 1}
 
 
-def test_embeddings_are_those_that_the_user_brought(brought):
+def test_stored_embeddings_equal_the_supplied_table(supplied):
     table = stations()
     store = stores.open_store(
-        brought.folder / "results/variants/stations/own-stations-600-r0/embeddings.zarr", "embeddings"
+        supplied.folder / "results/variants/stations/own-stations-600-r0/embeddings.zarr", "embeddings"
     )
     assert np.array_equal(store["embedding"].values, table.filter(like="emb_").to_numpy())
     assert np.array_equal(stores.lonlat(store), table[["lon", "lat"]].to_numpy())
 
 
-def test_nothing_is_done_twice(brought):
-    assert not brought.planned("--config", "experiment=brought")
+def test_a_second_run_has_nothing_to_do(supplied):
+    assert not supplied.planned("--config", "experiment=supplied")
 
 
-def test_a_change_of_the_users_code_reruns_its_variant_alone(brought, tmp_path):
-    project = brought.copy(tmp_path / "project")
+def test_a_change_of_custom_code_reruns_only_its_variant(supplied, tmp_path):
+    project = supplied.copy(tmp_path / "project")
     project.edit("my_encoder.py", "3 * xyz", "4 * xyz")
-    jobs = project.planned("--config", "experiment=brought")
+    jobs = project.planned("--config", "experiment=supplied")
     changed = {where.split("variant=")[1].split(",")[0] for _, where in jobs if "variant=" in where}
     assert changed == {"my-encoder"}
 
 
-def test_an_archive_opens_with_what_the_user_brought(brought, tmp_path):
-    asked = ("--config", "experiment=brought")
-    project = brought.copy(tmp_path / "project")
-    project.run("archive", *asked)
+def test_an_archive_contains_the_user_supplied_files(supplied, tmp_path):
+    config = ("--config", "experiment=supplied")
+    project = supplied.copy(tmp_path / "project")
+    project.run("archive", *config)
     opened = Project.create(tmp_path / "opened")
     subprocess.run(
-        ["tar", "-xf", project.folder / "results/archives/brought.tar"], cwd=opened.folder, check=True
+        ["tar", "-xf", project.folder / "results/archives/supplied.tar"], cwd=opened.folder, check=True
     )
     for name in ("my_encoder.py", "stations.parquet", "satclip.ckpt"):
-        assert (opened.folder / name).read_bytes() == (brought.folder / name).read_bytes()
-    assert "Nothing to be done" in opened.run(*asked).stdout
-    assert "sound: " in opened.run("verify", *asked).stdout
+        assert (opened.folder / name).read_bytes() == (supplied.folder / name).read_bytes()
+    assert "Nothing to be done" in opened.run(*config).stdout
+    assert "sound: " in opened.run("verify", *config).stdout

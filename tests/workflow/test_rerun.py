@@ -1,4 +1,4 @@
-"""What a change reruns, and what it leaves alone."""
+"""Jobs rerun after a change, and jobs that are not."""
 
 import pytest
 from project import rules_of, variants_of
@@ -22,12 +22,12 @@ def test_editing_a_resolution_leaf_retrains_only_its_variants(project):
 
 def test_a_comment_in_a_leaf_reruns_nothing(project):
     project.edit(
-        "config/resolution/l10.yaml", "# @package _global_\n", "# @package _global_\n# a new remark\n"
+        "config/resolution/l10.yaml", "# @package _global_\n", "# @package _global_\n# a new comment\n"
     )
     assert not rules_of(project.planned(*TINY))
 
 
-def test_editing_the_code_of_an_encoding_retrains_exactly_its_variants(project):
+def test_editing_the_code_of_an_encoding_retrains_only_its_variants(project):
     file = "workflow/src/earthdim/encoders/encodings/space2vec.py"
     project.edit(file, "def forward(", "def _unused(self):\n        return 1\n\n    def forward(")
     jobs = project.planned(*TINY)
@@ -40,7 +40,7 @@ def test_editing_a_docstring_reruns_nothing(project):
     assert not rules_of(project.planned(*TINY))
 
 
-def test_editing_the_probes_retrains_none(project):
+def test_editing_the_probes_retrains_nothing(project):
     project.write(
         "workflow/src/earthdim/probing/probe.py",
         (project.folder / "workflow/src/earthdim/probing/probe.py").read_text() + "\n\nCHANGED = True\n",
@@ -50,12 +50,12 @@ def test_editing_the_probes_retrains_none(project):
     assert not rules_of(jobs) & {"pretrain", "embed", "neighbours", "dimension", "features"}
 
 
-def test_editing_an_estimator_leaf_reruns_the_dimension_alone(project):
+def test_editing_an_estimator_leaf_reruns_only_the_dimension(project):
     project.edit("config/estimator/mom.yaml", "k: 20", "k: 15")
     assert rules_of(project.planned(*TINY)) & ENCODERS == {"dimension"}
 
 
-def test_scale_costly_and_jacobian_retrain_and_embed_nothing(project):
+def test_changing_scale_costly_and_jacobian_neither_trains_nor_embeds(project):
     leaf = "config/experiment/tiny.yaml"
     project.edit(leaf, "sizes: [200, 400]", "sizes: [200, 300, 400]")
     project.edit(leaf, "n: 400\n  estimators: [knn, ess]", "n: 300\n  estimators: [knn]")
@@ -66,7 +66,7 @@ def test_scale_costly_and_jacobian_retrain_and_embed_nothing(project):
     assert len(variants_of(jobs, "jacobian")) == 2
 
 
-def test_another_support_is_embedded_alone(project):
+def test_a_new_support_only_embeds_its_points(project):
     project.edit("config/experiment/tiny.yaml", "region-africa-400]", "region-africa-400, patch-10-400]")
     jobs = project.planned(*TINY)
     assert not rules_of(jobs) & {"pretrain", "dataset", "neighbours", "dimension", "probe"}
@@ -74,31 +74,31 @@ def test_another_support_is_embedded_alone(project):
     assert len([rule for rule, _ in jobs if rule == "embed"]) == 1
 
 
-def test_without_the_optional_parts_only_the_lists_of_data_sets_and_of_what_lacks_are_made_anew(project):
+def test_removing_the_optional_parts_only_rewrites_the_lists_of_data_sets_and_omissions(project):
     file = project.folder / "config" / "experiment" / "tiny.yaml"
     text = file.read_text()
     figures = text[text.index("figures:") :].replace(", scale]", "]")
     file.write_text(text[: text.index("scale:")] + figures)
-    # The data set of the borders is no longer read.
+    # The data set of country borders is no longer used.
     assert rules_of(project.planned(*TINY)) == {"sources", "table", "resolved", "all"}
 
 
-def test_other_half_samples_measure_anew_and_search_nothing(project):
+def test_changing_half_samples_measures_again_without_a_new_graph(project):
     project.edit("config/config.yaml", "draws: 8", "draws: 9")
     assert rules_of(project.planned(*TINY)) & {*ENCODERS, "scale", "costly"} == {"dimension", "scale"}
 
 
-def test_the_number_of_blocks_is_nothing_to_a_graph_searched_at_once(project):
+def test_the_number_of_blocks_does_not_affect_a_graph_searched_at_once(project):
     project.edit("config/config.yaml", "blocks: 4", "blocks: 7")
     assert rules_of(project.planned(*TINY)) == {"resolved", "all"}
 
 
-def test_another_schema_version_reruns_what_writes_it(project):
-    project.edit("workflow/src/earthdim/storage/stores.py", '"probe": ', '"probe": 90')
+def test_a_new_schema_version_reruns_the_jobs_that_write_it(project):
+    project.edit("workflow/src/earthdim/storage/schema.py", '"probe": ', '"probe": 90')
     assert rules_of(project.planned(*TINY)) & ENCODERS == {"probe"}
 
 
-def test_adding_a_variant_computes_only_that_one_and_the_tables(project):
+def test_adding_a_variant_only_computes_it_and_the_tables(project):
     project.edit("config/experiment/tiny.yaml", "resolution: [l5, l10]", "resolution: [l5, l10, l20]")
     jobs = project.planned(*TINY)
     new = {"satclip_l20_rgb_tiny_s0"}
@@ -107,7 +107,7 @@ def test_adding_a_variant_computes_only_that_one_and_the_tables(project):
     assert not rules_of(jobs) & {"dataset", "points", "features", "labels"}
 
 
-def test_forcerun_of_a_branch_touches_that_branch_alone(project):
+def test_forcerun_of_a_branch_only_reruns_that_branch(project):
     jobs = project.planned("branch", "--config", "experiment=tiny", "branch=csp", "--forcerun", "pretrain")
     csp = {"csp_amin10_rgb_tiny_s0", "csp_amin10_untrained_s0"}
     assert all(variants_of(jobs, rule) == csp for rule in ENCODERS)
@@ -122,6 +122,6 @@ def test_an_override_never_changes_a_finished_artefact(project):
     assert any(name.startswith("tiny@") for name in new)
     variants = {name.split("/")[1] for name in after if name not in before and name.startswith("variants/")}
     assert any(name.startswith("satclip_l10_rgb_tiny_s0@") for name in variants)
-    # The untrained twins know no schedule: they are shared, and only embedded at the new points.
+    # The untrained twins do not depend on the schedule: they are shared, and only embedded at the new points.
     assert "csp_amin10_untrained_s0" in variants
     assert "Nothing to be done" in project.run(*TINY).stdout

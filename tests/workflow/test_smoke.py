@@ -1,4 +1,4 @@
-"""The experiment `smoke`, from nothing to its report, twice."""
+"""The experiment `smoke`, from an empty folder to its report, twice."""
 
 import re
 import shutil
@@ -20,13 +20,13 @@ def tables(smoke):
     return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
 
-def test_the_run_says_what_it_cost_and_where_everything_is(smoke):
+def test_the_run_reports_costs_and_output_paths(smoke):
     assert "results/smoke/report.html" in smoke.output
     assert re.search(r"^\s*pretrain +4 ", smoke.output, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["variants", "dimension", "probe", "correlation"])
-def test_tables_keep_their_contract(tables, name):
+def test_columns_follow_the_schema(tables, name):
     assert tuple(tables[name].columns[: len(COLUMNS[name])]) == COLUMNS[name]
     assert len(tables[name])
 
@@ -38,14 +38,14 @@ def test_every_variant_is_in_every_table(tables):
         assert list(dict.fromkeys(tables[table]["variant"])) == names
 
 
-def test_values_are_finite_and_where_they_can_be(tables):
+def test_values_are_finite_and_in_range(tables):
     dimension, probe = tables["dimension"], tables["probe"]
     assert np.isfinite(dimension["value"]).all()
     assert (dimension["value"] > 0).all()
     assert (dimension["value"] < dimension.merge(tables["variants"], on="variant")["ambient_dim"]).all()
     assert np.isfinite(probe[["value", "low", "high"]]).all().all()
     assert (probe["low"] <= probe["high"]).all()
-    # One draw of 2,000 points: half samples tell the spread.
+    # A single sample of 2,000 points: intervals come from half samples.
     of_embedding = dimension.query("space == 'embedding'")
     assert set(of_embedding["interval"]) == {"8 half samples"}
     assert (of_embedding["low"] < of_embedding["value"]).all()
@@ -56,7 +56,7 @@ def test_values_are_finite_and_where_they_can_be(tables):
     assert 1.5 < smooth["value"].item() < 2.5
 
 
-def test_twins_stand_beside_their_variants(tables):
+def test_twin_values_are_those_of_the_untrained_twins(tables):
     embedding = tables["dimension"].query("space == 'embedding'").fillna({"k": 0})
     embedding = embedding.set_index(["variant", "estimator", "k"])
     assert embedding.index.is_unique
@@ -68,27 +68,27 @@ def test_twins_stand_beside_their_variants(tables):
             assert np.isnan(row["twin_value"])
 
 
-def test_training_learns(tables, smoke):
+def test_training_lowers_the_loss(tables, smoke):
     trained = tables["variants"].query("weights == 'trained'")
     assert (trained["val_top1"] > 20 / 1024).all()
     curve = read_table(smoke.folder / "results/variants/satclip_l10_rgb_smoke_s0/training.csv")
     assert curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] < np.log(512)
 
 
-def test_leaks_are_marked(tables):
+def test_leakage_is_marked(tables):
     marks = tables["probe"].groupby(["weights", "task"])["leaked"].agg(set)
     assert marks["trained", "elevation"] == {"in part"}
     assert marks["untrained", "elevation"] == marks["trained", "climate-zone"] == {"no"}
 
 
-def test_the_report_is_one_file_that_needs_no_network(smoke):
+def test_the_report_is_self_contained(smoke):
     report = (smoke.folder / "results" / "smoke" / "report.html").read_text(errors="replace")
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']https?:", report)
     for figure in ("resolution", "local_maps", "performance"):
         assert f"figures/{figure}.png" in report
 
 
-def test_the_report_comes_back_without_any_job(smoke):
+def test_a_deleted_report_is_restored_without_any_job(smoke):
     report = smoke.folder / "results" / "smoke" / "report.html"
     report.unlink()
     before = smoke.files("smoke/tables", times=True)
@@ -98,7 +98,7 @@ def test_the_report_comes_back_without_any_job(smoke):
     assert smoke.files("smoke/tables", times=True) == before
 
 
-def test_one_core_gives_the_same_tables_from_nothing(smoke):
+def test_one_core_gives_identical_tables_from_an_empty_folder(smoke):
     before = smoke.files("smoke/tables", "smoke/variants")
     checkpoints = smoke.files("variants/satclip_l10_rgb_smoke_s0/checkpoint")
     shutil.rmtree(smoke.folder / "results")

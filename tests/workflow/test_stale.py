@@ -1,4 +1,4 @@
-"""A user's own files: their content decides what is done anew, whatever their dates."""
+"""User-supplied files: jobs rerun when the content changes, regardless of modification times."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from earthdim.storage.files import read_table
 
 pytestmark = pytest.mark.workflow
 
-ASKED = ("--config", "experiment=brought")
-# Before anything here was made.
+CONFIG = ("--config", "experiment=supplied")
+# Earlier than every file of the project.
 LONG_AGO = 1_577_836_800
 ENCODER = """
 import numpy as np
@@ -61,7 +61,7 @@ variable: rain
 about: {title: Rain, package: xarray, source: made here, licence: none, citation: none}
 """
 EXPERIMENT = """
-title: What a user brings
+title: User-supplied encoders and embeddings
 branches: {mine: {weights: [my-encoder]}, table: {weights: [stations]}, store: {weights: [store]}}
 sample: mine
 estimators: [mle]
@@ -72,7 +72,7 @@ figures: []
 
 
 def embeddings(dimension, seed=0, n=400):
-    """Places, and points on a manifold of a known dimension."""
+    """Locations, and embeddings on a manifold of known dimension."""
     rng = np.random.default_rng(seed)
     lonlat = np.stack([rng.uniform(-170, 170, n), rng.uniform(-60, 60, n)], axis=1)
     return lonlat, np.sin(rng.uniform(-1, 1, (n, dimension)) @ rng.standard_normal((dimension, 16)))
@@ -105,7 +105,7 @@ def write_square(path, west):
 
 
 def age(path, when=LONG_AGO):
-    """Give a file, or all of a folder, an old date, as mv, cp -p, rsync -a and unzip do."""
+    """Set an old modification time for a file or a folder's files, as kept by mv, cp -p, rsync -a and unzip."""
     for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
         os.utime(file, (when, when))
 
@@ -119,7 +119,7 @@ def done(tmp_path_factory):
     np.save(here / "weights.npy", np.random.default_rng(0).standard_normal((3, 24)))
     write_table(here / "stations.parquet", 2)
     write_store(here / "embeddings.zarr", 2)
-    # The user's own remarks, beside a store that has the name of ours.
+    # A file of the user, next to a store with a name that the workflow also uses.
     project.write("embeddings.json", "{}")
     write_raster(here / "rain.zarr", 1)
     write_square(here / "region.geojson", 0)
@@ -131,72 +131,73 @@ def done(tmp_path_factory):
         )
     project.write("config/sample/mine.yaml", SAMPLE)
     project.write("config/dataset/rain.yaml", RASTER)
-    project.write("config/experiment/brought.yaml", EXPERIMENT)
-    project.run(*ASKED)
+    project.write("config/experiment/supplied.yaml", EXPERIMENT)
+    project.run(*CONFIG)
     return project
 
 
 @pytest.fixture
-def brought(done, tmp_path):
+def supplied(done, tmp_path):
     return done.copy(tmp_path / "project")
 
 
 def measured(project, variant):
-    rows = read_table(project.folder / "results/brought/tables/dimension.csv")
+    rows = read_table(project.folder / "results/supplied/tables/dimension.csv")
     return rows.query("variant == @variant and estimator == 'mle'")["value"].item()
 
 
-def test_other_dates_of_all_files_rerun_nothing(brought):
-    assert not brought.planned(*ASKED)
-    own = ("my_encoder.py", "waves.py", "weights.npy", "stations.parquet", "embeddings.zarr", "rain.zarr")
-    for name in (*own, "region.geojson", "config/weights/stations.yaml"):
-        age(brought.folder / name, when=4_000_000_000)
-    assert "Nothing to be done" in brought.run(*ASKED).stdout
-    for name in (*own, "region.geojson"):
-        age(brought.folder / name)
-    assert "Nothing to be done" in brought.run(*ASKED).stdout
-    assert "sound: " in brought.run("verify", *ASKED).stdout
+def test_new_modification_times_rerun_nothing(supplied):
+    assert not supplied.planned(*CONFIG)
+    names = ("my_encoder.py", "waves.py", "weights.npy", "stations.parquet", "embeddings.zarr", "rain.zarr")
+    for name in (*names, "region.geojson", "config/weights/stations.yaml"):
+        age(supplied.folder / name, when=4_000_000_000)
+    assert "Nothing to be done" in supplied.run(*CONFIG).stdout
+    for name in (*names, "region.geojson"):
+        age(supplied.folder / name)
+    assert "Nothing to be done" in supplied.run(*CONFIG).stdout
+    assert "sound: " in supplied.run("verify", *CONFIG).stdout
 
 
-def test_an_older_table_is_measured_anew_and_the_first_one_again(brought):
-    here = brought.folder
-    assert measured(brought, "stations") == pytest.approx(2, abs=0.4)
+def test_an_older_table_is_measured_again_and_so_is_the_first_one(supplied):
+    here = supplied.folder
+    assert measured(supplied, "stations") == pytest.approx(2, abs=0.4)
     shutil.copy2(here / "stations.parquet", here / "first.parquet")
     write_table(here / "other.parquet", 6)
     age(here / "other.parquet")
     (here / "other.parquet").rename(here / "stations.parquet")
-    told = brought.run("verify", *ASKED, check=False)
-    assert "was made from another version of your stations.parquet" in told.stdout
-    brought.run(*ASKED)
-    assert measured(brought, "stations") == pytest.approx(5, abs=1)
-    assert "Nothing to be done" in brought.run(*ASKED).stdout
+    verified = supplied.run("verify", *CONFIG, check=False)
+    assert verified.returncode
+    assert "stations.parquet" in verified.stdout
+    supplied.run(*CONFIG)
+    assert measured(supplied, "stations") == pytest.approx(5, abs=1)
+    assert "Nothing to be done" in supplied.run(*CONFIG).stdout
     (here / "first.parquet").rename(here / "stations.parquet")
-    jobs = brought.planned(*ASKED)
+    jobs = supplied.planned(*CONFIG)
     assert variants_of(jobs, "embed") == {"stations"}
     assert {wildcards for rule, wildcards in jobs if rule == "points"} == {"points=own-stations-400-r0"}
 
 
-def test_an_older_polygon_is_drawn_from_anew(brought):
-    write_square(brought.folder / "region.geojson", 60)
-    age(brought.folder / "region.geojson")
-    brought.run(*ASKED)
-    points = stores.open_store(brought.folder / "results/data/points/polygon-300-r0.zarr", "points")
+def test_an_older_polygon_is_sampled_again(supplied):
+    write_square(supplied.folder / "region.geojson", 60)
+    age(supplied.folder / "region.geojson")
+    supplied.run(*CONFIG)
+    points = stores.open_store(supplied.folder / "results/data/points/polygon-300-r0.zarr", "points")
     lon, lat = stores.lonlat(points).T
     assert 60 <= lon.min() < lon.max() <= 70
     assert 0 <= lat.min() < lat.max() <= 10
 
 
-def other_speed(here):
+def change_speed(here):
     (here / "waves.py").write_text("SPEED = 4\n")
     age(here / "waves.py")
 
 
-def other_weights(here):
+def change_weights(here):
     np.save(here / "weights.npy", np.random.default_rng(1).standard_normal((3, 24)))
     age(here / "weights.npy")
 
 
-def other_bytes_of_the_same_size_and_date(here):
+def change_bytes_of_the_same_size_and_date(here):
     state = (here / "weights.npy").stat()
     values = bytearray((here / "weights.npy").read_bytes())
     values[-1] ^= 1
@@ -204,7 +205,7 @@ def other_bytes_of_the_same_size_and_date(here):
     os.utime(here / "weights.npy", ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def other_module_behind_a_link(here):
+def change_module_behind_a_link(here):
     (here / "elsewhere").mkdir()
     (here / "elsewhere/waves.py").write_text("SPEED = 5\n")
     age(here / "elsewhere/waves.py")
@@ -212,13 +213,13 @@ def other_module_behind_a_link(here):
     (here / "waves.py").symlink_to("elsewhere/waves.py")
 
 
-def other_chunk(here):
+def change_chunk(here):
     write_store(here / "other.zarr", 3)
     shutil.copy2(here / "other.zarr/emb_3/c/0", here / "embeddings.zarr/emb_3/c/0")
     age(here / "embeddings.zarr")
 
 
-def other_chunk_behind_a_linked_folder(here):
+def change_chunk_behind_a_linked_folder(here):
     write_store(here / "other.zarr", 3)
     age(here / "other.zarr")
     shutil.rmtree(here / "embeddings.zarr/emb_3/c")
@@ -226,41 +227,41 @@ def other_chunk_behind_a_linked_folder(here):
 
 
 CHANGES = {
-    "imported module": (other_speed, "my-encoder"),
-    "file of a callable": (other_weights, "my-encoder"),
-    "same size and date": (other_bytes_of_the_same_size_and_date, "my-encoder"),
-    "link": (other_module_behind_a_link, "my-encoder"),
-    "chunk": (other_chunk, "store"),
-    "linked folder": (other_chunk_behind_a_linked_folder, "store"),
+    "imported module": (change_speed, "my-encoder"),
+    "file of a callable": (change_weights, "my-encoder"),
+    "same size and date": (change_bytes_of_the_same_size_and_date, "my-encoder"),
+    "link": (change_module_behind_a_link, "my-encoder"),
+    "chunk": (change_chunk, "store"),
+    "linked folder": (change_chunk_behind_a_linked_folder, "store"),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changed_its_variant_alone_is_embedded_anew(brought, change):
+def test_a_change_only_embeds_its_variant_again(supplied, change):
     make, variant = CHANGES[change]
-    make(brought.folder)
-    jobs = brought.planned(*ASKED)
+    make(supplied.folder)
+    jobs = supplied.planned(*CONFIG)
     assert variants_of(jobs, "embed") == variants_of(jobs, "pretrain") == {variant}
     assert "dataset" not in rules_of(jobs)
 
 
-def test_an_older_raster_is_read_anew_and_nothing_else(brought):
-    write_raster(brought.folder / "rain.zarr", 2)
-    age(brought.folder / "rain.zarr")
-    jobs = brought.planned(*ASKED)
+def test_an_older_raster_only_reruns_its_data_set(supplied):
+    write_raster(supplied.folder / "rain.zarr", 2)
+    age(supplied.folder / "rain.zarr")
+    jobs = supplied.planned(*CONFIG)
     assert {wildcards for rule, wildcards in jobs if rule == "dataset"} == {"dataset=rain"}
     assert not rules_of(jobs) & {"points", "embed", "pretrain"}
 
 
 @pytest.mark.parametrize("name", ["stations.parquet", "weights.npy", "region.geojson"])
-def test_a_file_that_is_gone_is_told(brought, name):
-    (brought.folder / name).unlink()
-    told = brought.run("--dry-run", *ASKED, check=False)
-    assert told.returncode
-    assert f"{name} does not exist" in told.stdout or f"{name} is not there" in told.stdout
+def test_a_missing_file_is_named(supplied, name):
+    (supplied.folder / name).unlink()
+    planned = supplied.run("--dry-run", *CONFIG, check=False)
+    assert planned.returncode
+    assert name in planned.stdout
 
 
-def test_sums_that_are_damaged_are_taken_anew(brought):
+def test_damaged_checksums_are_computed_again(supplied):
     for text in ("", "[]", '{"stations.parquet": [{}, "00"]}', '{"stations.parquet": 5}'):
-        brought.write(".snakemake/own/sums.json", text)
-        assert "Nothing to be done" in brought.run(*ASKED).stdout
+        supplied.write(".snakemake/own/sums.json", text)
+        assert "Nothing to be done" in supplied.run(*CONFIG).stdout

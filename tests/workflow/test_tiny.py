@@ -1,4 +1,4 @@
-"""The experiment `tiny`, which has every optional part."""
+"""The experiment `tiny`, which includes every optional part."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def tables(finished):
 
 
 @pytest.mark.parametrize("name", sorted(set(COLUMNS) - {"draws", "table1", "left_out", "missing"}))
-def test_tables_keep_their_contract(tables, name):
+def test_columns_follow_the_schema(tables, name):
     assert tuple(tables[name].columns[: len(COLUMNS[name])]) == COLUMNS[name]
     assert len(tables[name])
 
@@ -31,8 +31,8 @@ def test_scale_has_every_size_and_support_of_its_variants(tables):
     assert radius["region-africa"] < radius["land"]
 
 
-def test_the_whole_sample_is_measured_as_in_the_dimension(tables):
-    # 500 points there, the first 400 here: near, and not the same.
+def test_the_full_sample_is_measured_as_in_dimension_csv(tables):
+    # dimension.csv has 500 points, scale.csv their first 400: similar values, not equal ones.
     key = ["variant", "estimator", "k"]
     here = tables["scale"].query("support == 'land' and n == 400").set_index(key)["value"]
     there = (
@@ -43,20 +43,20 @@ def test_the_whole_sample_is_measured_as_in_the_dimension(tables):
     assert (here[there.index] != there).all()
 
 
-def test_costly_estimators_stand_beside_their_twins(tables):
+def test_costly_estimators_have_twin_values(tables):
     costly = tables["costly"]
     assert set(costly["estimator"]) == {"knn", "ess"}
     assert set(costly["n"]) == {400}
     assert costly.groupby("weights")["twin_value"].count().to_dict() == {"trained": 2, "untrained": 0}
 
 
-def test_the_exact_rank_of_a_map_of_the_sphere_is_at_most_two(tables):
+def test_the_exact_rank_is_between_one_and_two(tables):
     jacobian = tables["jacobian"].set_index(["variant", "estimator"])["value"]
     assert (jacobian <= 2).all()
     assert (jacobian >= 1).all()
 
 
-def test_the_report_shows_them(finished):
+def test_the_report_shows_the_optional_parts(finished):
     report = (finished.folder / "results" / "tiny" / "report.html").read_text(errors="replace")
     for part in ("figures/scale.png", "tables/scale.csv", "tables/costly.csv", "tables/jacobian.csv"):
         assert part in report

@@ -1,4 +1,4 @@
-"""Levels, notes and corrections of the correlation table, and the tables beside it."""
+"""Levels, notes and corrections of the correlation table; the tables per family and the summary."""
 
 import io
 import time
@@ -23,7 +23,7 @@ from earthdim.analysis.statistics.coefficients import COEFFICIENTS
 from earthdim.storage import schema
 
 
-def test_columns_are_the_contracted_ones_and_rows_are_ordered():
+def test_columns_follow_the_schema_and_rows_are_ordered():
     table = correlate(*make_tables(), SETTINGS)
     assert list(table.columns) == list(schema.COLUMNS["correlation"])
     # Two tasks, two splits; two heads for the embedding, one for activations; two levels, three coefficients.
@@ -40,13 +40,13 @@ def test_rows_do_not_depend_on_the_order_of_the_inputs():
     pd.testing.assert_frame_equal(correlate(*tables, SETTINGS), correlate(*shuffled, SETTINGS))
 
 
-def test_rows_survive_a_trip_through_csv():
+def test_tables_read_from_csv_give_the_same_rows():
     tables = make_tables()
     read = [pd.read_csv(io.StringIO(table.to_csv(index=False))) for table in tables]
     pd.testing.assert_frame_equal(correlate(*tables, SETTINGS), correlate(*read, SETTINGS), check_dtype=False)
 
 
-def test_pooled_values_are_those_of_scipy():
+def test_pooled_values_agree_with_scipy():
     tables = make_tables()
     x, y, _ = first_panel(tables)
     table = correlate(*tables, SETTINGS)
@@ -101,7 +101,7 @@ def test_three_cells_have_a_value_and_no_test():
     assert within["note"].str.contains("fewer than 4 cells: no test").all()
 
 
-def test_no_rows_keep_the_header():
+def test_empty_tables_keep_the_header():
     empty = [table.iloc[:0] for table in make_tables()]
     assert list(correlate(*empty, SETTINGS).columns) == COLUMNS
     assert list(per_family(*empty, SETTINGS).columns) == FAMILY_COLUMNS
@@ -111,7 +111,7 @@ def test_no_rows_keep_the_header():
 @pytest.mark.parametrize(
     ("column", "why"), [("dimension", "constant dimension"), ("probe", "constant performance")]
 )
-def test_constant_input_is_named(column, why):
+def test_constant_input_is_stated_in_the_note(column, why):
     tables = dict(zip(("variants", "dimension", "probe"), make_tables(), strict=True))
     tables[column]["value"] = 0.1
     table = correlate(*tables.values(), SETTINGS)
@@ -119,7 +119,7 @@ def test_constant_input_is_named(column, why):
     assert table["note"].str.contains(why).all()
 
 
-def test_a_small_family_is_left_out_within_and_named():
+def test_a_small_family_is_excluded_within_and_named():
     table = correlate(*make_tables({**FOUR, "tiny": 2}), SETTINGS)
     row = pick(table, **FIRST, level="within", coefficient="spearman")
     assert (row["n_cells"], row["n_families"]) == (19, 4)
@@ -127,7 +127,7 @@ def test_a_small_family_is_left_out_within_and_named():
     assert pick(table, **FIRST, level="pooled", coefficient="spearman")["n_cells"] == 21
 
 
-def test_perfect_families_are_finite_and_said_so():
+def test_perfect_families_have_finite_values_and_a_note():
     variants, dimension, probe = make_tables()
     rank = dict(zip(variants["variant"], range(len(variants)), strict=True))
     for table in (dimension, probe):
@@ -157,13 +157,13 @@ def test_corrections_run_over_the_primary_rows_and_the_rest():
     assert table.loc[table["p"].isna(), "p_adjusted"].isna().all()
 
 
-def test_a_claim_that_names_no_row_is_refused():
+def test_a_claim_that_matches_no_row_raises():
     claim = {"estimator": "fishers", "n": 3}
-    with pytest.raises(ValueError, match=r"statistics\.primary\.1: no row of the correlations is .*'n': 3"):
+    with pytest.raises(ValueError, match=r"statistics\.primary\.1: .*'n': 3"):
         correlate(*make_tables(), {**SETTINGS, "primary": [*SETTINGS["primary"], claim]})
 
 
-def test_a_panel_s_test_does_not_depend_on_the_other_panels():
+def test_p_of_a_panel_does_not_depend_on_other_panels():
     variants, dimension, probe = make_tables()
     alone = correlate(variants, dimension, probe[probe["task"] == "climate"], SETTINGS)
     together = correlate(variants, dimension, probe, SETTINGS)
@@ -180,16 +180,16 @@ def test_per_family_values_and_range():
     assert rows["n_cells"].tolist() == list(FOUR.values())
     without = []
     for row in rows.itertuples():
-        own = families == row.family
-        assert row.value == pytest.approx(stats.spearmanr(x[own], y[own]).statistic)
-        without.append(stats.spearmanr(x[~own], y[~own]).statistic)
+        inside = families == row.family
+        assert row.value == pytest.approx(stats.spearmanr(x[inside], y[inside]).statistic)
+        without.append(stats.spearmanr(x[~inside], y[~inside]).statistic)
     np.testing.assert_allclose(rows["pooled_without"], without)
     assert rows["pooled"].tolist() == pytest.approx([stats.spearmanr(x, y).statistic] * 4)
     assert set(rows["range_low"]) == {min(rows["pooled_without"])}
     assert set(rows["range_high"]) == {max(rows["pooled_without"])}
 
 
-def test_per_family_says_why_a_value_is_missing():
+def test_per_family_states_why_a_value_is_missing():
     table = per_family(*make_tables({"satclip": 4, "tiny": 2}), SETTINGS)
     tiny = table[table["family"] == "tiny"]
     assert tiny["value"].isna().all()
@@ -229,7 +229,7 @@ def test_summary_takes_the_median_over_tasks():
         ({"surprise": 1}, "statistics: .*surprise"),
     ],
 )
-def test_bad_settings_are_named(change, message):
+def test_invalid_settings_raise_with_their_key(change, message):
     with pytest.raises(ValueError, match=message):
         correlate(*make_tables(), {**SETTINGS, **change})
 
@@ -245,7 +245,7 @@ def test_the_default_leaf_is_a_valid_analysis(request):
     }
 
 
-def test_a_whole_experiment_costs_a_few_seconds():
+def test_a_whole_experiment_takes_a_few_seconds():
     tables = make_tables(
         {"csp": 6, "geoclip": 6, "satclip": 9},
         tasks=tuple("abcdef"),
@@ -257,7 +257,7 @@ def test_a_whole_experiment_costs_a_few_seconds():
     assert time.process_time() - start < 8.0
 
 
-def test_keys_name_the_rows_once():
+def test_keys_identify_rows():
     table = correlate(*make_tables(estimators=("fishers", "mle")), SETTINGS)
     assert not table.duplicated([*KEYS, "level", "coefficient"]).any()
     assert set(table["coefficient"]) == set(COEFFICIENTS)

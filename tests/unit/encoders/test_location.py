@@ -38,7 +38,7 @@ def test_embed_is_the_forward_pass_in_evaluation_mode():
     np.testing.assert_array_equal(embedded, expected)
 
 
-def test_embed_gives_the_same_rows_whatever_the_batch():
+def test_embeddings_do_not_depend_on_the_batch_size():
     encoder = build_encoder(MODEL, seed=0)
     np.testing.assert_allclose(
         encoder.embed(lonlat(), batch=7), encoder.embed(lonlat()), rtol=1e-5, atol=1e-6
@@ -71,13 +71,13 @@ def test_embed_cannot_be_overridden():
                 return lonlat
 
 
-def test_a_hook_of_the_wrong_shape_is_refused_not_broadcast():
+def test_a_result_of_the_wrong_shape_is_rejected_not_broadcast():
     class Narrow(LocationEncoder):
         def forward(self, lonlat):
             return super().forward(lonlat)[:, :1]
 
     plain = build_encoder(MODEL, seed=0)
-    with pytest.raises(ValueError, match="forward gave"):
+    with pytest.raises(ValueError, match="forward returned"):
         Narrow(plain.encoding, plain.network).embed(lonlat())
 
 
@@ -92,7 +92,7 @@ def test_batch_is_checked():
         build_encoder(MODEL, seed=0).embed(lonlat(), batch=0)
 
 
-def test_a_value_that_is_not_finite_is_an_error_that_says_where():
+def test_non_finite_embeddings_are_an_error_with_the_place():
     class Hole(LocationEncoder):
         def forward(self, lonlat):
             return super().forward(lonlat) / (lonlat[:, :1] != 10.0)
@@ -112,7 +112,7 @@ def test_seed_decides_the_weights_and_the_global_state_does_not():
     assert not np.array_equal(build_encoder(MODEL, seed=1).embed(lonlat()), first)
 
 
-def test_only_what_is_trained_is_counted():
+def test_only_trainable_parameters_are_counted():
     encoder = LocationEncoder(Grid(4, 1, 90), MLP(16, width=8, hidden_layers=1, outputs=3))
     assert encoder.parameters_count == 16 * 8 + 8 + 8 * 3 + 3
     encoder.network[0].requires_grad_(False)

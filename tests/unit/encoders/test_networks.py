@@ -49,7 +49,7 @@ def test_siren_draws_from_the_stated_ranges():
         assert layer.weight.std().item() == pytest.approx(bound / np.sqrt(3), rel=0.02)
 
 
-def test_capsules_add_up_their_own_level_each():
+def test_capsules_sum_over_their_levels():
     network = Capsules(6, capsules=3, width=4, hidden_layers=1, outputs=2)
     x = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
     parts = [capsule(x[:, 2 * i : 2 * i + 2]) for i, capsule in enumerate(network.capsules)]

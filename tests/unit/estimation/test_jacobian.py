@@ -16,7 +16,7 @@ from earthdim.estimation.jacobian import local_jacobian, summarise
 from earthdim.geo import EARTH_RADIUS_KM, offset_km
 from earthdim.storage.schema import ESTIMATE
 
-# One recipe for each encoding and network.
+# One recipe per encoding and network.
 MODELS = ("satclip", "geoclip", "csp")
 LONLAT = np.concatenate(
     [sphere(40, np.random.default_rng(0)), [[180, 0], [-180, 50], [20, 89.9], [0, -89.999]]]
@@ -59,7 +59,7 @@ def built(name, **network):
     return build_encoder({**model, "network": {**model["network"], **network}}, seed=0)
 
 
-def test_the_sphere_itself_is_isometric():
+def test_the_unit_sphere_is_isometric():
     values = local_jacobian(encoder_of(unit_vectors, 3), LONLAT)
     np.testing.assert_allclose(values, 1 / EARTH_RADIUS_KM, rtol=1e-12)
     rows = summarise(values).set_index("estimator")["value"]
@@ -77,14 +77,14 @@ def test_an_encoder_of_longitude_is_a_curve():
     assert rows.tolist() == pytest.approx([1, 1])
 
 
-def test_speeds_of_the_plate_carree_are_known():
+def test_plate_carree_has_the_known_scale_factors():
     values = local_jacobian(encoder_of(lambda lon, lat: (lon, 3 * lat), 2), LONLAT)
     east, north = 1 / np.cos(np.radians(LONLAT[:, 1])), np.full(len(LONLAT), 3.0)
     expected = np.stack([np.maximum(east, north), np.minimum(east, north)], axis=1) / EARTH_RADIUS_KM
     np.testing.assert_allclose(values, expected, rtol=1e-12)
 
 
-def test_an_isometry_behind_the_encoder_changes_nothing():
+def test_an_isometry_of_the_embedding_changes_nothing():
     def bent(lon, lat):
         return torch.sin(3 * lon), torch.cos(2 * lat), torch.sin(lon * lat), lat
 
@@ -93,7 +93,7 @@ def test_an_isometry_behind_the_encoder_changes_nothing():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_derivatives_are_those_of_central_differences(name):
+def test_derivatives_equal_central_differences(name):
     encoder, lonlat, step = built(name), LONLAT[:6], 2e-4
     function = jacobian._in_float64(encoder)
     around = offset_km(lonlat, [step, -step, 0, 0], [0, 0, step, -step])
@@ -113,7 +113,7 @@ def test_in_float64_the_encoder_is_the_same(name):
     np.testing.assert_allclose(found.numpy(), embedded, atol=2e-4 * np.abs(embedded).max())
 
 
-def test_the_encoder_is_left_as_it_was():
+def test_the_encoder_is_not_modified():
     encoder = built("csp", dropout=0.5).train()
     before = copy.deepcopy(encoder.state_dict())
     local_jacobian(encoder, LONLAT[:3])
@@ -127,7 +127,7 @@ def test_the_encoder_is_left_as_it_was():
     np.testing.assert_array_equal(local_jacobian(encoder, LONLAT[:3]), local_jacobian(encoder, LONLAT[:3]))
 
 
-def test_the_batch_changes_nothing():
+def test_the_result_does_not_depend_on_the_batch():
     encoder = built("satclip")
     np.testing.assert_allclose(
         local_jacobian(encoder, LONLAT, batch=7), local_jacobian(encoder, LONLAT), rtol=1e-9
@@ -137,28 +137,28 @@ def test_the_batch_changes_nothing():
 
 
 @pytest.mark.parametrize("latitude", [90, -90])
-def test_a_pole_is_refused(latitude):
+def test_a_pole_raises(latitude):
     with pytest.raises(ValueError, match=r"lonlat: 1 points are poles.*the first is 2"):
         local_jacobian(encoder_of(unit_vectors, 3), [[0, 0], [1, 1], [0, latitude]])
 
 
-def test_a_derivative_that_is_not_finite_is_an_error():
+def test_a_derivative_that_is_not_finite_raises():
     with pytest.raises(FloatingPointError, match="no finite derivative"):
         local_jacobian(encoder_of(lambda lon, lat: (torch.sqrt(lon), lat), 2), [[0.0, 10.0]])
 
 
-def test_summaries_by_hand():
+def test_summaries_match_hand_calculation():
     rows = summarise(np.array([[1.0, 1.0], [2.0, 1.0], [5.0, 0.0], [1.0, 1e-7]]))
     assert tuple(rows.columns) == ESTIMATE
     assert rows["estimator"].tolist() == ["jacobian-rank", "jacobian-participation-ratio"]
     # Ranks 2, 2, 1, 1; participation ratios 2, 25/17, 1, 1.
     assert rows["value"].tolist() == pytest.approx([1.5, (2 + 25 / 17 + 2) / 4])
     assert rows["interval"].tolist() == ["", "t over 4 points"]
-    reach = 3.182446305284263 * np.std([2, 25 / 17, 1, 1], ddof=1) / 2
-    assert rows["high"][1] - rows["value"][1] == pytest.approx(reach)
+    margin = 3.182446305284263 * np.std([2, 25 / 17, 1, 1], ddof=1) / 2
+    assert rows["high"][1] - rows["value"][1] == pytest.approx(margin)
     assert math.isnan(rows["low"][0])
 
 
-def test_an_encoder_that_stands_still_is_an_error():
+def test_a_constant_encoder_raises():
     with pytest.raises(ValueError, match="does not vary at 1 of 2 points; the first is 1"):
         summarise(np.array([[1.0, 0.5], [0.0, 0.0]]))

@@ -6,7 +6,7 @@ from places import CONFIG
 
 from earthdim.data.samples.area import sphere
 from earthdim.estimation import measure
-from earthdim.estimation.estimators import EstimateError, Evidence, estimate
+from earthdim.estimation.estimators import EstimateError, PreparedEmbedding, estimate
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.estimation.uncertainty import half_samples, subsampling_interval
 from earthdim.storage.schema import ESTIMATE
@@ -16,9 +16,9 @@ def leaf(name):
     return yaml.safe_load((CONFIG / "estimator" / f"{name}.yaml").read_text())
 
 
-def evidence(embedding, k=20):
+def prepared_embedding(embedding, k=20):
     prepared = prepare(embedding)
-    return Evidence(prepared, knn(prepared.points, k))
+    return PreparedEmbedding(prepared, knn(prepared.points, k))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def plane():
 
 def test_a_plane_has_two_dimensions_by_every_estimator(plane):
     estimators = {name: leaf(name) for name in ("mle", "twonn", "mom", "tle")}
-    rows, local = measure.measure(evidence(plane), estimators)
+    rows, local = measure.measure(prepared_embedding(plane), estimators)
     assert rows["estimator"].tolist() == list(estimators)
     assert rows["value"].between(1.8, 2.6).all()
     assert set(local) == {"mle", "mom", "tle"}
@@ -41,13 +41,13 @@ def test_a_plane_has_two_dimensions_by_every_estimator(plane):
 
 
 def test_duplicates_are_counted(plane):
-    rows, _ = measure.measure(evidence(np.concatenate([plane, plane[:7]])), {"mle": leaf("mle")})
+    rows, _ = measure.measure(prepared_embedding(np.concatenate([plane, plane[:7]])), {"mle": leaf("mle")})
     assert rows["duplicates_dropped"].tolist() == [7]
 
 
-def test_a_local_map_knows_its_reach_on_the_ground(plane):
+def test_a_local_map_has_the_neighbour_radius_on_the_ground(plane):
     lonlat = sphere(len(plane), np.random.default_rng(1))
-    whole = evidence(plane)
+    whole = prepared_embedding(plane)
     _, local = measure.measure(whole, {"mle": leaf("mle")})
     found = measure.local_map(whole.prepared, local, lonlat, "mle", 20)
     # n points spread evenly over the globe: the k-th neighbour is about sqrt(k A / (pi n)) away.
@@ -58,7 +58,7 @@ def test_a_local_map_knows_its_reach_on_the_ground(plane):
         measure.local_map(whole.prepared, local, lonlat, "twonn", 20)
 
 
-def reach_km(lonlat, k):
+def haversine_radius_km(lonlat, k):
     """The median distance to the k-th nearest other point, from all distances by the haversine formula."""
     lon, lat = np.radians(lonlat).T
     half = np.sin((lat[:, None] - lat) / 2) ** 2
@@ -68,19 +68,19 @@ def reach_km(lonlat, k):
 
 def test_the_neighbour_radius_is_that_of_distinct_points_in_maps_and_tables(plane):
     lonlat = sphere(len(plane), np.random.default_rng(1))
-    twice = evidence(np.concatenate([plane, plane[:300]]))
+    twice = prepared_embedding(np.concatenate([plane, plane[:300]]))
     everywhere = np.concatenate([lonlat, lonlat[:300]])
     estimators = {name: leaf(name) for name in ("mle", "twonn", "fishers")}
     rows, local = measure.measure(twice, estimators)
     found = measure.local_map(twice.prepared, local, everywhere, "mle", 20)
     assert len(found.value) == len(found.kept) == len(found.radius_km) == len(plane)
     radius = measure.with_radius(rows, everywhere, twice.prepared)["neighbour_radius_km"]
-    assert np.median(found.radius_km) == radius[0] == pytest.approx(reach_km(lonlat, 20), rel=1e-6)
-    assert radius[1] == pytest.approx(reach_km(lonlat, 2), rel=1e-6)
+    assert np.median(found.radius_km) == radius[0] == pytest.approx(haversine_radius_km(lonlat, 20), rel=1e-6)
+    assert radius[1] == pytest.approx(haversine_radius_km(lonlat, 2), rel=1e-6)
     assert np.isnan(radius[2])
 
 
-def test_where_there_are_not_k_other_points_there_is_no_radius():
+def test_fewer_than_k_other_points_have_no_radius():
     rows = pd.DataFrame({"k": pd.array([24, 25, None], dtype="Int64")})
     rng = np.random.default_rng(0)
     prepared = prepare(rng.normal(size=(25, 3)))
@@ -99,12 +99,14 @@ def test_activations_are_measured_fold_by_fold_and_averaged(plane):
     assert row.high == pytest.approx(2.0, abs=0.25)
     assert row.value == pytest.approx((row.low + row.high) / 2)
     assert row.n == 400
-    # Pooled, the two would have been one cloud of another dimension.
+    # Pooled, the two would form one point cloud of another dimension.
     assert row.interval == "range of 2 folds"
-    assert row.neighbour_radius_km == pytest.approx(np.mean([reach_km(place, 2) for place in places]))
+    assert row.neighbour_radius_km == pytest.approx(
+        np.mean([haversine_radius_km(place, 2) for place in places])
+    )
 
 
-def test_a_collapsed_head_is_left_out_beside_the_others(plane):
+def test_a_collapsed_head_is_left_out_and_the_others_are_measured(plane):
     heads = {
         ("elevation", "blocks", "mlp"): [plane[:100], np.ones((100, 4), dtype=np.float32)],
         ("country", "blocks", "mlp"): [plane[:100], plane[100:200]],
@@ -126,7 +128,7 @@ def test_a_collapsed_head_is_left_out_beside_the_others(plane):
     ]
 
 
-def test_activations_that_are_not_finite_are_an_error(plane):
+def test_activations_that_are_not_finite_raise(plane):
     broken = plane[:100].copy()
     broken[3, 1] = np.inf
     with pytest.raises(ValueError, match="not finite"):
@@ -135,15 +137,15 @@ def test_activations_that_are_not_finite_are_an_error(plane):
         )
 
 
-def test_no_heads_give_an_empty_table_with_columns():
+def test_without_heads_the_table_is_empty_with_columns():
     table = measure.measure_activations({}, {}, "twonn", leaf("twonn"))
     assert not len(table)
     assert "value" in table.columns
 
 
-def test_an_estimator_that_fails_leaves_the_rows_of_the_others():
+def test_a_failing_estimator_does_not_affect_the_others():
     noise = np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32)
-    whole = evidence(noise)
+    whole = prepared_embedding(noise)
     rows, local = measure.measure(whole, {name: leaf(name) for name in ("fishers", "mle", "twonn")})
     assert rows["estimator"].tolist() == ["fishers", "mle", "twonn"]
     assert np.isnan(rows["value"][0])
@@ -154,20 +156,20 @@ def test_an_estimator_that_fails_leaves_the_rows_of_the_others():
     assert set(local) == {"mle"}
 
 
-def test_neighbours_that_few_points_do_not_have_leave_their_estimator_out(plane):
+def test_an_estimator_with_too_few_points_for_its_k_is_left_out(plane):
     estimators = {"mle": leaf("mle") | {"k": 60}, "twonn": leaf("twonn")}
     prepared = prepare(plane[:50])
-    rows, _ = measure.measure(Evidence(prepared, knn(prepared.points, 48)), estimators)
+    rows, _ = measure.measure(PreparedEmbedding(prepared, knn(prepared.points, 48)), estimators)
     assert rows["note"].tolist() == ["50 distinct points are too few for k = 60", ""]
-    # A graph that is not as deep as it could be is a mistake, no misfit.
+    # A graph with fewer neighbours than possible is an error of the caller, not a OmittedError.
     with pytest.raises(ValueError, match=r"k: must lie in 2 \.\. 20"):
-        measure.measure(Evidence(prepared, knn(prepared.points, 20)), estimators)
+        measure.measure(PreparedEmbedding(prepared, knn(prepared.points, 20)), estimators)
 
 
-def test_a_wrong_argument_is_an_error_whatever_the_points(plane):
+def test_an_invalid_argument_raises(plane):
     wrong = {"twonn": leaf("twonn"), "fishers": leaf("fishers") | {"alphas": [0.9, 0.8]}}
     with pytest.raises(EstimateError, match="alphas: must ascend"):
-        measure.measure(evidence(plane), wrong)
+        measure.measure(prepared_embedding(plane), wrong)
 
 
 def test_points_that_cannot_be_prepared_leave_all_rows_empty():
@@ -180,23 +182,23 @@ def test_points_that_cannot_be_prepared_leave_all_rows_empty():
     assert tuple(rows.columns) == ESTIMATE
 
 
-def test_a_map_leaves_out_the_points_without_a_finite_value(plane):
+def test_a_map_omits_points_without_a_finite_value(plane):
     lonlat = sphere(len(plane), np.random.default_rng(1))
-    whole = evidence(plane)
+    whole = prepared_embedding(plane)
     rows, local = measure.measure(whole, {"mle": leaf("mle")})
     values = local["mle"].copy()
     values[[3, 700]] = np.inf
     found = measure.local_map(whole.prepared, {"mle": values}, lonlat, "mle", 20)
     np.testing.assert_array_equal(found.kept, np.delete(np.arange(len(plane)), [3, 700]))
     np.testing.assert_array_equal(found.value, np.delete(local["mle"], [3, 700]))
-    assert found.told(rows, 0)["note"].tolist() == [
+    assert found.with_note(rows, 0)["note"].tolist() == [
         "the map lacks 2 of 800 points: the value there is not finite"
     ]
 
 
-def test_half_samples_give_intervals_and_leave_values_and_local_maps_alone(plane):
+def test_half_samples_add_intervals_without_changing_values_and_local_maps(plane):
     estimators = {name: leaf(name) for name in ("mle", "twonn", "fishers")}
-    whole = evidence(plane)
+    whole = prepared_embedding(plane)
     without, local = measure.measure(whole, estimators)
     rows, local_again = measure.measure(whole, estimators, {"draws": 4, "seed": 0})
     assert rows["value"].tolist() == without["value"].tolist()
@@ -212,18 +214,18 @@ def test_half_samples_give_intervals_and_leave_values_and_local_maps_alone(plane
     assert not other["low"].equals(rows["low"])
 
 
-def test_intervals_of_half_samples_are_those_of_the_halves_by_themselves(plane):
-    whole, one = evidence(plane), {"mle": leaf("mle")}
+def test_intervals_equal_those_of_separately_measured_halves(plane):
+    whole, one = prepared_embedding(plane), {"mle": leaf("mle")}
     halves = [estimate(leaf("mle"), half).value for half in half_samples(whole, 20, 3, 9)]
     expected = subsampling_interval(estimate(leaf("mle"), whole).value, halves, len(plane))
     (row,) = measure.measure(whole, one, {"draws": 3, "seed": 9})[0].itertuples()
     assert (row.value, row.low, row.high, row.interval) == expected
 
 
-def test_an_interval_of_the_estimators_own_stays(plane):
+def test_an_analytic_interval_is_kept(plane):
     estimators = {"gride": leaf("gride"), "mle": leaf("mle")}
-    alone, _ = measure.measure(evidence(plane), {"gride": leaf("gride")})
-    rows, _ = measure.measure(evidence(plane), estimators, {"draws": 3, "seed": 0})
+    alone, _ = measure.measure(prepared_embedding(plane), {"gride": leaf("gride")})
+    rows, _ = measure.measure(prepared_embedding(plane), estimators, {"draws": 3, "seed": 0})
     assert rows["interval"].tolist() == [alone["interval"][0], "3 half samples"]
     assert rows["interval"][0] != ""
     assert rows["low"][0] == alone["low"][0] < rows["value"][0] < rows["high"][0] == alone["high"][0]
@@ -232,14 +234,14 @@ def test_an_interval_of_the_estimators_own_stays(plane):
 @pytest.mark.parametrize(("up_to", "text"), [(800, "3 half samples"), (799, "")])
 def test_many_points_are_not_subsampled(plane, up_to, text):
     subsampling = {"draws": 3, "seed": 0, "up_to": up_to}
-    rows, _ = measure.measure(evidence(plane), {"mle": leaf("mle")}, subsampling)
+    rows, _ = measure.measure(prepared_embedding(plane), {"mle": leaf("mle")}, subsampling)
     assert rows["interval"].tolist() == [text]
 
 
-def test_a_half_that_fails_costs_the_interval_alone():
-    # On 60 points FisherS gives 13.3 of 10 dimensions, on some halves of them more than 1.5 times as many.
+def test_a_failing_half_sample_removes_only_the_interval():
+    # On 60 points FisherS estimates 13.3 for 10 columns; on some halves it exceeds 1.5 times the columns.
     noise = np.random.default_rng(0).normal(size=(60, 10)).astype(np.float32)
-    whole, half = evidence(noise), {"draws": 8, "seed": 0}
+    whole, half = prepared_embedding(noise), {"draws": 8, "seed": 0}
     rows, _ = measure.measure(whole, {name: leaf(name) for name in ("fishers", "mle", "twonn")}, half)
     assert rows["value"][0] == estimate(leaf("fishers"), whole).value
     assert np.isnan(rows["low"][0])
@@ -249,14 +251,14 @@ def test_a_half_that_fails_costs_the_interval_alone():
     assert rows["low"][1] == alone["low"][0]
 
 
-def test_halves_too_small_for_a_k_cost_the_interval_alone(plane):
+def test_halves_too_small_for_k_remove_only_the_interval(plane):
     estimators = {name: leaf(name) for name in ("mle", "twonn")}
-    rows, _ = measure.measure(evidence(plane[:40]), estimators, {"draws": 4, "seed": 0})
+    rows, _ = measure.measure(prepared_embedding(plane[:40]), estimators, {"draws": 4, "seed": 0})
     assert rows["value"].notna().all()
     assert rows["note"].tolist() == ["no interval: half of 40 points are too few for k = 20", ""]
     assert rows["interval"].tolist() == ["", "4 half samples"]
 
 
-def test_the_graph_of_a_half_goes_as_deep_as_is_read():
+def test_graph_depth_is_the_largest_k_read():
     assert measure.graph_depth({name: leaf(name) for name in ("mle", "twonn", "fishers")}) == 20
     assert measure.graph_depth({"fishers": leaf("fishers")}) == 1

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from earthdim.data.samples.area import sphere
 from earthdim.encoders.encodings.fourier import EqualEarthFourier
 from earthdim.estimation.neighbours import (
-    Prepared,
+    PreparedPoints,
     candidates,
     cleaning,
     count_within,
@@ -24,7 +24,7 @@ from earthdim.geo import unit_vectors
 
 
 def brute_force(points, k):
-    """Every distance from coordinate differences; equal distances in the order of the index."""
+    """All distances from coordinate differences; equal distances are ordered by index."""
     distance = np.empty((len(points), k))
     index = np.empty((len(points), k), dtype=np.int64)
     for i, point in enumerate(points):
@@ -49,7 +49,7 @@ class TestKnn:
         np.testing.assert_allclose(graph.distance, distance, rtol=1e-14)
         assert graph.k == 15
 
-    def test_is_exact_where_the_matrix_product_has_no_correct_digit(self, rng):
+    def test_is_exact_if_the_matrix_product_has_no_correct_digit(self, rng):
         # Squared norms of 1e14 leave an error near 0.1 on squared distances near 1e-6.
         points = 1e6 + 1e-3 * rng.standard_normal((200, 100))
         graph = knn(points, 10)
@@ -97,7 +97,7 @@ class TestKnn:
         np.testing.assert_array_equal(graph.distance, distance)
 
     @pytest.mark.parametrize("blocks", [2, 4, 7])
-    def test_parts_make_the_same_graph_byte_for_byte(self, rng, blocks):
+    def test_parts_merge_into_the_same_graph_byte_for_byte(self, rng, blocks):
         points = prepare(rng.standard_normal((700, 30)) ** 3).points
         whole = knn(points, 40)
         parts = [candidates(points, 40, block, blocks, block_bytes=4 * 100**2) for block in range(blocks)]
@@ -105,7 +105,7 @@ class TestKnn:
         assert cut.distance.tobytes() == whole.distance.tobytes()
         assert cut.index.tobytes() == whole.index.tobytes()
 
-    def test_parts_deal_out_every_pair_once(self, rng):
+    def test_every_pair_belongs_to_one_part(self, rng):
         points = rng.standard_normal((60, 5))
         parts = [candidates(points, 50, block, 3, block_bytes=4 * 7**2) for block in range(3)]
         seen = [{(i, j) for i, row in enumerate(part.index) for j in row if j >= 0} for part in parts]
@@ -113,13 +113,13 @@ class TestKnn:
         assert seen[0] | seen[1] | seen[2] == {(i, j) for i in range(60) for j in range(60) if i != j}
 
     @pytest.mark.parametrize("block", [-1, 3])
-    def test_refuses_a_part_that_there_is_not(self, rng, block):
+    def test_an_invalid_part_raises(self, rng, block):
         with pytest.raises(ValueError, match=r"^block: must lie in 0 \.\. 2"):
             candidates(rng.standard_normal((60, 5)), 5, block, 3)
 
     @pytest.mark.parametrize("offset", [0.0, 1e4])
-    def test_has_no_wrong_index_on_an_encoder_with_tight_distances(self, rng, offset):
-        # 1 sigma is 0.3 km: far points are all about as far as each other.
+    def test_is_exact_for_an_encoder_with_nearly_equal_distances(self, rng, offset):
+        # 1 sigma is 0.3 km: all far points are at nearly the same distance.
         encoding = EqualEarthFourier(sigmas=(1, 256, 66_000), features=64, seed=0)
         features = encoding(torch.from_numpy(sphere(1500, rng))).numpy() + offset
         points = prepare(features).points
@@ -128,15 +128,15 @@ class TestKnn:
         np.testing.assert_array_equal(graph.index, index)
         np.testing.assert_allclose(graph.distance, distance, rtol=1e-12)
 
-    def test_has_no_wrong_index_on_a_smooth_map(self, rng):
-        # Neighbours are much nearer than the norms are long: the product's error is large against their distances.
+    def test_is_exact_for_a_smooth_map(self, rng):
+        # Distances are much smaller than norms, so the error of the product is large relative to them.
         vectors = unit_vectors(sphere(3000, rng))
         points = prepare(vectors @ rng.standard_normal((3, 256)) * 1e-3).points
         graph = knn(points, 30)
         _, index = brute_force(points, 30)
         np.testing.assert_array_equal(graph.index, index)
 
-    def test_a_far_outlier_spoils_nothing(self, rng):
+    def test_is_exact_with_a_far_outlier(self, rng):
         points = rng.standard_normal((300, 6))
         points[17] = 1e25
         points[18] = -1e20
@@ -146,29 +146,29 @@ class TestKnn:
         np.testing.assert_array_equal(graph.index[19:], index[19:])
         np.testing.assert_allclose(graph.distance, distance, rtol=1e-12)
 
-    def test_only_rows_without_a_certificate_are_searched_again(self, rng, monkeypatch):
+    def test_only_uncertified_rows_are_searched_again(self, rng, monkeypatch):
         searched = []
         monkeypatch.setattr(search, "nearest", lambda *args: searched.extend(args[1]) or exact.nearest(*args))
         knn(rng.standard_normal((500, 20)), 20)
         assert not searched
-        # A lattice: many points at the very distance of the last neighbour.
+        # A lattice: many points at exactly the distance of the last neighbour.
         lattice = np.stack(np.meshgrid(*[np.arange(3.0)] * 6), axis=-1).reshape(-1, 6)
         graph = knn(lattice, 20)
         assert searched
         np.testing.assert_array_equal(graph.index, brute_force(lattice, 20)[1])
 
     @pytest.mark.parametrize("k", [0, -1, 29, 30])
-    def test_refuses_k(self, rng, k):
+    def test_an_invalid_k_raises(self, rng, k):
         with pytest.raises(ValueError, match=r"^k: must lie in 1 \.\. 28"):
             knn(rng.standard_normal((30, 3)), k)
 
-    def test_refuses_coinciding_points(self, rng):
+    def test_duplicate_points_raise(self, rng):
         points = rng.standard_normal((30, 3))
         points[7] = points[3]
         with pytest.raises(ValueError, match=r"^points: some coincide"):
             knn(points, 5)
 
-    def test_refuses_what_is_not_finite(self, rng):
+    def test_rejects_values_that_are_not_finite(self, rng):
         points = rng.standard_normal((30, 3))
         points[4, 1] = np.inf
         with pytest.raises(ValueError, match=r"^points: holds values that are not finite"):
@@ -185,7 +185,7 @@ class TestRankError:
         exact_values = np.square(points[:, None] - points).sum(axis=2)
         bound = np.array([[kernels.rank_error(a, b, 300, moved) for b in norms] for a in norms])
         assert (np.abs(approximate - exact_values) <= bound).all()
-        # A bound that is loose by orders would send every row to the slow search.
+        # A bound too loose by orders of magnitude would send every row to the slow search.
         assert np.max(np.abs(approximate - exact_values) / bound) > 1e-3
 
 
@@ -200,7 +200,7 @@ class TestSubgraph:
         assert part.distance.tobytes() == alone.distance.tobytes()
 
     @pytest.mark.parametrize("rows", [[3, 2, 1], [1, 1, 2], [0, 1, 400], []])
-    def test_refuses_rows(self, rng, rows):
+    def test_invalid_rows_raise(self, rng, rows):
         points = rng.standard_normal((400, 4))
         with pytest.raises(ValueError, match=r"^rows: must be ascending"):
             subgraph(points, knn(points, 5), np.array(rows, dtype=int), 2)
@@ -215,8 +215,8 @@ class TestCountWithin:
         counts = count_within(points, knn(points, depth), radii)
         assert counts.tolist() == [np.count_nonzero(every < radius) for radius in radii]
 
-    def test_radii_that_are_the_distances_of_pairs_are_told_apart_from_them(self, rng):
-        # Far from the origin of two clusters single precision cannot tell these from a little less or more.
+    def test_radii_equal_to_distances_are_compared_exactly(self, rng):
+        # Far from the origin, single precision cannot separate these radii from nearby distances.
         points = np.concatenate([rng.standard_normal((60, 16)) * 1e-3 + side for side in (1.0, -1.0)])
         graph = knn(points, 3)
         measured = np.sqrt(kernels.squared_distances(points, 0, np.arange(1, 60)))
@@ -233,7 +233,7 @@ class TestCountWithin:
 
 
 class TestPrepare:
-    def test_says_how_the_embedding_is_found_again(self, rng):
+    def test_the_embedding_can_be_reconstructed(self, rng):
         X = 3 + rng.standard_normal((100, 5)) * [1, 10, 0, 2, 3]
         prepared = prepare(X)
         np.testing.assert_allclose((prepared.points + prepared.centre) * prepared.scale, X, rtol=1e-12)
@@ -247,7 +247,7 @@ class TestPrepare:
     def test_centres_and_rescales(self, rng):
         X = (5 + 0.01 * rng.standard_normal((400, 8))).astype(np.float32)
         prepared = prepare(X)
-        assert isinstance(prepared, Prepared)
+        assert isinstance(prepared, PreparedPoints)
         assert prepared.points.dtype == np.float64
         np.testing.assert_allclose(prepared.points.mean(axis=0), 0, atol=1e-12)
         assert np.median(knn(prepared.points, 20).distance[:, -1]) == pytest.approx(1, rel=1e-12)
@@ -255,7 +255,7 @@ class TestPrepare:
             np.diff(prepared.points, axis=0) * prepared.scale, np.diff(X.astype(float), axis=0), atol=1e-12
         )
 
-    def test_rescales_many_points_from_a_part_of_them(self, rng):
+    def test_many_points_are_rescaled_by_a_subset(self, rng):
         prepared = prepare(rng.standard_normal((1500, 4)))
         assert np.median(knn(prepared.points, 20).distance[:, -1]) == pytest.approx(1, rel=0.05)
 
@@ -276,15 +276,15 @@ class TestPrepare:
         assert len(prepared.points) == 56
         knn(prepared.points, 20)
 
-    def test_takes_both_zeros_for_one(self, rng):
-        # Whole numbers that sum to 0: centring leaves the sign of a zero as it is.
+    def test_both_zeros_are_equal(self, rng):
+        # Integers that sum to 0: centring preserves the sign of zeros.
         X = rng.integers(-50, 51, (30, 3)).astype(float)
         X = np.concatenate([X, -X, [[0.0, 99, 99], [-0.0, 99, 99], [1, -99, -99], [-1, -99, -99]]])
         prepared = prepare(X)
         assert 60 in prepared.kept
         assert 61 not in prepared.kept
 
-    def test_more_copies_than_neighbours_leave_a_graph(self, rng):
+    def test_more_copies_than_neighbours_still_have_a_graph(self, rng):
         X = np.concatenate([np.zeros((200, 6)), rng.standard_normal((50, 6))])
         prepared = prepare(X)
         assert prepared.duplicates_dropped == 199
@@ -314,7 +314,7 @@ class TestPrepare:
             (np.repeat(np.arange(42.0).reshape(21, 2), 3, axis=0), "at least 22 distinct points .* 21 of 63"),
         ],
     )
-    def test_refuses(self, X, message):
+    def test_invalid_input_raises(self, X, message):
         with pytest.raises(ValueError, match=rf"^X: .*{message}"):
             prepare(X)
 
@@ -334,16 +334,16 @@ def lost_in_single_precision(d=512, others=25):
     return np.concatenate([half, -half])
 
 
-# In one tile one part has all pairs; in small ones every part has some.
+# With one tile, one part has all pairs; with small tiles, every part has some.
 @pytest.mark.parametrize("block_bytes", [2**22, 4 * 7**2])
 @pytest.mark.parametrize("blocks", [1, 2, 5])
-def test_the_bound_of_the_error_counts_every_term(blocks, block_bytes):
+def test_the_error_bound_includes_every_term(blocks, block_bytes):
     points = lost_in_single_precision()
     parts = [candidates(points, 5, block, blocks, block_bytes) for block in range(blocks)]
     assert merge(points, 5, parts).index[0, 0] == 1
 
 
-def test_what_merging_drops_and_what_parts_never_had_is_known_to_lie_beyond():
+def test_merging_bounds_the_ranks_of_dropped_and_unseen_points():
     far = np.finfo(np.float32).max
     parts = [
         search.Candidates(*(np.array(values, dtype) for values, dtype in zip(one, KINDS, strict=True)))
@@ -355,7 +355,7 @@ def test_what_merging_drops_and_what_parts_never_had_is_known_to_lie_beyond():
     found = search._nearest_of(parts)
     assert found.index.tolist() == [[1, 3], [1, 2], [1, 3]]
     assert found.rank.tolist() == [[1, 1.5], [1, 2], [1, 2]]
-    # The nearest that was dropped, what a part had no room for, the nearest dropped again.
+    # The nearest dropped candidate, the bound of a part, and again the nearest dropped candidate.
     assert found.beyond.tolist() == [2, 5, 3]
 
 

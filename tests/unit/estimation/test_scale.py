@@ -5,7 +5,7 @@ import yaml
 from places import CONFIG
 
 from earthdim.data.samples.area import sphere
-from earthdim.estimation.estimators import Evidence
+from earthdim.estimation.estimators import PreparedEmbedding
 from earthdim.estimation.measure import measure
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.estimation.scale import COLUMNS, measure_scale
@@ -24,25 +24,25 @@ def lonlat():
 
 
 def wave(lonlat, wavelength):
-    """Plane waves of one length, degrees, in eight directions."""
+    """Plane waves of one wavelength, degrees, in eight directions."""
     angle = np.arange(8) * np.pi / 8
     phase = 2 * np.pi / wavelength * lonlat @ np.stack([np.cos(angle), np.sin(angle)])
     return np.concatenate([np.sin(phase), np.cos(phase)], axis=1)
 
 
-def test_rows_are_those_of_the_first_points_alone(lonlat):
+def test_rows_equal_those_of_the_first_points(lonlat):
     embedding, estimators = wave(lonlat, 30), leaves("mle", "twonn", "fishers")
     table = measure_scale(embedding, lonlat, [200, N], estimators, k=30)
     assert tuple(table.columns) == COLUMNS
     assert table["n"].tolist() == [200] * 3 + [N] * 3
     for size in (200, N):
         prepared = prepare(embedding[:size])
-        expected, _ = measure(Evidence(prepared, knn(prepared.points, 20)), estimators)
+        expected, _ = measure(PreparedEmbedding(prepared, knn(prepared.points, 20)), estimators)
         found = table[table["n"] == size].reset_index(drop=True)
         pd.testing.assert_frame_equal(found[expected.columns.tolist()], expected)
 
 
-def test_the_radius_is_that_of_each_estimators_k_and_empty_without_one(lonlat):
+def test_the_radius_follows_each_estimators_k_and_is_empty_without_k(lonlat):
     table = measure_scale(wave(lonlat, 30), lonlat, [N], leaves("mle", "twonn", "fishers"), k=30)
     radius = table.set_index("estimator")["neighbour_radius_km"]
     assert radius["mle"] == np.median(neighbour_radius_km(lonlat, 20))
@@ -57,7 +57,7 @@ def test_dropped_duplicates_do_not_count_in_the_radius(lonlat):
     assert table["neighbour_radius_km"][0] == np.median(neighbour_radius_km(lonlat[:300], 20))
 
 
-def test_decimation_tells_a_rough_encoder_from_a_smooth_one():
+def test_decimation_distinguishes_a_rough_from_a_smooth_encoder():
     # 72 x 36 degrees: the 20th neighbour lies 2 degrees away among 4,000 points, 8 among 250. A quarter of the rough
     # encoder's wavelength lies between the two.
     lonlat = sphere(4000, np.random.default_rng(3)) * 0.2
@@ -79,7 +79,7 @@ def test_decimation_tells_a_rough_encoder_from_a_smooth_one():
         ({"lonlat": np.zeros((5, 2))}, "5 coordinates"),
     ],
 )
-def test_what_does_not_fit_is_refused(lonlat, change, words):
+def test_inconsistent_arguments_raise(lonlat, change, words):
     arguments = {
         "embedding": wave(lonlat, 30),
         "lonlat": lonlat,
@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_refused(lonlat, change, words):
         measure_scale(**{**arguments, **change})
 
 
-def test_a_size_too_small_for_an_estimator_lacks_its_row_alone(lonlat):
+def test_a_size_too_small_for_an_estimator_leaves_only_its_value_empty(lonlat):
     embedding = wave(lonlat, 30)
     estimators = {"mle": leaves("mle")["mle"] | {"k": 50}, **leaves("twonn")}
     table = measure_scale(embedding, lonlat, [21, 22, N], estimators, k=50)

@@ -82,11 +82,11 @@ def test_two_of_one_cell_are_refused_not_averaged(resolve):
 
 def test_weights_that_are_missing_are_told_or_left_out(resolve):
     branches = {"here": {"weights": ["geoclip/released"]}, "there": {"weights": ["sinr/released"]}}
-    with pytest.raises(ConfigError, match=r"weights.sinr/released: weights/.* is not there"):
+    with pytest.raises(ConfigError, match=r"weights.sinr/released: weights/.* does not exist"):
         resolve(branches, {})
     found = resolve(branches, {}, optional=["there"])
     assert set(found.variants) == {"geoclip_released"}
-    assert "is not there" in found.missing["sinr_released"].message
+    assert "does not exist" in found.missing["sinr_released"].message
     assert set(resolve(branches, {}, without=True).missing) == {"sinr_released"}
     with pytest.raises(ConfigError, match="nothing is at hand"):
         resolve({"there": branches["there"]}, {}, optional=["there"])

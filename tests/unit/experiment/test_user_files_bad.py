@@ -79,11 +79,11 @@ TABLES = {
     "none": (None, "weights.mine.file: t.csv does not exist"),
     "empty": (text(""), "weights.mine.file: t.csv is empty"),
     "header alone": (text("lon,lat,emb_0\n"), "weights.mine.file: t.csv: has no rows"),
-    "ragged": (text("lon,lat,emb_0\n1,2,3\n1,2\n"), "weights.mine.file: t.csv: is no CSV file"),
+    "ragged": (text("lon,lat,emb_0\n1,2,3\n1,2\n"), "weights.mine.file: t.csv: cannot be read as CSV"),
     "a folder": (Path.mkdir, "weights.mine.file: t.csv: is a folder"),
     "too few rows": (csv(n=300), "weights.mine.file: t.csv: has 300 rows, fewer than n = 400"),
     "no longitude": (csv(lon=None), "t.csv: has no column 'lon'; there are lat, emb_0, emb_1"),
-    "no features": (csv(emb_0=None, emb_1=None), "no column but those of the place is like 'emb_*'"),
+    "no features": (csv(emb_0=None, emb_1=None), "no column except coordinates matches 'emb_*'"),
     "latitude": (
         csv(lat=np.full(400, 95.0)),
         "t.csv: 'lat' holds latitudes outside -90 to 90 degrees in 400",
@@ -95,11 +95,11 @@ TABLES = {
     "words": (csv(emb_0=["x"] * 400), "t.csv: 'emb_0' is not numeric but holds string"),
     "a stranger": (
         csv(**{f"emb_{i}": np.arange(400.0) for i in range(2, 9)}, emb_area=np.arange(400.0)),
-        "t.csv: 'emb_*' takes 'emb_area' beside the numbered emb_0 to emb_8; write features: 'emb_[0-9]'",
+        "t.csv: 'emb_*' matches 'emb_area' in addition to the numbered emb_0 to emb_8; write features: 'emb_[0-9]'",
     ),
     "scales": (
         csv(emb_0=np.arange(400), emb_1=np.arange(400), scale=np.full(400, 0.5)),
-        "t.csv: 'scale' looks like the scales of quantised features; say dequantise: tessera",
+        "t.csv: 'scale' seems to hold the scales of quantised features",
     ),
 }
 
@@ -128,25 +128,25 @@ OTHER_TABLES = {
         "t.parquet: has 300 rows, fewer than n = 400",
     ),
     "words": ("t.parquet", lambda path: table(emb_0=["x"] * 400).to_parquet(path), "'emb_0' is not numeric"),
-    "none": ("t.parquet", text("hello, this is no table"), "t.parquet: is no Parquet file"),
+    "none": ("t.parquet", text("hello, this is no table"), "t.parquet: cannot be read as Parquet"),
     "braces": ("t{x}.csv", csv(), "'t{x}.csv': braces and ends of lines mean something else"),
     "bytes": (
         "t.bin",
         text("\0\1\2"),
-        "t.bin: is nothing that is read (its first bytes are none that are known)",
+        "t.bin: has an unsupported format",
     ),
     "objects": (
         "t.npz",
         lambda path: np.savez(path, lon=np.zeros(400), lat=np.zeros(400), emb_0=np.array([{}] * 400)),
-        "'emb_0' cannot be read without running a pickle",
+        "'emb_0' holds objects",
     ),
     "shape": (
         "t.npz",
         lambda path: np.savez(path, lon=np.zeros(400), lat=np.zeros(400), emb_0=np.zeros((300, 2))),
-        "'emb_0' has the shape (300, 2), and there are 400 places",
+        "'emb_0' has the shape (300, 2), but there are 400 places",
     ),
     "damaged": ("t.npz", damaged, "t.npz: 'emb_0' is damaged (Bad magic number"),
-    "group": ("t.zarr", Path.mkdir, "t.zarr: is no Zarr group"),
+    "group": ("t.zarr", Path.mkdir, "t.zarr: is not a Zarr group"),
 }
 
 
@@ -162,15 +162,15 @@ def test_a_table_of_another_format(resolve, tmp_path, case):
 OF_VALUES = {
     "undecided": (
         "features: null",
-        "t.csv: its columns do not tell which are features; emb_0 to emb_1, station may",
+        "t.csv: its features are ambiguous: candidates are emb_0 to emb_1, station",
     ),
     "no number": ("no_data: nothing", "weights.mine.no_data: 'nothing' is neither a number nor nan"),
     "no list of numbers": ("no_data: [1, [2]]", "weights.mine.no_data: "),
-    "rows left out": ("no_data: -9999", "t.csv: has 380 rows that hold data, fewer than n = 400"),
-    "no known word": ("dequantise: tesera", "weights.mine.dequantise: 'tesera' is none of"),
+    "rows left out": ("no_data: -9999", "t.csv: has 380 rows with data, fewer than n = 400"),
+    "no known word": ("dequantise: tesera", "weights.mine.dequantise: 'tesera' is not one of"),
     "no scales": ("dequantise: tessera", "t.csv: dequantise: tessera needs scales"),
     "other scales": ("dequantise: tessera\nscales: s", "t.csv: has no column 's'"),
-    "scales alone": ("scales: station", "t.csv: scales: 'station' is read for dequantise: tessera alone"),
+    "scales alone": ("scales: station", "t.csv: scales: 'station' is used only with dequantise: tessera"),
 }
 
 
@@ -201,13 +201,19 @@ WEIGHTS = {
         FUNCTION.replace("my_", "mein_"),
         "weights.mine.callable: there is no module 'mein_encoder'",
     ),
-    "no colon": (FUNCTION.replace(":embed", ".embed"), "'my_encoder.embed' must read module:callable"),
+    "no colon": (
+        FUNCTION.replace(":embed", ".embed"),
+        "'my_encoder.embed' must have the form module:callable",
+    ),
     "no such name": (
         FUNCTION.replace(":embed", ":imbed"),
         "weights.mine.callable: my_encoder.py has no 'imbed'",
     ),
-    "an expression": (FUNCTION.replace("my_encoder:embed", "os:system('x')"), "must read module:callable"),
-    "order": (FUNCTION + "takes: latlong\n", "weights.mine.takes: 'latlong' is none of lonlat"),
+    "an expression": (
+        FUNCTION.replace("my_encoder:embed", "os:system('x')"),
+        "must have the form module:callable",
+    ),
+    "order": (FUNCTION + "takes: latlong\n", "weights.mine.takes: 'latlong' is not one of lonlat"),
     "batch": (FUNCTION + "batch: true\n", "weights.mine.batch: True is not a whole number"),
     "files": (FUNCTION + "files: [weights.pt]\n", "weights.mine.files: weights.pt does not exist"),
     "private function": (
@@ -226,12 +232,15 @@ WEIGHTS = {
         "weights.mine.sha256: must be 64 lower-case hexadecimal digits",
     ),
     "other sum": (CHECKPOINT, "weights.mine.source.file: sha256: s.ckpt has the sha256 "),
-    "null sum": (CHECKPOINT.replace("a" * 64, "null"), "weights.sha256 is null, so s.ckpt is not read"),
-    "no checkpoint": (CHECKPOINT.replace("s.ckpt", "absent.ckpt"), "absent.ckpt is not there; put it there"),
+    "null sum": (CHECKPOINT.replace("a" * 64, "null"), "weights.sha256: is null, so s.ckpt is not read"),
+    "no checkpoint": (
+        CHECKPOINT.replace("s.ckpt", "absent.ckpt"),
+        "absent.ckpt does not exist; copy it there",
+    ),
     "short sum": (CHECKPOINT.replace("a" * 64, "a" * 63), "weights.mine.sha256: "),
     "suffix": (
         CHECKPOINT.replace("s.ckpt", "my_encoder.py"),
-        "my_encoder.py is no file of weights: its first bytes are neither those of safetensors nor of what torch",
+        "my_encoder.py: is not a file of safetensors or torch",
     ),
     "plain http": (
         CHECKPOINT.replace("file: s.ckpt", "url: http://x/y.ckpt"),
@@ -243,11 +252,11 @@ WEIGHTS = {
     ),
     "address without a name": (
         CHECKPOINT.replace("file: s.ckpt", "url: https://host/"),
-        "source.member: '' is no",
+        "source.member: '' must be",
     ),
     "path in a hub": (
         CHECKPOINT.replace("file: s.ckpt", "hub: a/b, file: ../../../x.ckpt, revision: main"),
-        "weights.mine: source.file: '../../../x.ckpt' is no relative path below weights/",
+        "weights.mine: source.file: '../../../x.ckpt' must be a relative path below weights/",
     ),
     "path out of a package": (
         CHECKPOINT.replace("file: s.ckpt", "package: numpy, file: ../../x.ckpt"),
@@ -281,7 +290,7 @@ def test_a_table_has_no_points_but_its_own(resolve, tmp_path):
 RASTERS = {
     "none": (None, "dataset.mine.path: r.nc does not exist"),
     "empty": (text(""), "dataset.mine: r.nc is empty"),
-    "text": (text("hello"), "dataset.mine: r.nc is no Zarr store or NetCDF file that can be read"),
+    "text": (text("hello"), "dataset.mine: r.nc is not a Zarr store or NetCDF file"),
     "variable": (raster(variable="w"), "dataset.mine: r.nc has no variable 'v'; it has w"),
     "dimensions": (raster(lat="a"), "r.nc: v has no dimension with coordinates named lat or latitude or y"),
     "metres": (
@@ -290,7 +299,7 @@ RASTERS = {
     ),
     "spacing": (
         raster(values=np.r_[-89.5:0, 10:80]),
-        "dataset.mine: r.nc: raster 'v': the coordinate 'lat' must ascend at one spacing",
+        "dataset.mine: r.nc: raster 'v': the coordinate 'lat' must be ascending and evenly spaced",
     ),
     "format": (
         text("GRIB" + " " * 99),
@@ -298,7 +307,7 @@ RASTERS = {
     ),
     "damaged": (
         lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(2000)),
-        "dataset.mine: r.nc is no NetCDF 4 (HDF5) file that can be read",
+        "dataset.mine: r.nc cannot be read as NetCDF 4 (HDF5)",
     ),
 }
 
@@ -333,7 +342,7 @@ SAMPLES = {
         "polygons.polygon",
         "p.wkt",
         text("POLYGON ((170 0, -170 0, -170 9, 170 9, 170 0))"),
-        "sample.path: p.wkt: geometry 0 has an edge that spans 340 degrees of longitude; cut it at the date line",
+        "sample.path: p.wkt: geometry 0 has an edge that spans 340 degrees of longitude",
     ),
     "format": (
         "polygons.polygon",

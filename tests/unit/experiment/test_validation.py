@@ -70,7 +70,7 @@ def test_checking_imports_nothing_heavy():
     code = (
         "import sys; from earthdim.experiment.validation import check_target;"
         "check_target({'_target_': 'skdim.id.MLE'}, 'x'); "
-        "check_target({'_target_': 'earthdim.pretraining.objectives.Regression'}, 'x');"
+        "check_target({'_target_': 'earthdim.pretraining.objectives.regression.Regression'}, 'x');"
         "sys.exit(bool({'torch', 'skdim', 'xarray'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,4 +1,4 @@
-"""A figure is one file: its declaration is read without running it, and is what `draw` takes."""
+"""Declarations of figures are read without importing the file, and agree with the arguments of `draw`."""
 
 import inspect
 import subprocess
@@ -37,7 +37,7 @@ def written(tmp_path, text):
 
 
 @pytest.mark.parametrize("name", figures())
-def test_draw_takes_what_the_declaration_gives_and_no_more(name):
+def test_declared_inputs_and_options_are_the_arguments_of_draw(name):
     figure = declared(name)
     assert target(f"earthdim.figures.{name}.FIGURE") == figure
     given = {*figure.inputs, *figure.optional, *figure.options, *figure.chosen}
@@ -47,7 +47,7 @@ def test_draw_takes_what_the_declaration_gives_and_no_more(name):
     assert required <= given - set(figure.optional)
 
 
-def test_inputs_are_tables_that_are_made_or_stores(default):
+def test_inputs_are_tables_of_the_experiment_or_stores(default):
     tables = {name for name in INPUTS if name not in figure_jobs.STORES}
     assert tables - {"datasets"} <= set(COLUMNS)
     assert tables - {"draws", "table1"} <= set(queries.tables(default))
@@ -56,7 +56,7 @@ def test_inputs_are_tables_that_are_made_or_stores(default):
             assert "{" not in str(path)
 
 
-def test_options_are_of_the_experiment(default):
+def test_options_come_from_the_experiment(default):
     options = figure_jobs.config(default, "performance")["options"]
     cell = yaml.safe_load((CONFIG / "statistics" / "default.yaml").read_text())["cell"]
     assert options == {"estimator": "fishers", "k": None, "split": "blocks", "heads": ["mlp"], "cell": cell}
@@ -70,7 +70,7 @@ def test_options_are_of_the_experiment(default):
     assert set(figure_jobs._chosen(default)) == set(CHOSEN)
 
 
-def test_maps_are_of_one_variant_a_resolution_and_curves_of_the_trained(default):
+def test_maps_have_one_variant_per_resolution_and_curves_all_trained_ones(default):
     maps = figure_jobs.inputs(default, "local_maps")["maps"]
     assert len(maps) == len(queries.one_per_resolution(default))
     assert maps[0] == "<results>/default/variants/satclip_l5_rgb_short_s0/land-10000-r0/local_dimension.zarr"
@@ -78,17 +78,17 @@ def test_maps_are_of_one_variant_a_resolution_and_curves_of_the_trained(default)
     assert len(curves) == sum(variant.kind == "trained" for variant in default.variants.values())
 
 
-def test_a_caption_that_changes_is_drawn_anew(default):
+def test_the_job_depends_on_the_text_of_the_caption(default):
     before = figure_jobs.config(default, "heads")["caption"]
     assert before != figure_jobs.config(default, "gap")["caption"]
 
 
-def test_statistics_say_what_a_cell_is_to_figures_and_to_the_planner(tmp_path_factory, default):
+def test_statistics_define_the_cells_of_figures_and_planner(tmp_path_factory, default):
     cache = tmp_path_factory.mktemp("cache")
     changed = resolve.resolve(CONFIG, "default", ["statistics.cell=[family,resolution]"], cache)
     assert figure_jobs.config(changed, "twins")["options"]["cell"] == ["family", "resolution"]
     assert list(default.cell) == default.statistics["cell"]
-    # Without tasks there is no correlation, but figures have cells.
+    # Without tasks there is no correlation, but figures still need cells.
     assert resolve.resolve(CONFIG, "table1", cache=cache).cell == default.cell
 
 
@@ -121,13 +121,13 @@ def test_a_file_without_a_declaration_is_no_figure():
         ("title=", "title=)", "line 8"),
     ],
 )
-def test_a_declaration_that_means_nothing_names_file_and_key(tmp_path, old, new, words):
+def test_an_invalid_declaration_raises_with_file_and_key(tmp_path, old, new, words):
     with pytest.raises(DeclarationError, match=r"figures/mine\.py") as caught:
         written(tmp_path, HEAD.replace(old, new))
     assert words in str(caught.value)
 
 
-def test_the_planner_tells_which_figures_there_are():
+def test_an_unknown_figure_raises_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"no figure 'histogram'; there are activation, gap, "):
         resolve.resolve(CONFIG, "tiny", ["experiment.figures=[histogram]"])
 

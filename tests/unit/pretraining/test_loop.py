@@ -1,4 +1,4 @@
-"""Pre-training learns, keeps its best state, and is the same for the same seed."""
+"""Pre-training learns, keeps its best state, and is deterministic given the seed."""
 
 import numpy as np
 import pytest
@@ -12,13 +12,21 @@ from earthdim.storage.files import read_table, write_json, write_table
 
 MODEL = {
     "objective": {
-        "_target_": "earthdim.pretraining.objectives.InfoNCE",
+        "_target_": "earthdim.pretraining.objectives.info_nce.InfoNCE",
         "temperature": 0.07,
         "max_scale": 100.0,
     },
     "optimiser": {"lr": 0.01, "weight_decay": 0.01},
 }
 TERMS = {"batch_temperature": 0.07, "negative_temperature": 0.07, "simcse_temperature": 0.07}
+MODULES = {
+    "InfoNCE": "info_nce",
+    "SigLIP": "siglip",
+    "CSP": "csp",
+    "GeoCLIP": "geoclip",
+    "PresenceOnly": "presence_only",
+    "Regression": "regression",
+}
 OBJECTIVES = {
     "InfoNCE": {"temperature": 0.07, "max_scale": 100.0},
     "SigLIP": {"scale": 10.0, "bias": -10.0},
@@ -63,7 +71,7 @@ def encoder(dropout=0.0):
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """As every job runs; small products on several threads are slow."""
+    """One thread, as in all jobs; small products are slow on several threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -72,7 +80,7 @@ def one_thread():
 
 @pytest.fixture
 def data():
-    """Locations and features that follow from them, with the rows held out."""
+    """Locations, features computed from them, and the held-out rows."""
     lonlat, validation_rows = samples.sphere(464, np.random.default_rng(0)), np.arange(400, 464)
     features = {"a": np.sin(lonlat @ np.random.default_rng(1).normal(size=(2, 6)) / 40).astype(np.float32)}
     return lonlat, validation_rows, features
@@ -85,13 +93,12 @@ def train(data, model=MODEL, schedule=SCHEDULE, seed=0, trained=None, log=lambda
 
 
 def model(objective):
-    return MODEL | {
-        "objective": {"_target_": f"earthdim.pretraining.objectives.{objective}", **OBJECTIVES[objective]}
-    }
+    target = f"earthdim.pretraining.objectives.{MODULES[objective]}.{objective}"
+    return MODEL | {"objective": {"_target_": target, **OBJECTIVES[objective]}}
 
 
 def features_for(objective, data):
-    """Features that follow from the place; for presences, the octant of the globe in which it lies."""
+    """Features computed from the location; for presences, its octant of the globe."""
     if objective != "PresenceOnly":
         return data[2]
     octant = (data[0][:, 0] // 90 + 2).astype(int) + 4 * (data[0][:, 1] > 0)
@@ -113,8 +120,8 @@ def test_every_objective_lowers_its_loss_on_held_out_rows(data, objective):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_objective_gives_the_same_bits_for_the_same_seed(data, objective):
-    """And no evaluation moves what follows: often or seldom, the training is the same."""
+def test_every_objective_is_deterministic_given_the_seed(data, objective):
+    """Evaluations do not affect training: it does not depend on how often they happen."""
     features, schedule = features_for(objective, data), SCHEDULE | {"steps": 12, "evaluate_every": 6}
     seldom, again, often = (
         train(
@@ -128,14 +135,14 @@ def test_every_objective_gives_the_same_bits_for_the_same_seed(data, objective):
 
 
 @pytest.mark.parametrize("objective", ["CSP", "GeoCLIP", "PresenceOnly"])
-def test_evaluations_draw_alike(data, objective):
-    """Where nothing is learned, one validation loss stands at every step."""
+def test_evaluations_use_the_same_random_draws(data, objective):
+    """If nothing is learned, the validation loss is the same at every step."""
     frozen = model(objective) | {"optimiser": {"lr": 1e-30, "weight_decay": 0.0}}
     result = train(data, frozen, trained=encoder(0.3), features=features_for(objective, data))
     assert result.curve["val_loss"].nunique() == 1
 
 
-def test_an_objective_that_pairs_nothing_leaves_empty_cells(data, tmp_path):
+def test_a_non_contrastive_objective_leaves_empty_cells(data, tmp_path):
     result = train(data, model("Regression"))
     assert result.val_top1 is None
     write_table(result.curve, tmp_path / "training.csv")
@@ -145,7 +152,7 @@ def test_an_objective_that_pairs_nothing_leaves_empty_cells(data, tmp_path):
     assert "null" in (tmp_path / "summary.json").read_text()
 
 
-def test_an_objective_for_classes_refuses_features(data):
+def test_an_objective_for_classes_rejects_features(data):
     with pytest.raises(ValueError, match=r"^sources\.a: the objective needs classes"):
         train(data, model("PresenceOnly"))
 
@@ -166,7 +173,7 @@ def test_training_finds_the_pairs(data):
     assert "60/60" in lines[-1]
 
 
-def test_shuffled_pairs_teach_nothing(data):
+def test_shuffled_pairs_are_not_learned(data):
     shuffled = {"a": np.random.default_rng(0).permutation(data[2]["a"])}
     result = train(data, features=shuffled)
     assert result.val_loss > np.log(32) - 0.2
@@ -174,7 +181,7 @@ def test_shuffled_pairs_teach_nothing(data):
 
 
 def test_the_best_state_is_kept(data):
-    """Pairs without a rule are learned by heart, so that the validation loss rises; the encoder goes back."""
+    """Random pairs are memorised, so the validation loss rises; the encoder returns to its best state."""
     shuffled = {"a": np.random.default_rng(0).permutation(data[2]["a"])}
     schedule = SCHEDULE | {"steps": 200, "evaluate_every": 10}
     trained, weights = encoder(), []
@@ -193,7 +200,7 @@ def test_the_best_state_is_kept(data):
     assert torch.equal(trained.network[0].weight, weights[row])
 
 
-def test_same_seed_same_bytes_whatever_the_global_random_state(data):
+def test_training_does_not_depend_on_the_global_random_state(data):
     torch.manual_seed(7)
     before = torch.get_rng_state()
     first = train(data, trained=encoder(0.3))
@@ -205,15 +212,15 @@ def test_same_seed_same_bytes_whatever_the_global_random_state(data):
     assert not first.curve.equals(other.curve)
 
 
-def test_the_curve_gives_the_mean_training_loss_since_the_evaluation_before(data):
+def test_the_curve_has_the_mean_training_loss_since_the_previous_evaluation(data):
     coarse, fine = (train(data, schedule=SCHEDULE | {"evaluate_every": n}).curve for n in (20, 1))
     means = fine["train_loss"].to_numpy().reshape(3, 20).mean(1)
     np.testing.assert_allclose(coarse["train_loss"], means, rtol=1e-12)
     np.testing.assert_array_equal(coarse["val_loss"], fine["val_loss"][19::20])
 
 
-def test_dropout_works_in_training_alone(data):
-    """Whatever is differentiated is in training mode, whatever is only evaluated is not."""
+def test_dropout_is_active_only_in_training(data):
+    """Training steps run in training mode, evaluations in evaluation mode."""
     trained, modes = encoder(0.3), set()
     trained.network.register_forward_hook(
         lambda module, *_: modes.add((module.training, torch.is_grad_enabled()))
@@ -223,8 +230,8 @@ def test_dropout_works_in_training_alone(data):
     assert not trained.training
 
 
-def test_held_out_rows_teach_nothing(data):
-    """Spoiling the held-out features moves the validation loss, but no weight."""
+def test_held_out_rows_do_not_affect_the_weights(data):
+    """Changing the held-out features changes the validation loss, but no weight."""
     _, validation_rows, features = data
     schedule = SCHEDULE | {"evaluate_every": 60}
     spoilt = {"a": features["a"].copy()}
@@ -234,19 +241,19 @@ def test_held_out_rows_teach_nothing(data):
     assert two.val_loss > one.val_loss + 0.5
 
 
-def test_a_loss_that_is_not_finite_is_raised_at_its_step(data):
+def test_a_loss_that_is_not_finite_raises_with_its_step(data):
     with pytest.raises(FloatingPointError, match="nan at step 2;"):
         train(data, model=MODEL | {"optimiser": {"lr": 1e30, "weight_decay": 0.0}})
 
 
-def test_a_validation_loss_that_is_not_finite_is_raised(data):
+def test_a_validation_loss_that_is_not_finite_raises(data):
     broken = encoder()
     broken.network.register_forward_hook(lambda module, _, z: z if module.training else z * torch.nan)
     with pytest.raises(FloatingPointError, match="nan at step 20;"):
         train(data, trained=broken)
 
 
-def test_batches_run_through_every_row_once_an_epoch():
+def test_batches_visit_every_row_once_per_epoch():
     rows = np.arange(100, 133)
     drawn = _batches(rows, 8, np.random.default_rng(0))
     first, second = (np.concatenate([next(drawn) for _ in range(4)]) for _ in range(2))
@@ -272,7 +279,7 @@ def test_only_matrices_decay():
     assert len(kept["params"]) == 4
 
 
-def test_sources_weigh_the_same():
+def test_sources_have_equal_weight():
     rng = np.random.default_rng(0)
     wide, narrow = rng.normal(3, 50, (500, 12)), rng.normal(-1, 0.01, (500, 4))
     narrow[:, 0] = 0.1
@@ -296,7 +303,7 @@ def test_sources_weigh_the_same():
         ({"batch": 500}, "batch"),
     ],
 )
-def test_a_schedule_that_does_not_fit_is_named(data, change, message):
+def test_an_inconsistent_schedule_raises(data, change, message):
     with pytest.raises(ValueError, match=message):
         train(data, schedule=SCHEDULE | change)
 
@@ -310,6 +317,6 @@ def test_a_schedule_that_does_not_fit_is_named(data, change, message):
         ({"a": np.ones((3, 3))}, r"sources\.a: 3 rows"),
     ],
 )
-def test_bad_features_are_named(data, features, message):
+def test_invalid_features_raise(data, features, message):
     with pytest.raises(ValueError, match=message):
         train(data, features=features)

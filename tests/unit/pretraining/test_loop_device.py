@@ -1,6 +1,6 @@
-"""A training step leaves no part of itself on the CPU when it is to run elsewhere.
+"""A training step on another device leaves no part of the computation on the CPU.
 
-Torch's device `meta` has shapes and no numbers; like a GPU it refuses to mix with tensors of the CPU.
+Torch's device `meta` has shapes but no values. Like a GPU, it cannot be mixed with CPU tensors.
 """
 
 from pathlib import Path
@@ -13,17 +13,17 @@ from earthdim.build import build
 from earthdim.encoders.location import build_encoder
 from earthdim.experiment.leaves import LeafStore
 from earthdim.pretraining.loop import pretrain
-from earthdim.pretraining.objectives import Batch
+from earthdim.pretraining.objectives.base import Batch
 
 STORE = LeafStore(Path(__file__).parents[3] / "config")
-# Its queue moves places by NumPy's draws, which takes numbers.
+# Its queue needs concrete numbers, because coordinates are moved by NumPy.
 WITH_NUMBERS = {"geoclip-queue"}
-# A recipe as published is the same code, larger.
+# The published recipes are the same code at a larger size.
 RECIPES = [name for name in STORE.options("model") if name not in WITH_NUMBERS and not name.endswith("-full")]
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_step_of_every_recipe_can_leave_the_cpu(name):
+def test_a_step_of_every_recipe_runs_off_the_cpu(name):
     model = STORE.get("model", name, "model")["model"]
     encoder, objective = build_encoder(model, seed=0), build(model["objective"])
     objective.attach(encoder, 8)
@@ -37,7 +37,7 @@ def test_a_step_of_every_recipe_can_leave_the_cpu(name):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_is_named():
+def test_a_missing_device_raises():
     with pytest.raises(ValueError, match=r"pretraining\.device: cuda, but torch finds no GPU"):
         pretrain(
             None, {"rgb": np.zeros((6, 2))}, np.zeros((6, 2)), np.arange(4, 6), {}, SCHEDULE, 0, print, "cuda"

@@ -1,4 +1,4 @@
-"""Every recipe trains as its leaf says, and every encoding goes with every network."""
+"""Every recipe trains as its leaf specifies, and every encoding works with every network."""
 
 from functools import cache
 from pathlib import Path
@@ -12,13 +12,14 @@ from earthdim.build import build
 from earthdim.data.samples.area import sphere
 from earthdim.encoders.location import LocationEncoder, build_encoder
 from earthdim.pretraining.loop import pretrain
-from earthdim.pretraining.objectives import Batch, PresenceOnly
+from earthdim.pretraining.objectives.base import Batch
+from earthdim.pretraining.objectives.presence_only import PresenceOnly
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 MODELS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "model").glob("*.yaml"))}
 SCHEDULE = {"batch": 32, "candidates": 32, "steps": 2, "warmup_steps": 0, "evaluate_every": 1}
 LONLAT = sphere(128, np.random.default_rng(0))
-# Each encoding of the leaves once, with the arguments that they give it.
+# Each encoding of the leaves once, with their arguments.
 ENCODINGS = {str(sorted(leaf["encoding"].items(), key=str)): leaf["encoding"] for leaf in MODELS.values()}
 NETWORKS = {
     "Siren": {"width": 16, "hidden_layers": 2, "outputs": 8},
@@ -31,7 +32,7 @@ NETWORKS = {
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """As every job runs; small products on several threads are slow."""
+    """One thread, as in all jobs; small products are slow on several threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -39,7 +40,7 @@ def one_thread():
 
 
 def features_for(objective):
-    """Random features, or random classes for an objective that wants them."""
+    """Random features, or random classes for an objective that requires them."""
     rng = np.random.default_rng(1)
     if isinstance(objective, PresenceOnly):
         return {"classes": np.eye(5, dtype=np.float32)[rng.integers(0, 5, len(LONLAT))]}
@@ -47,7 +48,7 @@ def features_for(objective):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_recipe_trains_and_comes_back_from_its_state(model):
+def test_every_recipe_trains_and_restores_its_state(model):
     recipe = MODELS[model]
     features = features_for(build(recipe["objective"]))
     encoder, rows = build_encoder(recipe, seed=0), np.arange(64, 128)
@@ -61,8 +62,8 @@ def test_every_recipe_trains_and_comes_back_from_its_state(model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_recipe_learns_one_batch_by_heart(model):
-    """Eight steps at the leaf's own learning rate on one batch, always with the same draws, lower the loss."""
+def test_every_recipe_can_overfit_one_batch(model):
+    """Eight steps at the learning rate of the leaf on one batch, with fixed random draws, lower the loss."""
     recipe = MODELS[model]
     encoder, objective = build_encoder(recipe, seed=0), build(recipe["objective"])
     observations = torch.from_numpy(objective.observations(features_for(objective), np.arange(32))[:32])
@@ -92,12 +93,12 @@ def test_every_recipe_learns_one_batch_by_heart(model):
 
 @cache
 def encoding_of(name):
-    """An encoding has nothing to train, so that tests may share it: some cost seconds to build."""
+    """Encodings have no trainable parameters and some take seconds to build, so tests share them."""
     return build(ENCODINGS[name])
 
 
 def network_for(kind, width):
-    """A small network of a kind; capsules share the features evenly, in as many parts as three or fewer allow."""
+    """A small network of a kind; capsules divide the features evenly, into at most three parts."""
     torch.manual_seed(0)
     more = {"capsules": max(n for n in (3, 2, 1) if width % n == 0)} if kind == "Capsules" else {}
     return build({"_target_": f"earthdim.encoders.networks.{kind}", **NETWORKS[kind], **more}, inputs=width)
@@ -107,8 +108,8 @@ def network_for(kind, width):
 @pytest.mark.parametrize(
     "encoding", ENCODINGS, ids=lambda name: ENCODINGS[name]["_target_"].rpartition(".")[2]
 )
-def test_every_encoding_goes_with_every_network(encoding, network):
-    """It builds, trains a step, embeds also at the poles and the date line, and comes back from its state."""
+def test_every_encoding_works_with_every_network(encoding, network):
+    """Builds, trains a step, embeds at the poles and the date line, and restores its state."""
     with torch.random.fork_rng(devices=[]):
         encoder, other = (
             LocationEncoder(encoding_of(encoding), network_for(network, encoding_of(encoding).width))

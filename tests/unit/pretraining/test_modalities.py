@@ -49,7 +49,7 @@ def places(n, seed=0):
 
 @pytest.mark.parametrize("latitude", [0.0, 60.0, -75.0])
 def test_patch_covers_the_same_ground_at_every_latitude(latitude):
-    """Latitude falls by 100 km a row; longitude grows by 100 km a column along the parallel."""
+    """Latitude decreases by 100 km per row; longitude increases by 100 km per column along the parallel."""
     lonlat = np.array([[20.0, latitude]])
     rows = build(LEAF).observe(globe(lambda lon, lat: lat), lonlat)[0, 0]
     columns = build(LEAF).observe(globe(lambda lon, lat: lon), lonlat)[0, 0]
@@ -78,7 +78,7 @@ def test_bands_keep_their_order_and_units():
     np.testing.assert_allclose(patches[0, 1] - patches[0, 0], 1000, rtol=1e-5)
 
 
-def test_features_do_not_depend_on_what_else_is_asked():
+def test_features_do_not_depend_on_other_locations():
     source, raster, lonlat = build(LEAF), noise(), places(60)
     whole = source.features(raster, lonlat)
     assert whole.shape == (60, 16)
@@ -87,7 +87,7 @@ def test_features_do_not_depend_on_what_else_is_asked():
     assert not np.array_equal(build(LEAF | {"seed": 1}).features(raster, lonlat), whole)
 
 
-def test_features_are_the_definition():
+def test_features_match_the_definition():
     """Standardise, whiten, filter and rectify step by step in float64; one crop covers the whole patch."""
     patches = np.random.default_rng(3).normal([[[[5.0]], [[-2.0]]]], [[[[3.0]], [[0.1]]]], (200, 2, 3, 3))
     model = RandomConvolutionalFeatures(4, 3, 0.05, np.random.default_rng(0)).fit(patches)
@@ -135,12 +135,12 @@ def test_units_do_not_matter():
         ({"fit_locations": 70}, "fit_locations"),
     ],
 )
-def test_bad_arguments_are_named(change, message):
+def test_invalid_arguments_raise(change, message):
     with pytest.raises(ValueError, match=message):
         build(LEAF | change).features(noise(), places(60))
 
 
-def test_bad_pixels_are_refused():
+def test_invalid_pixels_raise():
     raster = noise()
     raster["height"][0] = np.nan
     with pytest.raises(ValueError, match="finite"):
@@ -190,7 +190,7 @@ def test_classes_are_one_hot_in_the_order_of_their_names():
     assert source.class_names(zones()) == ["wet", "dry", "cold"]
     features = source.features(zones(), lonlat)
     assert features.dtype == np.float32
-    # The fourth place lies in the sea, which is no class.
+    # The fourth location is in the sea, which is not a class.
     np.testing.assert_array_equal(features, [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 1, 0]])
     assert build(ZONES | {"without": []}).features(zones(), lonlat).sum() == 5
 
@@ -202,7 +202,7 @@ def test_classes_are_one_hot_in_the_order_of_their_names():
         ({"without": ["lake"]}, "without: 'lake'"),
     ],
 )
-def test_bad_classes_are_named(change, message):
+def test_invalid_classes_raise(change, message):
     with pytest.raises(ValueError, match=message):
         build(ZONES | change).features(zones(), places(3))
 

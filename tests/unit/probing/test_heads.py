@@ -1,4 +1,4 @@
-"""Heads against scikit-learn and against a plain loop in torch."""
+"""Heads against scikit-learn and a plain training loop in torch."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_standardised_features_have_unit_variance_on_the_training_rows_alone():
 
 
 @pytest.mark.parametrize("split", [RANDOM, BLOCKS])
-def test_ridge_is_scikit_learns_with_the_penalty_that_a_plain_search_finds(split):
+def test_ridge_equals_scikit_learn_with_a_grid_search_of_the_penalty(split):
     penalties = [1.0, 1e-2, 1e-4]
     folds = split.nested(POINTS)
     targets = {"mild": field(), "noisy": field(scale=100, noise=4)}
@@ -84,14 +84,14 @@ def _sklearn_ridge(Z, y, rows, penalty):
     return linear_model.Ridge(alpha=penalty * len(rows)).fit(Z[rows], y[rows])
 
 
-def test_ridge_bears_features_that_are_constant_or_repeated():
+def test_ridge_accepts_constant_or_repeated_features():
     doubled = np.column_stack([X, X, np.ones(len(X), np.float32)])
     folds = RANDOM.nested(POINTS)
     found = out_of_fold(Ridge(penalties=[1e-6]), folds, X=doubled, targets={"a": field()}, seed=0)
     assert np.isfinite(found["a"].values).all()
 
 
-def test_logistic_is_scikit_learns():
+def test_logistic_equals_scikit_learn():
     penalty, folds, target = 1e-3, RANDOM.nested(POINTS), classes()
     y = target.values
     head = Logistic(penalties=[penalty], tolerance=1e-5, ranking_tolerance=1e-5, iterations=500)
@@ -104,7 +104,7 @@ def test_logistic_is_scikit_learns():
     assert np.mean(found != expected) <= 1 / len(y)
 
 
-def test_logistic_reaches_the_probabilities_of_scikit_learn():
+def test_logistic_probabilities_equal_scikit_learn():
     from earthdim.probing.heads.logistic import Problem, principal_axes
 
     fold, y = RANDOM.nested(POINTS)[0], classes().values
@@ -119,7 +119,7 @@ def test_logistic_reaches_the_probabilities_of_scikit_learn():
     assert np.allclose(found.T, model.predict_proba(Z[rows]), atol=2e-3)
 
 
-def test_logistic_takes_the_penalty_with_the_best_balanced_accuracy_on_the_inner_fold():
+def test_logistic_selects_the_penalty_by_balanced_accuracy_on_the_inner_fold():
     target, folds = classes(), RANDOM.nested(POINTS)
     rng = np.random.default_rng(0)
     noisy = np.column_stack([X[:, :4], rng.standard_normal((len(X), 150))]).astype(np.float32)
@@ -142,14 +142,14 @@ def test_logistic_takes_the_penalty_with_the_best_balanced_accuracy_on_the_inner
         assert np.mean(found[fold.test] != expected) < 0.04
 
 
-def test_a_fit_that_does_not_converge_is_an_error():
+def test_a_fit_that_does_not_converge_raises():
     head = Logistic(penalties=[1e-6], tolerance=1e-6, ranking_tolerance=1e-6, iterations=3)
     with pytest.raises(ValueError, match=r"^tolerance: after 3 iterations"):
         out_of_fold(head, RANDOM.nested(POINTS), {"zones": classes()}, seed=0)
 
 
 def _plain_training(Z, y, fold, number, target, seed):
-    """One network, trained as anyone would write it down; its test predictions and activations."""
+    """Test predictions and activations of one network, trained by a plain loop."""
     fit, check = fold.inner[0]
     regression = target.kind == "regression"
     offset, scale = (y[fit].mean(), y[fit].std()) if regression else (0, 1)
@@ -192,7 +192,7 @@ def _plain_training(Z, y, fold, number, target, seed):
     return (output[:, 0] * scale + offset if regression else output.argmax(axis=1)), hidden
 
 
-def test_networks_trained_side_by_side_are_those_trained_alone():
+def test_networks_trained_together_equal_those_trained_alone():
     folds = RANDOM.nested(POINTS)
     targets = {"field": field(scale=50), "zones": classes(), "other": field(noise=1)}
     found = out_of_fold(MLP(**NETWORK), folds, targets, seed=4)
@@ -206,8 +206,8 @@ def test_networks_trained_side_by_side_are_those_trained_alone():
             assert (hidden >= 0).all()
 
 
-def test_the_weights_kept_are_the_best_on_the_inner_fold_not_the_last():
-    """Labels without any structure: whatever is learnt later than the first look only overfits."""
+def test_the_best_weights_on_the_inner_fold_are_kept():
+    """Labels without structure: training beyond the first evaluation only overfits."""
     noise = Target("regression", np.random.default_rng(0).standard_normal(len(X)))
     folds = RANDOM.nested(POINTS)
     long = {**NETWORK, "steps": 400, "batch": 64, "weight_decay": 0.0}
@@ -223,7 +223,7 @@ def test_the_weights_kept_are_the_best_on_the_inner_fold_not_the_last():
         Logistic(penalties=[1e-2, 1e-3], tolerance=1e-3, ranking_tolerance=4e-3, iterations=200),
     ],
 )
-def test_points_without_a_label_have_no_part_and_unseen_classes_are_never_predicted(head):
+def test_unlabelled_points_are_ignored_and_unseen_classes_never_predicted(head):
     y = classes().values.copy()
     y[::7] = -1
     folds = BLOCKS.nested(POINTS)
@@ -235,7 +235,7 @@ def test_points_without_a_label_have_no_part_and_unseen_classes_are_never_predic
     assert balanced_accuracy(y[kept], found[kept]) > 1 / 6
 
 
-def test_a_class_that_training_lacks_is_never_read_off_however_high_its_output():
+def test_an_absent_class_is_never_predicted_even_with_the_highest_output():
     y = classes().values
     kept, lacking = np.flatnonzero(y != 5), np.flatnonzero(y == 5)
     train, test = kept[::2], np.sort(np.concatenate([kept[1::2], lacking]))
@@ -251,18 +251,18 @@ def test_a_task_does_not_change_another():
     folds = RANDOM.nested(POINTS)
     head = MLP(**NETWORK)
     alone = out_of_fold(head, folds, {"a": field()}, seed=0)["a"]
-    beside = out_of_fold(head, folds, {"b": classes(), "a": field()}, seed=0)["a"]
-    assert np.allclose(alone.values, beside.values, atol=1e-3)
+    together = out_of_fold(head, folds, {"b": classes(), "a": field()}, seed=0)["a"]
+    assert np.allclose(alone.values, together.values, atol=1e-3)
 
 
-def test_seeds_tell_networks_apart_and_repeat_them_to_the_byte():
+def test_seeds_determine_networks_byte_for_byte():
     folds, head = RANDOM.nested(POINTS), MLP(**NETWORK)
     same, again, other = (out_of_fold(head, folds, {"a": field()}, seed=s)["a"].values for s in (0, 0, 1))
     assert same.tobytes() == again.tobytes()
     assert not np.allclose(same, other)
 
 
-def test_the_learning_rate_rises_and_falls_to_almost_nothing():
+def test_the_learning_rate_rises_and_decays():
     rates = [learning_rate(step, 100, 0.01, 0.1) for step in range(100)]
     assert rates[0] == pytest.approx(0.001, rel=0.01)
     assert np.argmax(rates) == 9
@@ -270,7 +270,7 @@ def test_the_learning_rate_rises_and_falls_to_almost_nothing():
     assert learning_rate(0, 100, 0.01, 0.0) == 0.01
 
 
-def test_batches_go_through_all_rows_before_any_comes_again():
+def test_batches_visit_all_rows_before_repeating_any():
     rows = batch_rows(np.arange(50, 60), steps=5, batch=4, seed=[0, 0]).ravel()
     assert np.array_equal(np.sort(rows[:10]), np.arange(50, 60))
     assert np.array_equal(np.sort(rows[10:]), np.arange(50, 60))
@@ -290,7 +290,7 @@ def test_batches_go_through_all_rows_before_any_comes_again():
         (MLP, {"weight_decay": -1.0}, "weight_decay"),
     ],
 )
-def test_numbers_out_of_range_are_named(head, changes, name):
+def test_numbers_out_of_range_raise(head, changes, name):
     sound = {
         Ridge: {"penalties": [1.0]},
         Logistic: {"penalties": [1.0], "tolerance": 1e-3, "ranking_tolerance": 1e-3, "iterations": 10},

@@ -52,7 +52,7 @@ def test_classification_scores_equal_scikit_learn():
     assert balanced_accuracy(y, predicted) == pytest.approx(primary.value)
 
 
-def test_points_of_unseen_classes_count_in_accuracy_alone():
+def test_points_of_unseen_classes_count_only_in_accuracy():
     y, predicted = classes()
     known = y != 3
     primary, plain = classification_scores(y, predicted, known, BLOCK, BOOTSTRAP)
@@ -63,12 +63,12 @@ def test_points_of_unseen_classes_count_in_accuracy_alone():
     assert plain.value == pytest.approx(np.mean(y == predicted))
 
 
-def test_balanced_accuracy_of_no_point_is_an_error():
+def test_balanced_accuracy_of_no_point_raises():
     with pytest.raises(ValueError, match="balanced accuracy"):
         balanced_accuracy(np.array([], dtype=int), np.array([], dtype=int))
 
 
-def test_an_interval_is_that_of_a_plain_loop_over_resampled_blocks():
+def test_an_interval_equals_that_of_a_loop_over_resampled_blocks():
     y, predicted = labels()
     kinds = np.unique(BLOCK)
     rng = np.random.default_rng(1)
@@ -84,8 +84,8 @@ def test_an_interval_is_that_of_a_plain_loop_over_resampled_blocks():
     assert (score.low, score.high) == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
-def test_intervals_cover_a_mean_error_whose_blocks_are_drawn_at_random():
-    """Errors shared by a block: intervals over points would be far too narrow."""
+def test_intervals_cover_the_mean_of_errors_shared_by_blocks():
+    """Errors are shared within a block, so intervals over points would be far too narrow."""
     _, block = np.unique(BLOCK, return_inverse=True)
     covered = 0
     for seed in range(60):
@@ -107,7 +107,7 @@ def test_the_value_lies_in_its_interval_even_with_many_rare_local_classes():
     assert score.low < score.value < score.high
 
 
-def test_a_wider_level_gives_a_wider_interval_and_a_seed_repeats_it():
+def test_a_higher_level_widens_the_interval_and_a_seed_repeats_it():
     y, predicted = labels()
     narrow = BlockBootstrap(degrees=15, draws=400, level=0.5, seed=0)
     one, again, half = (
@@ -117,7 +117,7 @@ def test_a_wider_level_gives_a_wider_interval_and_a_seed_repeats_it():
     assert one.low < half.low < half.high < one.high
 
 
-def test_too_few_blocks_cost_the_interval_alone():
+def test_too_few_blocks_remove_only_the_interval():
     y, predicted = labels()
     alone = regression_scores(y, predicted, np.zeros(800, dtype=int), BOOTSTRAP)
     whole = regression_scores(y, predicted, BLOCK, BOOTSTRAP)
@@ -128,6 +128,6 @@ def test_too_few_blocks_cost_the_interval_alone():
 
 
 @pytest.mark.parametrize(("changes", "name"), [({"draws": 0}, "draws"), ({"level": 1.0}, "level")])
-def test_numbers_out_of_range_are_named(changes, name):
+def test_numbers_out_of_range_raise(changes, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         BlockBootstrap(**{"degrees": 15, "draws": 100, "level": 0.95, "seed": 0, **changes})

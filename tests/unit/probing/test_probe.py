@@ -70,7 +70,7 @@ def test_the_table_has_a_row_for_every_metric_of_every_head_that_applies(result)
     assert (result.rows["value"] <= result.rows["high"]).all()
 
 
-def test_smooth_labels_are_learnt_and_better_so_between_neighbours(result):
+def test_smooth_labels_are_learnt_and_score_higher_in_random_splits(result):
     for task, linear in (("field", "ridge"), ("zones", "logistic")):
         for head in (linear, "mlp"):
             assert primary(result, task, "random", head)["value"] > 0.8
@@ -78,7 +78,7 @@ def test_smooth_labels_are_learnt_and_better_so_between_neighbours(result):
         assert far < near
 
 
-def test_activations_are_those_of_all_test_points_of_every_fold(result):
+def test_activations_cover_all_test_points_of_every_fold(result):
     assert set(result.activations) == {(task, split, "mlp") for task in LABELS for split in SPLITS}
     for (_, split, _), arrays in result.activations.items():
         assert [len(array) for array in arrays] == [len(test) for _, test in SPLITS[split].folds(POINTS)]
@@ -91,7 +91,7 @@ def test_shuffled_labels_never_score_above_chance():
     shuffled |= {f"zones{i}": ("classification", rng.permutation(ZONES)) for i in range(3)}
     rows = probe(X, POINTS, shuffled, SPLITS, HEADS, seed=0, intervals=INTERVALS).rows.query("primary")
     chance = np.where(rows["metric"] == "r2", 0, 1 / 5)
-    # Three standard errors of a share of 600 points in five classes.
+    # Three standard errors of a proportion of 600 points in five classes.
     assert (rows["value"] <= chance + 0.05).all()
     assert (rows["low"] > chance).mean() <= 0.1
 
@@ -116,7 +116,7 @@ def test_small_classes_and_points_without_a_label_are_left_out():
     assert set(rows.query("metric == 'accuracy'")["n"]) == {600 - 57}
 
 
-def test_a_class_of_a_single_block_counts_in_accuracy_alone():
+def test_a_class_of_a_single_block_counts_only_in_accuracy():
     block = equal_area_blocks(POINTS, 30)
     local = block == np.argmax(np.bincount(block))
     y = np.where(local, 99, ZONES)
@@ -128,7 +128,7 @@ def test_a_class_of_a_single_block_counts_in_accuracy_alone():
     assert n["blocks", "accuracy"] == n["random", "balanced_accuracy"] == 600
 
 
-def test_scores_are_taken_once_over_pooled_predictions(result):
+def test_scores_are_computed_once_over_pooled_predictions(result):
     target = make_target("zones", "classification", ZONES, 600, 10)
     folds = SPLITS["random"].nested(POINTS)
     out = HEADS["logistic"].out_of_fold(standardise(X, folds), folds, {"zones": target}, seed=0)["zones"]
@@ -171,7 +171,7 @@ def primaries(result):
         ("classification", np.zeros(600, dtype=int), "smallest_class: a has 1 classes"),
     ],
 )
-def test_a_task_that_cannot_be_learnt_is_left_out_beside_the_others(result, kind, values, reason):
+def test_a_task_that_cannot_be_learnt_is_left_out_and_the_others_are_scored(result, kind, values, reason):
     found = probe(X, POINTS, {**LABELS, "a": (kind, values)}, SPLITS, HEADS, seed=0, intervals=INTERVALS)
     assert primaries(found) == primaries(result)
     left = found.left_out
@@ -184,7 +184,7 @@ def test_a_task_that_cannot_be_learnt_is_left_out_beside_the_others(result, kind
 
 
 def test_a_region_has_random_scores_and_no_blocks():
-    """720 places within 0.1 degree: one block of any size, from which no interval can be drawn either."""
+    """720 locations within 0.1 degree: a single block at any block size, so there are no intervals either."""
     near = POINTS * [1 / 4000, 1 / 2000] + [-95.8, 41.9]
     assert len(np.unique(equal_area_blocks(near, 15))) == 1
     found = probe(X, near, LABELS, SPLITS, HEADS, seed=0, intervals=INTERVALS)
@@ -208,7 +208,7 @@ def test_a_buffer_wider_than_the_region_leaves_the_split_out():
     assert found.left_out["reason"].tolist() == ["buffer_km: 19000 km leaves a fold without training points"]
 
 
-def test_a_head_that_does_not_converge_is_left_out_of_its_task_alone(result):
+def test_a_head_that_does_not_converge_is_left_out_of_that_task_only(result):
     hasty = Logistic(penalties=[1e-12], tolerance=1e-7, ranking_tolerance=1e-7, iterations=2)
     tasks = {**LABELS, "easy": ("classification", ZONES)}
     heads = {"hasty": hasty, "ridge": HEADS["ridge"], "logistic": HEADS["logistic"]}
@@ -223,8 +223,8 @@ def test_a_head_that_does_not_converge_is_left_out_of_its_task_alone(result):
         assert primary(found, task, "random", head)["value"] == primary(result, task, "random", head)["value"]
 
 
-def test_classes_that_no_fold_can_choose_by_are_left_out():
-    """Each class fills one block, so that a fold is fitted to classes that it is never asked for."""
+def test_tasks_whose_folds_cannot_be_validated_are_left_out():
+    """Each class fills one block, so a fold is fitted to classes that do not occur in its validation points."""
     centres = np.array([[lon, 0.0] for lon in range(-170, 170, 34)])
     at = np.repeat(centres, 60, axis=0)
     y = np.repeat(np.arange(10), 60)
@@ -236,7 +236,7 @@ def test_classes_that_no_fold_can_choose_by_are_left_out():
     assert set(found.rows["task"]) == {"field"}
 
 
-def test_embeddings_that_do_not_fit_are_an_error():
+def test_invalid_embeddings_raise():
     with pytest.raises(ValueError, match=r"^X must have the shape"):
         probe(X[:-1], POINTS, LABELS, SPLITS, HEADS, seed=0, intervals=INTERVALS)
     broken = X.copy()

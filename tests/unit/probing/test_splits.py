@@ -18,7 +18,7 @@ def blocks(**changes):
 
 
 @pytest.mark.parametrize("split", [random_folds(), blocks(), blocks(buffer_km=500)])
-def test_every_point_is_tested_once_and_never_trained_on_meanwhile(split):
+def test_every_point_is_tested_once_and_not_in_its_training_fold(split):
     folds = split.folds(POINTS)
     assert len(folds) == 5
     assert np.array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(600))
@@ -48,7 +48,7 @@ def test_the_buffer_drops_exactly_the_points_near_a_test_point():
         assert len(kept) < len(train)
 
 
-def test_inner_folds_follow_the_rule_of_the_outer_split():
+def test_inner_folds_use_the_rule_of_the_outer_split():
     block = equal_area_blocks(POINTS, 20)
     for fold in blocks(buffer_km=300).nested(POINTS):
         assert len(fold.inner) == 4
@@ -61,14 +61,14 @@ def test_inner_folds_follow_the_rule_of_the_outer_split():
             assert gap > 300
 
 
-def test_seeds_tell_draws_apart_and_repeat_them():
+def test_seeds_determine_the_folds():
     for make in (random_folds, blocks):
         same, again, other = (make(seed=seed).nested(POINTS) for seed in (0, 0, 1))
         assert all(np.array_equal(a.inner[0][0], b.inner[0][0]) for a, b in zip(same, again, strict=True))
         assert not np.array_equal(same[0].test, other[0].test)
 
 
-def test_inner_folds_of_two_training_folds_are_drawn_apart():
+def test_inner_folds_differ_between_training_folds():
     split = random_folds()
     assert not np.array_equal(split.inner(POINTS, seed=0)[0][0], split.inner(POINTS, seed=1)[0][0])
 
@@ -83,12 +83,12 @@ def test_inner_folds_of_two_training_folds_are_drawn_apart():
         (blocks, {"buffer_km": 30_000}, "buffer_km"),
     ],
 )
-def test_numbers_out_of_range_are_named(make, changes, name):
+def test_numbers_out_of_range_raise(make, changes, name):
     with pytest.raises(ValueError, match=rf"^{name} must"):
         make(**changes)
 
 
-def test_points_that_cannot_be_cut_are_an_error():
+def test_points_that_cannot_be_cut_raise():
     with pytest.raises(ValueError, match=r"^folds: 3 points"):
         random_folds().folds(POINTS[:3])
     with pytest.raises(ValueError, match=r"^degrees: "):

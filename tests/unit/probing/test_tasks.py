@@ -89,14 +89,14 @@ def test_temperature_and_rainfall_and_height_of_known_places(packaged):
     assert 2500 < task("elevation").labels(at(quito), packaged("elevation"))[0] < 3300
 
 
-def test_rainfall_is_the_logarithm_of_the_years_sum():
+def test_rainfall_is_the_logarithm_of_the_annual_sum():
     months = np.arange(12.0)[:, None, None] * np.ones((12, 9, 18))
     labels = RasterField("field", "sum", "log1p").labels(at((0, 0)), raster(months))
     assert labels.dtype == np.float64
     np.testing.assert_allclose(labels, np.log(67))
 
 
-def test_a_raster_without_a_value_gives_no_label():
+def test_missing_raster_values_raise():
     values = np.ones((9, 18))
     values[4, 8] = np.nan
     with pytest.raises(ValueError, match="no finite label at 1 points"):
@@ -104,14 +104,14 @@ def test_a_raster_without_a_value_gives_no_label():
 
 
 @pytest.mark.parametrize(("reduction", "shape"), [("none", (12, 9, 18)), ("sum", (9, 18)), ("mean", (9, 18))])
-def test_a_reduction_that_does_not_fit_the_raster_is_refused(reduction, shape):
-    with pytest.raises(ValueError, match=f"reduction: '{reduction}' makes no label"):
+def test_a_reduction_that_does_not_match_the_raster_raises(reduction, shape):
+    with pytest.raises(ValueError, match=f"^reduction: '{reduction}'"):
         RasterField("field", reduction).labels(at((0, 0)), raster(np.ones(shape)))
 
 
 @pytest.mark.parametrize("name", ["reduction", "transform"])
-def test_unknown_words_are_refused(name):
-    with pytest.raises(ValueError, match=f"{name}: 'cube' is none of"):
+def test_unknown_options_raise(name):
+    with pytest.raises(ValueError, match=f"^{name}: .*'cube'"):
         RasterField("field", **{name: "cube"})
 
 
@@ -126,7 +126,7 @@ def test_climate_zones_of_known_places(zones):
     assert named(zone, zones, *places) == ["EF", "EF", "Cfa", "BWh", "Aw"]
 
 
-def test_a_coastal_point_takes_the_nearest_class_within_reach():
+def test_a_coastal_point_takes_the_nearest_class_within_the_cell_limit():
     values = np.full((9, 18), 9)
     values[4, 0], values[4, 3], values[6, 9] = 4, 7, 4
     flags = raster(values.astype(np.uint8), flag_values=[4, 7, 9], flag_meanings="wood ice sea")
@@ -144,7 +144,7 @@ def test_a_coastal_point_takes_the_nearest_class_within_reach():
     assert far.labels(at(places[3], places[4]), flags).tolist() == [1, 0]  # ice is nearer than wood
 
 
-def test_a_value_without_a_flag_is_no_class():
+def test_a_value_without_a_flag_has_no_class():
     values = np.array([-3, 0, 4, 5, 7, 9, 250])[np.arange(9 * 18) % 7].reshape(9, 18)
     flags = raster(values, flag_values=[9, 4, 0], flag_meanings="sea wood bare")
     labels = RasterClass("field", without=["sea"], reach_cells=0).labels(
@@ -153,11 +153,11 @@ def test_a_value_without_a_flag_is_no_class():
     np.testing.assert_array_equal(labels, np.select([values == 4, values == 0], [0, 1], -1).ravel())
 
 
-def test_flags_that_do_not_fit_are_named():
+def test_invalid_flags_raise():
     values = np.zeros((9, 18), dtype=np.uint8)
     with pytest.raises(ValueError, match="has no attribute flag_meanings"):
         RasterClass("field").labels(at((0, 0)), raster(values))
-    with pytest.raises(ValueError, match="without: 'see' is none of sea, wood"):
+    with pytest.raises(ValueError, match="without: 'see' is not one of sea, wood"):
         RasterClass("field", without=["see"]).class_names(
             raster(values, flag_values=[0, 1], flag_meanings="sea wood")
         )
@@ -195,12 +195,12 @@ def test_continents_of_known_places(countries):
     assert named(Country("continent"), countries, *places) == ["AF", "AS", "SA", "NA", "OC", "EU"]
 
 
-def test_an_unknown_level_is_refused():
+def test_an_unknown_level_raises():
     with pytest.raises(ValueError, match="level"):
         Country("village")
 
 
-def test_empty_land_has_the_floor_and_cities_have_more(cities):
+def test_uninhabited_land_has_the_floor_and_cities_exceed_it(cities):
     labels = task("population-density").labels(at((0, -80), (103.82, 1.35), (-0.13, 51.5), (133, 67)), cities)
     np.testing.assert_allclose(labels[0], np.log10(0.1))
     assert (labels[1:3] > 2.5).all()
@@ -220,7 +220,7 @@ def test_density_is_the_kernel_sum_over_all_cities():
     np.testing.assert_allclose(PopulationDensity(width, 0.1).labels(points, table), expected, atol=2e-3)
 
 
-def test_density_holds_the_people_of_a_city():
+def test_density_integrates_to_the_population_of_a_city():
     table = xr.Dataset({"lon": ("city", [30.0]), "lat": ("city", [60.0]), "population": ("city", [10**6])})
     points = sphere(60_000, np.random.default_rng(0))
     people_per_km2 = 10 ** PopulationDensity(1500.0, 1e-9).labels(points, table)
@@ -228,6 +228,6 @@ def test_density_holds_the_people_of_a_city():
 
 
 @pytest.mark.parametrize(("width", "floor"), [(0, 0.1), (50, 0), (-1, 1)])
-def test_a_kernel_needs_width_and_floor(width, floor):
+def test_bandwidth_and_floor_must_be_positive(width, floor):
     with pytest.raises(ValueError, match="must be positive"):
         PopulationDensity(width, floor)

@@ -9,7 +9,7 @@ __all__ = ["dimension"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what the library offers when it is first asked for: `import earthdim` stays cheap."""
+    """Import public names on first use, so that `import earthdim` stays cheap."""
     if name in __all__:
         from earthdim import api
 

@@ -1,4 +1,4 @@
-"""The library's door: the dimension of any array, without Snakemake and without files."""
+"""Library interface: the intrinsic dimension of an array, without Snakemake and without files."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -25,61 +25,56 @@ def dimension(
 ) -> "pd.DataFrame":
     """Measure the intrinsic dimension of an embedding.
 
-    The rows are those of the workflow's dimension.csv for the same embedding: duplicates are dropped and counted, the
-    points centred and rescaled, one exact nearest-neighbour graph is searched, and every estimator reads it. The last
-    digits may depend on the number of threads of BLAS, which is left as it is (the workflow takes one).
+    The rows equal those of the workflow's dimension.csv for the same embedding: duplicates are dropped and counted,
+    the points are centred and rescaled, and all estimators share one exact nearest-neighbour graph. The last digits may
+    depend on the number of BLAS threads, which is not changed (the workflow uses one).
 
     Parameters
     ----------
     array : array_like, shape (n, d)
-        One row a point: a NumPy array, a torch tensor (on any device, with or without gradient), a data frame, table
-        or series of arrays of pandas, polars or Arrow, a DataArray, a Zarr array, a sparse matrix, or whatever
-        `numpy.asarray` takes. It is read into memory, and left as it was.
+        One row per point: a NumPy array, a torch tensor (on any device, with or without gradient), a data frame, table
+        or series of arrays of pandas, polars or Arrow, a DataArray, a Zarr array, a sparse matrix, or anything that
+        `numpy.asarray` accepts. It is read into memory and not modified.
     lonlat : array_like, shape (n, 2), or a data frame, optional
-        Longitude (from -180 to 180, or to 360) and latitude of the rows, degrees; by name where columns are named.
+        Longitude (from -180 to 180, or to 360) and latitude of the rows, degrees; matched by name if columns are named.
         Adds the column neighbour_radius_km.
     estimators : sequence of str, or mapping
-        Names of leaves of config/estimator; or name -> leaf, for arguments of your own.
+        Names of leaves of config/estimator; or name -> leaf, for custom arguments.
     k : int, optional
-        Neighbours of each point for the local estimators (those with an aggregation), in place of their leaves' own;
-        global ones (TwoNN, CorrInt, Gride, FisherS) keep theirs.
+        Number of neighbours for the local estimators (those with an aggregation), replacing the value in their leaves;
+        global estimators (TwoNN, CorrInt, Gride, FisherS) keep theirs.
     subsampling : mapping, optional
-        `draws` and `seed` of half samples, from whose spread each estimator without an interval of its own gets one;
-        no interval with more than `up_to` points, where that is given.
+        Number (`draws`) and `seed` of the half samples whose spread gives an interval for each estimator without a
+        built-in one; no interval with more than `up_to` points, if that key is given.
 
     Returns
     -------
     DataFrame
-        One row an estimator, with n (rows of the array), estimator, k, aggregation, value, low, high and interval
-        (empty where there is none), neighbour_radius_km (only with `lonlat`: the median distance on the ground to
-        the k-th nearest other point, km; empty for an estimator without k), above_ambient, duplicates_dropped, library,
-        library_version and note. An estimator that fails on these points, or gives what no dimension can be, has an
-        empty value and the reason as its note, which is warned of too; so has an interval that half samples do not
-        give.
+        One row per estimator, with n (rows of the array), estimator, k, aggregation, value, low, high and interval
+        (empty if there is none), neighbour_radius_km (only with `lonlat`: the median ground distance to the k-th
+        nearest other point, km; empty for an estimator without k), above_ambient, duplicates_dropped, library,
+        library_version and note. If an estimator fails on these points or returns an impossible value, its value is
+        empty and the note states the reason; likewise if half samples give no interval.
 
     Warns
     -----
     UserWarning
-        For every row with a note.
+        For every row with a note, and if columns or places are suspicious: an identifier among features, rows of zeros,
+        coordinates in radians (see `earthdim.data.plausibility`).
 
     Raises
     ------
     ValueError
-        If the array is not a finite matrix of enough distinct rows, has masked rows or values that look like no data
-        (see `earthdim.data.plausibility`), or columns that are no features beside numbered ones, `lonlat` does not
-        fit it, an estimator is not known, or `k` does not fit the number of points.
+        If the array is not a finite matrix of enough distinct rows, has masked rows or fill values (see
+        `earthdim.data.plausibility`), or has other columns next to numbered features; if `lonlat` does not match the
+        array, an estimator is unknown, or `k` does not fit the number of points.
     earthdim.estimation.estimators.EstimateError
-        If no estimator gives a value, or an argument of one is wrong whatever the points. It is a ValueError.
+        If no estimator returns a value, or an argument of one is invalid for any points. A subclass of ValueError.
     FileNotFoundError
-        If estimators are named and their leaves are not at hand.
-
-    Warns
-    -----
-    UserWarning
-        If columns or places look odd: an identifier among features, rows of zeros, radians.
+        If estimators are given by name and their leaves cannot be found.
     """
-    # Here, so that `import earthdim` stays cheap.
-    from earthdim.estimation.estimators import Evidence
+    # Imported late, so that `import earthdim` stays cheap.
+    from earthdim.estimation.estimators import PreparedEmbedding
     from earthdim.estimation.measure import graph_depth, measure
     from earthdim.estimation.neighbours import prepare
     from earthdim.estimation.scale import measure_scale
@@ -94,15 +89,15 @@ def dimension(
         if k is not None and k >= len(values) - 1:
             raise ValueError(f"k: must lie in 2 .. {len(values) - 2} for {len(values)} points, is {k}")
         depth = graph_depth(leaves)
-        return _told(measure_scale(values, _places(lonlat), [len(values)], leaves, depth, subsampling))
+        return _report(measure_scale(values, _places(lonlat), [len(values)], leaves, depth, subsampling))
     prepared = prepare(values)
     graph = _graph(prepared.points, leaves, whole=k is not None)
-    rows, _ = measure(Evidence(prepared, graph), leaves, subsampling)
-    return _told(rows.assign(n=len(values))[["n", *ESTIMATE]])
+    rows, _ = measure(PreparedEmbedding(prepared, graph), leaves, subsampling)
+    return _report(rows.assign(n=len(values))[["n", *ESTIMATE]])
 
 
-def _told(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """The rows, once it is said which lack something; EstimateError where all lack their value."""
+def _report(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows after warning of each note; raise EstimateError if no row has a value."""
     from earthdim.estimation.estimators import EstimateError
 
     if rows["value"].isna().all():
@@ -113,8 +108,8 @@ def _told(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
-    """Find each estimator's leaf, with the `k` that was asked for."""
-    from earthdim.estimation.estimators.estimate import OWN_KEYS
+    """Find each estimator's leaf and set the requested `k`."""
+    from earthdim.estimation.estimators.estimate import ENVELOPE_KEYS
     from earthdim.estimation.estimators.leaves import read_leaf
 
     if isinstance(estimators, str):
@@ -122,9 +117,9 @@ def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> di
     if not isinstance(estimators, Mapping):
         estimators = {name: read_leaf(name) for name in estimators}
     if not estimators:
-        raise ValueError("estimators: there are none")
+        raise ValueError("estimators: is empty; name at least one estimator")
     for name, leaf in estimators.items():
-        missing = [key for key in ("_target_", *OWN_KEYS) if key not in leaf]
+        missing = [key for key in ("_target_", *ENVELOPE_KEYS) if key not in leaf]
         if missing:
             raise ValueError(f"estimators: the leaf of {name} lacks {', '.join(missing)}")
     if k is None:
@@ -136,39 +131,42 @@ def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> di
 
 
 def _values(array: ArrayLike) -> np.ndarray:
-    """Read an array into memory as NumPy has it, and doubt what is in it."""
+    """Read an array into memory as a NumPy array, and check its columns and values."""
     from earthdim.data import arrays, plausibility
-    from earthdim.data.coordinate_tables.features import strangers
+    from earthdim.data.coordinate_tables.features import non_features
 
     names = arrays.column_names(array)
-    numbered, others = strangers(names)
-    of_places = [name for name in names if name.lower() in arrays.LONGITUDES + arrays.LATITUDES]
-    if others or len({name.lower() in arrays.LATITUDES for name in of_places}) > 1:
-        odd = ", ".join(map(repr, (others or of_places)[:5]))
-        beside = f" beside the numbered {numbered}" if others else ", which are coordinates"
-        raise ValueError(f"array: has the columns {odd}{beside}; give those of features alone")
+    numbered, others = non_features(names)
+    coordinates = [name for name in names if name.lower() in arrays.LONGITUDES + arrays.LATITUDES]
+    if others or len({name.lower() in arrays.LATITUDES for name in coordinates}) > 1:
+        others_named = ", ".join(map(repr, (others or coordinates)[:5]))
+        reason = f" in addition to the numbered {numbered}" if others else ", which are coordinates"
+        raise ValueError(f"array: has the columns {others_named}{reason}; pass only the columns of features")
     values = arrays.numbers(array)
     if values.ndim != 2:
         return values
-    arrays.refuse_missing(values)
-    plausibility.refuse_fills(
-        values, "array", names or None, "leave such rows out (of the coordinates too), or this column"
+    arrays.check_finite(values)
+    plausibility.check_fill_values(
+        values, "array", names or None, "drop such rows (of the coordinates too), or this column"
     )
-    plausibility.tell_odd_columns(values, "array", names or None)
+    plausibility.warn_suspicious_columns(values, "array", names or None)
     return values
 
 
 def _places(lonlat: ArrayLike) -> np.ndarray:
-    """Coordinates as their maker meant them, and a word where they look like none."""
+    """Read coordinates, and warn if they are implausible."""
     from earthdim.data import arrays, plausibility
 
     places = arrays.places(lonlat)
-    plausibility.tell_odd_places(places)
+    plausibility.warn_implausible_places(places)
     return places
 
 
 def _graph(points: np.ndarray, leaves: Mapping[str, Leaf], whole: bool) -> "Graph":
-    """Search the neighbours that the estimators read, where not `whole` as many as there are; none if none is read."""
+    """Build the neighbour graph that the estimators read; an empty one if none reads it.
+
+    Unless `whole`, the graph has no more neighbours than there are other points.
+    """
     from earthdim.estimation.estimators.estimate import READS
     from earthdim.estimation.measure import graph_depth
     from earthdim.estimation.neighbours import Graph, knn

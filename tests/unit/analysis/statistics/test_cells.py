@@ -1,4 +1,4 @@
-"""What a cell is: pairing, averaging of seeds, leakage, checks of the tables."""
+"""Cells: pairing, averaging over seeds, leakage, validation of the tables."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from earthdim.analysis.correlation import correlate
 from earthdim.analysis.statistics.cells import cells
 
 
-def test_seeds_are_averaged_before_anything_else():
+def test_seeds_are_averaged_first():
     variants, dimension, probe = make_tables(seeds=(0, 1, 2))
     table = cells(variants, dimension, probe, SETTINGS["cell"])
     assert (table["seeds"] == 3).all()
@@ -21,16 +21,16 @@ def test_seeds_are_averaged_before_anything_else():
     )["n_cells"] == sum(FOUR.values())
 
 
-def test_a_seed_without_performance_does_not_enter_the_dimension_either():
+def test_a_seed_without_performance_is_excluded_from_the_dimension():
     variants, dimension, probe = make_tables(seeds=(0, 1))
     table = cells(variants, dimension, probe[probe["variant"] != "csp_l0_s1"], SETTINGS["cell"])
     row = pick(table, **FIRST, family="csp", resolution="l0")
-    own = dimension[(dimension["variant"] == "csp_l0_s0") & (dimension["space"] == "embedding")]
+    rows = dimension[(dimension["variant"] == "csp_l0_s0") & (dimension["space"] == "embedding")]
     assert row["seeds"] == 1
-    assert row["dimension"] == own["value"].item()
+    assert row["dimension"] == rows["value"].item()
 
 
-def test_schedules_are_cells_of_their_own():
+def test_schedules_define_separate_cells():
     variants, dimension, probe = make_tables(seeds=(0, 1))
     variants.loc[variants["seed"] == 1, "schedule"] = "full"
     row = pick(
@@ -40,7 +40,7 @@ def test_schedules_are_cells_of_their_own():
 
 
 @pytest.mark.parametrize("weights", ["untrained", "released", "own", "table"])
-def test_what_is_counted_is_what_the_table_says(weights):
+def test_counted_variants_follow_the_column_counted(weights):
     variants, dimension, probe = make_tables()
     variants.loc[variants["family"] == "csp", "weights"] = weights
     variants.loc[variants["family"] == "sinr", "counted"] = False
@@ -50,7 +50,7 @@ def test_what_is_counted_is_what_the_table_says(weights):
     assert (row["n_cells"], row["n_families"]) == (15, 3)
 
 
-def test_leaking_cells_are_left_out_and_counted():
+def test_leaking_cells_are_excluded_and_counted():
     variants, dimension, probe = make_tables()
     probe.loc[(probe["task"] == "elevation") & (probe["variant"] == "csp_l0_s0"), "leaked"] = "yes"
     probe.loc[(probe["task"] == "elevation") & (probe["variant"] == "csp_l1_s0"), "leaked"] = "in part"
@@ -70,7 +70,7 @@ def test_leaking_cells_are_left_out_and_counted():
         np.testing.assert_allclose(leaky[column], clean, rtol=0, atol=1e-12)
 
 
-def test_activations_meet_their_own_head_only():
+def test_activations_are_paired_with_their_head_only():
     variants, dimension, probe = make_tables()
     rows = cells(variants, dimension, probe, SETTINGS["cell"])
     activation = rows[rows["space"] == "activation"]
@@ -81,7 +81,7 @@ def test_activations_meet_their_own_head_only():
 
 
 @pytest.mark.parametrize("name", ["dimension", "probe"])
-def test_bad_tables_are_named(name):
+def test_invalid_tables_raise_with_their_name(name):
     tables = dict(zip(("variants", "dimension", "probe"), make_tables(), strict=True))
 
     def run(changed):
@@ -90,9 +90,9 @@ def test_bad_tables_are_named(name):
     table = tables[name]
     with pytest.raises(ValueError, match=f"{name}: .*lacks the column split"):
         run(table.drop(columns="split"))
-    with pytest.raises(ValueError, match=f"{name}: stranger is not in"):
+    with pytest.raises(ValueError, match=f"{name}: stranger"):
         run(table.assign(variant="stranger"))
-    with pytest.raises(ValueError, match=f"{name}: two rows"):
+    with pytest.raises(ValueError, match=f"{name}: duplicate"):
         run(pd.concat([table, table]))
     with pytest.raises(ValueError, match=f"{name}: .*not finite"):
         run(table.assign(value=np.nan))

@@ -131,12 +131,12 @@ def test_a_column_of_text_without_metadata_is_read(tmp_path, kind):
     check(write(tmp_path / "t.parquet", pa.array(TEXTS[kind]), None))
 
 
-def test_undeclared_bytes_do_not_stand_before_coordinates_and_are_no_feature(tmp_path):
+def test_coordinates_take_precedence_over_undeclared_bytes(tmp_path):
     bytes_of_another_kind = pa.array([b"\x07"] * 4, pa.binary())
     check(write(tmp_path / "t.parquet", bytes_of_another_kind, None, lon=PLACES[:, 0], lat=PLACES[:, 1]))
 
 
-def test_the_types_of_geoarrow_tell_without_metadata(tmp_path):
+def test_geoarrow_types_are_recognised_without_metadata(tmp_path):
     about = {"ARROW:extension:name": "geoarrow.point", "ARROW:extension:metadata": '{"crs": "OGC:CRS84"}'}
     fields = [pa.field("place", structs(PLACES).type, metadata=about)]
     fields += [pa.field(f"emb_{i}", pa.float32()) for i in range(2)]
@@ -180,7 +180,7 @@ def write_native(path, geometry):
     return path
 
 
-def test_parquets_own_types_of_geometries_are_read(tmp_path, native):
+def test_geometry_types_of_parquet_are_read(tmp_path, native):
     check(write_native(tmp_path / "a.parquet", native()))
     check(write_native(tmp_path / "b.parquet", native(edges="spherical")))
     check(write_native(tmp_path / "c.parquet", native(crs="EPSG:4326", crs_type="authority_code")))
@@ -197,7 +197,7 @@ def boxes(names):
 BOX = ["xmin", "ymin", "xmax", "ymax"]
 
 
-def test_boxes_and_coordinates_beside_a_geometry_are_no_features(tmp_path):
+def test_boxes_and_coordinates_next_to_a_geometry_are_not_features(tmp_path):
     box = pa.StructArray.from_arrays(list(boxes(BOX).values()), BOX)
     named = {"encoding": "WKB", "covering": {"bbox": {name: ["cover", name] for name in BOX}}}
     flat = {"encoding": "WKB", "covering": {"bbox": {name: [f"b_{name}"] for name in BOX}}}
@@ -289,23 +289,23 @@ REFUSED = {
     "lines": (
         of_wkb(POINT, LINE),
         {"encoding": "WKB"},
-        "something else than a point or a polygon in 1 of 2 rows",
+        "geometries other than points and polygons in 1 of 2 rows",
     ),
     "several points": (
         of_wkb(TWO, POINT),
         {"encoding": "WKB"},
-        "something else than a point or a polygon in 1 of 2",
+        "geometries other than points and polygons in 1 of 2",
     ),
     "wide": (of_wkb(WORLD, POINT), {"encoding": "WKB"}, "more than 180 degrees wide.* in 1 of 2 rows"),
     "srid": (
         pa.array([UTM], pa.binary()),
         {"encoding": "WKB"},
-        "'geometry' is in WGS 84 / UTM zone 32N; only degrees",
+        "'geometry' is in WGS 84 / UTM zone 32N; only WGS 84",
     ),
     "crs": (
         WKB,
         {"encoding": "WKB", "crs": CRS(4269).to_json_dict()},
-        "'geometry' is in NAD83; only degrees",
+        "'geometry' is in NAD83; only WGS 84",
     ),
     "no crs": (WKB, {"encoding": "WKB", "crs": None}, "in no coordinate reference system"),
     "unknown crs": (WKB, {"encoding": "WKB", "crs": "hello"}, "unknown coordinate reference system"),
@@ -317,7 +317,7 @@ REFUSED = {
     "another encoding": (
         WKB,
         {"encoding": "twkb"},
-        "holds no geometry .*encoding twkb is none of WKB, point",
+        "holds no geometry .*encoding twkb is not one of WKB, point",
     ),
     "no WKB": (pa.array([b"hello"], pa.binary()), {"encoding": "WKB"}, "holds no geometry"),
     "beyond": (of_wkb(shapely.Point(3, 95)), {"encoding": "WKB"}, "latitude"),
@@ -327,7 +327,7 @@ REFUSED = {
 
 @pytest.mark.filterwarnings("ignore:.*read at its centre")
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_place_in_degrees_is_refused_while_planning(tmp_path, case):
+def test_invalid_places_are_rejected_while_planning(tmp_path, case):
     geometry, about, words = REFUSED[case]
     path = write(tmp_path / "t.parquet", geometry, about)
     for look in (read, lambda path: outline.check(path, 1)):
@@ -338,7 +338,7 @@ def test_what_is_no_place_in_degrees_is_refused_while_planning(tmp_path, case):
 @pytest.mark.parametrize(
     "geo", [b"{", b"[]", b'{"primary_column": "shape", "columns": {"shape": {}}}', b"{}"]
 )
-def test_metadata_that_do_not_describe_a_geometry_are_refused(tmp_path, geo):
+def test_invalid_geometry_metadata_are_rejected(tmp_path, geo):
     table = pa.table({"geometry": WKB, "emb_0": VALUES[:, 0]})
     parquet.write_table(table.replace_schema_metadata({"geo": geo}), tmp_path / "t.parquet")
     with pytest.raises(TableError, match=r"t\.parquet: its metadata"):

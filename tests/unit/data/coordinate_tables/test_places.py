@@ -1,4 +1,4 @@
-"""Where a table's places stand: pairs of columns by name, arrays of two columns, points as text or bytes."""
+"""Coordinates of a table: pairs of columns by name, arrays of two columns, points as text or bytes."""
 
 import json
 
@@ -53,7 +53,7 @@ def refused(path, message, *keys, features="emb_*"):
         ("decimal_longitude", "decimal_latitude"), ("lonWGS84", "latWGS84"), ("GPSLongitude", "GPSLatitude"),
     ],
 )  # fmt: skip
-def test_pairs_of_names_are_read_and_are_no_features(names, tmp_path):
+def test_pairs_of_names_are_coordinates_and_not_features(names, tmp_path):
     a, b = names
     path = parquet(tmp_path, {b: PLACES[:, 1], a: PLACES[:, 0]})
     assert check(path, features=None).names == tuple(FEATURES)
@@ -62,21 +62,19 @@ def test_pairs_of_names_are_read_and_are_no_features(names, tmp_path):
     check(path, a, b)
 
 
-def test_the_usual_names_come_first_and_other_pairs_are_told(tmp_path):
+def test_default_names_take_precedence_and_other_pairs_are_suggested(tmp_path):
     other = {"Longitude": PLACES[::-1, 0], "Latitude": PLACES[::-1, 1]}
     check(parquet(tmp_path, {**other, "lon": PLACES[:, 0], "lat": PLACES[:, 1]}))
     path = parquet(tmp_path, {**other, "LON": PLACES[:, 0], "LAT": PLACES[:, 1]})
-    refused(
-        path, "'Longitude' and 'Latitude' or in 'LON' and 'LAT': name the columns by longitude and latitude"
-    )
+    refused(path, "'Longitude' and 'Latitude' or in 'LON' and 'LAT'")
     check(path, "LON", "LAT")
     check(path, "LON")
     path = parquet(tmp_path, {"start_lon": PLACES[:, 0], "start_lat": PLACES[:, 1]})
     refused(
-        path, r"has no column 'lon'; .*say longitude: start_lon and latitude: start_lat, if those are degrees"
+        path, r"has no column 'lon'; .*longitude: start_lon and latitude: start_lat, if those are degrees"
     )
     path = parquet(tmp_path, {"X": PLACES[:, 0], "Y": PLACES[:, 1]})
-    refused(path, r"has no column 'lon'; .*say longitude: X and latitude: Y, if those are degrees")
+    refused(path, r"has no column 'lon'; .*longitude: X and latitude: Y, if those are degrees")
     check(path, "X", "Y")
     refused(parquet(tmp_path, {"lon": PLACES[:, 0]}), "has no column 'lat'; there are lon, emb_0")
 
@@ -106,13 +104,13 @@ def test_arrays_of_two_columns(name, first, kind, tmp_path):
     check(path, name, name, features="embedding")
 
 
-def test_an_order_that_nothing_tells_is_refused(tmp_path):
+def test_an_ambiguous_order_is_rejected(tmp_path):
     near = PLACES / 10
     np.savez(tmp_path / "t.npz", locs=near, embedding=VALUES)
     refused(
         tmp_path / "t.npz",
-        r"'locs' has two columns, and neither its name nor its values .*: say longitude: locs\[0\] and latitude: "
-        r"locs\[1\], or the other way round",
+        r"'locs' has two columns, and neither its name nor its values .* longitude: locs\[0\] and latitude: "
+        r"locs\[1\]",
         features="embedding",
     )
     check(tmp_path / "t.npz", "locs[1]", "locs[0]", features="embedding", expected=near[:, ::-1])
@@ -127,7 +125,7 @@ def test_an_order_that_nothing_tells_is_refused(tmp_path):
     np.savez(tmp_path / "t.npz", coords=np.column_stack((PLACES, PLACES)), embedding=VALUES)
     refused(
         tmp_path / "t.npz",
-        r"'coords' has the shape \(40, 4\), and places have \(n, 2\)",
+        r"'coords' has the shape \(40, 4\); places must have \(n, 2\)",
         features="embedding",
     )
 
@@ -178,12 +176,12 @@ def test_an_export_of_earth_engine(tmp_path):
     [
         (
             "LINESTRING (0 0, 1 1)",
-            "something else than a point or a polygon in 1 of 40 rows, the first in row 3",
+            "geometries other than points and polygons in 1 of 40 rows, the first in row 3",
         ),
         ("POINT EMPTY", r"no geometry \(null or empty\) in 1 of 40 rows, the first in row 3"),
-        ("SRID=3857;POINT (1 2)", "is in WGS 84 / Pseudo-Mercator; only degrees of WGS 84"),
-        ("here", "holds no geometry as WKT, GeoJSON or WKB"),
-        ('{"type": "Point"', "holds no geometry as WKT, GeoJSON or WKB"),
+        ("SRID=3857;POINT (1 2)", "is in WGS 84 / Pseudo-Mercator; only WGS 84"),
+        ("here", "cannot be read as WKT, GeoJSON or WKB"),
+        ('{"type": "Point"', "cannot be read as WKT, GeoJSON or WKB"),
         ("", r"no geometry \(null or empty\) in 1 of 40 rows, the first in row 3"),
         (None, r"no geometry \(null or empty\) in 1 of 40 rows, the first in row 3"),
         (
@@ -192,7 +190,7 @@ def test_an_export_of_earth_engine(tmp_path):
         ),
     ],
 )
-def test_what_is_no_point_is_refused(value, message, tmp_path):
+def test_values_that_are_not_points_are_rejected(value, message, tmp_path):
     texts = [*TEXTS["WKT"][:2], value, *TEXTS["WKT"][3:]]
     refused(parquet(tmp_path, {"geometry": texts}), message)
 
@@ -208,14 +206,12 @@ def test_rounding_is_clipped_and_longitudes_are_wrapped(tmp_path):
     np.testing.assert_array_equal(points(tmp_path / "t.csv"), right)
 
 
-def test_what_the_keys_name_must_be_there(tmp_path):
+def test_columns_named_by_the_keys_must_exist(tmp_path):
     path = parquet(tmp_path, {"lon": PLACES[:, 0], "lat": PLACES[:, 1], "pair": PLACES.tolist()})
     refused(path, "has no column 'none'", "none", "none")
     refused(path, r"has no column 'none'", "none[0]", "none[1]")
-    refused(
-        path, r"'pair' has 2 axes, and coordinates have one \(say pair\[0\] and pair\[1\]\)", "pair", "lat"
-    )
-    refused(path, r"'emb_0' has the shape \(40,\), and places have \(n, 2\)", "emb_0[0]", "emb_0[1]")
+    refused(path, r"'pair' has 2 axes; .*\(set pair\[0\] and pair\[1\]\)", "pair", "lat")
+    refused(path, r"'emb_0' has the shape \(40,\), places must have \(n, 2\)", "emb_0[0]", "emb_0[1]")
     check(path, "pair[0]", "pair[1]")
     check(path, "lon")
 
@@ -227,7 +223,7 @@ def test_two_numbers_in_one_text(form, tmp_path):
     check(path)
     check(path, "location[1]", "location[0]")
     near = parquet(tmp_path, {"location": [form.format(*row) for row in (PLACES / 10).tolist()]})
-    refused(near, r"'location' has two columns, and neither its name nor its values tell")
+    refused(near, r"'location' has two columns, and neither its name nor its values")
 
 
 @pytest.mark.parametrize("names", [("lon", "lat"), ("longitude", "latitude"), ("x", "y")])

@@ -34,7 +34,7 @@ def test_bilinear_is_the_interpolation_of_xarray_away_from_the_edges():
     np.testing.assert_allclose(sample_raster(NOISE, inside, "bilinear"), expected)
 
 
-def test_the_date_line_is_no_edge():
+def test_the_date_line_is_not_an_edge():
     values = NOISE.values
     across = [[180, 5], [-180, 5], [178, 5], [-178, 5]]
     west, east = values[9, 35], values[9, 0]
@@ -95,10 +95,10 @@ def test_a_regional_raster_ends_at_the_edges_of_its_cells():
         (NOISE.drop_vars("lat"), "nearest", "needs a coordinate 'lat'"),
         (NOISE.isel(lon=[0]), "nearest", "needs a coordinate 'lon'"),
         (NOISE[::-1], "nearest", "must ascend"),
-        (NOISE.isel(lon=[0, 1, 3]), "nearest", "at one spacing"),
+        (NOISE.isel(lon=[0, 1, 3]), "nearest", "evenly spaced"),
         (NOISE, "cubic", "method must be"),
     ],
 )
-def test_what_is_no_raster_is_refused(array, method, words):
+def test_invalid_rasters_are_rejected(array, method, words):
     with pytest.raises(ValueError, match=words):
         sample_raster(array, [[-175, 0]], method)

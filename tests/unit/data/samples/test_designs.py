@@ -1,4 +1,4 @@
-"""Designs on the sphere: known geometry of each, exact numbers of points, evenness, and what the first points are."""
+"""Designs on the sphere: known geometry, exact numbers of points, evenness, and subsets of first points."""
 
 import warnings
 
@@ -91,10 +91,10 @@ def test_the_first_of_a_design_are_spread_over_the_globe(name):
 
 
 @every_design
-def test_what_is_no_design_is_refused(name):
+def test_invalid_arguments_are_rejected(name):
     with pytest.raises(ValueError, match="n must be at least 1"):
         draw(name, 0)
-    with pytest.raises(ValueError, match="over: 'sea' is neither land nor globe"):
+    with pytest.raises(ValueError, match="over: 'sea' is not land or globe"):
         draw(name, 10, "sea")
     with pytest.raises(ValueError, match=r"is_land: (no land|a design of \d+ points has 0 on land)"):
         draw(name, 10, "land", is_land=nowhere)
@@ -131,7 +131,7 @@ def test_a_fibonacci_lattice_over_land_is_hardly_larger_than_it_must():
 
 
 @pytest.mark.parametrize("nside", [1, 4, 16])
-def test_healpix_centres_lie_in_rings_of_known_height(nside):
+def test_healpix_centres_lie_on_rings_of_known_height(nside):
     # Gorski et al. (2005), equations 4 and 8.
     cap, belt = np.arange(1, nside), np.arange(nside, 2 * nside + 1)
     heights = np.concatenate([1 - cap**2 / (3 * nside**2), 4 / 3 - 2 * belt / (3 * nside)])
@@ -145,7 +145,7 @@ def test_healpix_centres_lie_in_rings_of_known_height(nside):
         np.testing.assert_allclose(np.diff(ring), 360 / size, atol=1e-9)
 
 
-def test_surplus_healpix_centres_are_left_out_at_random():
+def test_surplus_healpix_centres_are_dropped_at_random():
     whole, part = draw("healpix", 3072), draw("healpix", 769)
     distance = great_circle_km(np.repeat(part, 1, axis=0), part)
     assert distance.max() == 0
@@ -228,7 +228,7 @@ def test_poisson_discs_keep_their_distance(over, distance_km):
 
 
 @over_both
-def test_poisson_discs_are_what_darts_one_by_one_give(over):
+def test_poisson_discs_equal_sequential_dart_throwing(over):
     rng, kept = np.random.default_rng(5), np.empty((0, 2))
     while len(kept) < 120:
         dart = sphere(1, rng)
@@ -245,15 +245,16 @@ def test_the_first_of_poisson_discs_of_one_distance_are_the_smaller_draw(over):
         np.testing.assert_array_equal(draw("poisson_disc", size, over, min_distance_km=120), large[:size])
 
 
-def test_poisson_discs_that_do_not_fit_are_refused():
+def test_poisson_discs_that_do_not_fit_are_rejected():
     with pytest.raises(
-        ValueError, match=r"min_distance_km: of 100 points only \d\d? found room on the globe, 4000 km"
+        ValueError,
+        match=r"min_distance_km: only \d\d? of 100 points fit on the globe at a distance of 4000 km",
     ):
         draw("poisson_disc", 100, min_distance_km=4000)
 
 
 @pytest.mark.parametrize("distance_km", [0, -1, 20_100, float("nan"), float("inf")])
-def test_a_distance_that_is_none_is_refused(distance_km):
+def test_an_invalid_distance_is_rejected(distance_km):
     with pytest.raises(ValueError, match="min_distance_km must lie between"):
         draw("poisson_disc", 2, min_distance_km=distance_km)
 
@@ -270,7 +271,7 @@ def test_leaves_of_designs_are_drawn(name):
 
 
 @pytest.mark.parametrize("name", ["fibonacci", "healpix", "grid", "sobol"])
-def test_draws_of_a_design_that_nothing_draws_are_refused(name):
+def test_replicates_of_a_fixed_design_are_rejected(name):
     leaf, schema = LEAVES[name], CONFIG.parent / "workflow" / "schemas" / "sample.schema.yaml"
     check_schema(leaf, schema, "sample")
     if name == "sobol":

@@ -1,4 +1,4 @@
-"""Points of a table: in its order, as many as asked for, never more than it has."""
+"""Points of a table: in its order, as many as requested, never more than its rows."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def test_the_first_rows_are_the_points(table):
         np.testing.assert_array_equal(lonlat, PLACES[:n])
 
 
-def test_more_points_than_rows_are_refused(table):
+def test_more_points_than_rows_are_rejected(table):
     with pytest.raises(ValueError, match=r"sample\.n: .*stations\.\w+ has 4 points, not 5"):
         draw(table, 5, longitude="x", latitude="y")
     with pytest.raises(ValueError, match="n must be at least 1"):

@@ -40,7 +40,7 @@ def write(path, text):
     Path(path).write_text(text)
 
 
-def test_files_of_a_callable_are_those_it_imports_from_beside_it():
+def test_files_of_a_callable_are_its_imports_from_the_same_folder():
     everything = [
         "own_a.py", "own_b.py", "own_late.py", "own_pkg/__init__.py", "own_pkg/deep/__init__.py",
         "own_pkg/deep/sibling.py", "own_pkg/other.py",
@@ -107,26 +107,29 @@ def test_files_of_a_zarr_group_are_all_of_it_or_the_manifest():
         {**TABLE, "kind": "table", "file": "table.csv", "longitude": "x", "features": ["a"]},
     ],
 )
-def test_what_is_right_passes_and_is_not_run(leaf):
+def test_valid_leaves_pass_and_nothing_is_run(leaf):
     custom.check({"kind": "own", "model": "mine", **leaf}, "mine")
 
 
 @pytest.mark.parametrize(
     ("leaf", "message"),
     [
-        ({}, r"weights\.mine\._target_: None is none of"),
+        ({}, r"weights\.mine\._target_: None is not one of"),
         ({"_target_": "earthdim.encoders.networks.MLP"}, r"weights\.mine\._target_"),
-        (FUNCTION, r"weights\.mine\.callable: must be a text, not None"),
-        ({**FUNCTION, "callable": "own_a"}, r"weights\.mine\.callable: 'own_a' must read module:callable"),
-        ({**FUNCTION, "callable": "own_a:"}, r"weights\.mine\.callable: .* must read"),
-        ({**FUNCTION, "callable": "own_a:f()"}, r"weights\.mine\.callable: .* must read"),
+        (FUNCTION, r"weights\.mine\.callable: must be a string, not None"),
+        (
+            {**FUNCTION, "callable": "own_a"},
+            r"weights\.mine\.callable: 'own_a' must have the form module:callable",
+        ),
+        ({**FUNCTION, "callable": "own_a:"}, r"weights\.mine\.callable: .* must have the form"),
+        ({**FUNCTION, "callable": "own_a:f()"}, r"weights\.mine\.callable: .* must have the form"),
         ({**FUNCTION, "callable": "own_none:f"}, r"weights\.mine\.callable: there is no module 'own_none'"),
         ({**FUNCTION, "callable": "own_a.none:f"}, r"no module 'own_a\.none'"),
         ({**FUNCTION, "callable": "own_space:f"}, r"no module 'own_space'"),
         ({**FUNCTION, "callable": "own_broken:f"}, r"weights\.mine\.callable: .*own_broken\.py, line 1: "),
         (
             {**FUNCTION, "callable": "own_b:f", "takes": "x"},
-            r"weights\.mine\.takes: 'x' is none of lonlat \| ",
+            r"weights\.mine\.takes: 'x' is not one of lonlat \| ",
         ),
         ({**FUNCTION, "callable": "own_b:f", "array": "jax"}, r"weights\.mine\.array"),
         ({**FUNCTION, "callable": "own_b:f", "batch": True}, r"weights\.mine\.batch"),
@@ -141,13 +144,13 @@ def test_what_is_right_passes_and_is_not_run(leaf):
         ({**TORCHSCRIPT, "file": "none.pt"}, r"weights\.mine\.file: none\.pt does not exist"),
         ({**TORCHSCRIPT, "file": "encoder.pt", "sha256": "AB"}, r"weights\.mine\.sha256: must be 64"),
         ({**TORCHSCRIPT, "file": "encoder.pt", "dtype": "int8"}, r"weights\.mine\.dtype"),
-        ({**ONNX, "file": 3}, r"weights\.mine\.file: must be a text"),
+        ({**ONNX, "file": 3}, r"weights\.mine\.file: must be a string"),
         ({**TABLE, "file": "none.csv"}, r"weights\.mine\.file: none\.csv does not exist"),
         ({**TABLE, "file": "strange.bin"}, r"weights\.mine\.file: strange\.bin: is nothing that is read"),
         ({**TABLE, "file": "own_pkg"}, r"weights\.mine\.file: own_pkg: is a folder that holds neither"),
     ],
 )
-def test_what_cannot_be_right_is_refused_before_any_work(leaf, message):
+def test_invalid_leaves_are_rejected_by_key(leaf, message):
     with pytest.raises(ValueError, match=message):
         custom.check(leaf, "mine")
 
@@ -160,7 +163,7 @@ def test_a_missing_library_is_named(monkeypatch):
         custom.check({**ONNX, "file": "encoder.onnx"}, "mine")
 
 
-def test_planning_imports_no_library_and_no_code_of_users():
+def test_planning_imports_no_library_and_no_user_code():
     code = (
         "import sys; from earthdim.encoders import custom as own;"
         f"leaf = { ({**FUNCTION, 'callable': 'own_a:f'})!r}; own.check(leaf, 'x'); own.files(leaf);"

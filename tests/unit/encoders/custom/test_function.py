@@ -1,9 +1,12 @@
+"""Python callables become encoders, or are rejected with the key that names them."""
+
 import copy
 import sys
 
 import numpy as np
 import pytest
 import torch
+from custom_callables import MODULE
 
 from earthdim.build import build
 from earthdim.encoders.custom.function import location_encoder
@@ -12,168 +15,6 @@ from earthdim.experiment.validation import check_target
 from earthdim.storage.files import open_checkpoint, save_checkpoint
 
 TARGET = "earthdim.encoders.custom.function.location_encoder"
-
-MODULE = '''
-import threading
-
-import numpy as np
-import torch
-from torch import nn
-
-calls = []
-
-def sphere(lonlat):
-    """The unit vectors, in NumPy."""
-    calls.append(len(lonlat))
-    assert isinstance(lonlat, np.ndarray) and lonlat.dtype == np.float64
-    lon, lat = np.radians(lonlat).T
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
-
-def two_arrays(a, b):
-    return np.stack([a, b], axis=1)
-
-def one_array(x):
-    return x
-
-def dtype_told(x):
-    return np.full((len(x), 1), x.dtype.itemsize) + 0 * x[:, :1]
-
-def sea_of_fill(lonlat):
-    values = np.sin(lonlat @ np.ones((2, 5)) / 30 + np.arange(5))
-    values[lonlat[:, 0] < -160] = -9999
-    return values
-
-def masked_sea(lonlat):
-    return np.ma.masked_array(np.ones((len(lonlat), 4)), np.repeat(lonlat[:, :1] < 0, 4, axis=1))
-
-def series(lonlat):
-    import pandas as pd
-    return pd.Series(list(np.radians(lonlat)))
-
-def in_place(lonlat):
-    lonlat *= np.pi / 180
-    return lonlat
-
-buffer = np.empty((3, 2))
-def reused(lonlat):
-    buffer[: len(lonlat)] = lonlat
-    return buffer[: len(lonlat)]
-
-def lists(lonlat):
-    return [[float(lon), float(lat)] for lon, lat in lonlat]
-
-class Caller:
-    def __call__(self, lonlat):
-        return lonlat * 2
-
-    def method(self, lonlat):
-        return lonlat * 3
-
-caller = Caller()
-
-class Smooth(nn.Module):
-    """As `sphere`, differentiable."""
-
-    def forward(self, lonlat):
-        assert lonlat.dtype == torch.float64
-        lon, lat = torch.deg2rad(lonlat).unbind(1)
-        return torch.stack([lat.cos() * lon.cos(), lat.cos() * lon.sin(), lat.sin()], dim=1)
-
-smooth = Smooth()
-smooth_function = smooth.forward
-
-torch.manual_seed(0)
-network = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
-training = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8))
-dropping = nn.Sequential(nn.Linear(2, 64), nn.Dropout(0.5))
-
-def through_dropout(lonlat):
-    return dropping(torch.from_numpy(lonlat).float())
-
-def through_batch_norm(lonlat):
-    centred = lonlat - lonlat.mean(axis=0)
-    return centred / (centred.std(axis=0) + 1)
-
-def through_training(lonlat):
-    return training(torch.from_numpy(lonlat).float())
-
-def without_gradient(lonlat):
-    with torch.no_grad():
-        return smooth(lonlat)
-
-frozen = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 3)).requires_grad_(False)
-def closes_over_float32(lonlat):
-    return frozen(lonlat.float())
-
-def through_numpy(x):
-    return x.numpy() * 2
-
-weight = nn.Parameter(torch.ones(2, 2, dtype=torch.float64))
-def of_parameters_alone(x):
-    return x.detach() @ weight
-
-torch_buffer = torch.empty(3, 2, dtype=torch.float64)
-def reused_tensor(x):
-    torch_buffer[: len(x)] = x
-    return torch_buffer[: len(x)]
-
-class Locked:
-    """As `smooth`, and nothing that can be copied."""
-
-    lock = None
-
-    def __init__(self):
-        self.lock = threading.Lock()
-
-    def __call__(self, x):
-        with self.lock:
-            return smooth(x)
-
-locked = Locked()
-
-def half(lonlat):
-    return torch.from_numpy(lonlat).to(torch.bfloat16)
-
-rng = np.random.default_rng(0)
-def noisy(lonlat):
-    return lonlat + rng.normal(scale=1e-2, size=lonlat.shape)
-
-def flat(lonlat):
-    return lonlat[:, 0]
-
-def transposed(lonlat):
-    return lonlat.T
-
-def squeezed(lonlat):
-    return np.squeeze(lonlat)
-
-def empty(lonlat):
-    return lonlat[:, :0]
-
-def words(lonlat):
-    return [["a", "b"]] * len(lonlat)
-
-def nothing(lonlat):
-    return None
-
-def complex_numbers(lonlat):
-    return lonlat + 1j
-
-def complex_tensor(lonlat):
-    return torch.from_numpy(lonlat) + 1j
-
-def holes(lonlat):
-    return np.where(lonlat[:, :1] > 100, np.nan, lonlat)
-
-def europe(lonlat):
-    inside = (lonlat > [-10, 35]).all(axis=1) & (lonlat < [40, 70]).all(axis=1)
-    return np.where(inside[:, None], lonlat, np.inf)
-
-def raises(lonlat):
-    raise RuntimeError("my own trouble")
-
-number = 7
-'''
 
 
 @pytest.fixture(scope="module")
@@ -241,13 +82,13 @@ def test_embeddings_are_the_callables(path):
         ("half", {}, lambda x: torch.from_numpy(x).to(torch.bfloat16).float().numpy()),
     ],
 )
-def test_what_a_callable_may_take_and_give(name, arguments, expected):
+def test_argument_and_result_types_of_callables(name, arguments, expected):
     np.testing.assert_array_equal(
         own(name, **arguments).embed(lonlat()), expected(lonlat()).astype(np.float32)
     )
 
 
-def test_a_callable_may_write_to_what_it_is_given():
+def test_a_callable_may_modify_its_argument():
     where = lonlat()
     np.testing.assert_array_equal(own("in_place").embed(where), (lonlat() * (np.pi / 180)).astype(np.float32))
     np.testing.assert_array_equal(where, lonlat())
@@ -306,8 +147,8 @@ def test_the_jacobian_of_a_differentiable_callable():
 
 
 WRONG = [
-    ("sphere", {"callable": "sphere"}, r"weights\.callable: 'sphere' must read module:callable"),
-    ("sphere", {"callable": "a-b:sphere"}, r"must read module:callable"),
+    ("sphere", {"callable": "sphere"}, r"weights\.callable: 'sphere' must have the form module:callable"),
+    ("sphere", {"callable": "a-b:sphere"}, r"must have the form module:callable"),
     ("sphere", {"callable": "own_test_none:sphere"}, r"weights\.callable: .*no module 'own_test_none'"),
     ("sphere", {"callable": "own_test_package.none:sphere"}, r"no module 'own_test_package\.none'"),
     (
@@ -316,23 +157,23 @@ WRONG = [
         r"weights\.callable: .*own_test_needs imports 'own_test_not_there', which is not installed",
     ),
     ("missing", {}, r"weights\.callable: .*own_test_encoders has no 'missing'"),
-    ("number", {}, r"weights\.callable: .*is a int, which cannot be called"),
+    ("number", {}, r"weights\.callable: .*is a int, which is not callable"),
     ("Smooth", {}, r"weights\.callable: .*is a class"),
-    ("flat", {}, r"weights\.callable: .*gave the shape \(15,\) for 15 places; it must be \(15, d\)"),
-    ("transposed", {}, r"gave the shape \(2, 15\)"),
-    ("squeezed", {}, r"gave the shape \(2,\) for 1 places"),
-    ("empty", {}, r"gave the shape \(15, 0\)"),
-    ("words", {}, r"weights\.callable: .*the list that it gave: must hold real numbers, holds text"),
-    ("nothing", {}, r"the NoneType that it gave: must hold real numbers, holds object"),
-    ("masked_sea", {}, r"that it gave: 7 of 15 rows hold values that are masked, which is no data"),
-    ("complex_numbers", {}, r"gave: must hold real numbers, holds complex128"),
+    ("flat", {}, r"weights\.callable: .*returned the shape \(15,\) for 15 places; it must be \(15, d\)"),
+    ("transposed", {}, r"returned the shape \(2, 15\)"),
+    ("squeezed", {}, r"returned the shape \(2,\) for 1 places"),
+    ("empty", {}, r"returned the shape \(15, 0\)"),
+    ("words", {}, r"weights\.callable: .*the list that it returned: must hold real numbers, holds text"),
+    ("nothing", {}, r"the NoneType that it returned: must hold real numbers, holds object"),
+    ("masked_sea", {}, r"that it returned: 7 of 15 rows hold values that are masked"),
+    ("complex_numbers", {}, r"returned: must hold real numbers, holds complex128"),
     ("complex_tensor", {}, r"complex128, not numbers"),
     ("holes", {}, r"weights\.callable: .*not finite at 3 of 15 places, the first at longitude 112\.5"),
     ("europe", {}, r"not finite at \d+ of 15"),
-    ("noisy", {}, r"weights\.callable: .*gives other embeddings when called again"),
-    ("through_dropout", {}, r"gives other embeddings when called again"),
-    ("through_batch_norm", {}, r"weights\.callable: .*another embedding when it stands alone"),
-    ("sphere", {"takes": "latitude"}, r"weights\.takes: 'latitude' is none of lonlat"),
+    ("noisy", {}, r"weights\.callable: .*repeated calls"),
+    ("through_dropout", {}, r"repeated calls"),
+    ("through_batch_norm", {}, r"weights\.callable: .*in its batch"),
+    ("sphere", {"takes": "latitude"}, r"weights\.takes: 'latitude' is not one of lonlat"),
     ("sphere", {"units": "grad"}, r"weights\.units"),
     ("sphere", {"dtype": "float16"}, r"weights\.dtype"),
     ("sphere", {"array": "jax"}, r"weights\.array"),
@@ -343,7 +184,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "message"), WRONG, ids=[message for *_, message in WRONG])
-def test_what_is_no_encoder_is_refused_with_the_key(name, arguments, message):
+def test_invalid_callables_are_errors_that_name_the_key(name, arguments, message):
     with pytest.raises(ValueError, match=message):
         own(name, **arguments)
 
@@ -351,31 +192,29 @@ def test_what_is_no_encoder_is_refused_with_the_key(name, arguments, message):
 @pytest.mark.parametrize(
     ("name", "message"), [("raises", "my own trouble"), ("through_training", "more than 1 value")]
 )
-def test_an_error_of_the_users_code_stays_and_names_the_key(name, message):
+def test_errors_of_user_code_are_kept_with_a_note_on_the_key(name, message):
     with pytest.raises((RuntimeError, ValueError), match=message) as caught:
         own(name)
     assert caught.value.__notes__ == [f"weights.callable: 'own_test_encoders:{name}': raised this"]
 
 
-def test_an_encoder_of_one_region_is_tried_inside_it():
+def test_a_regional_encoder_is_checked_inside_its_region():
     encoder = own("europe", places=[[0, 40], [10, 50], [20, 60]])
     np.testing.assert_array_equal(encoder.embed(np.array([[5.0, 45.0]])), [[5.0, 45.0]])
     with pytest.raises(FloatingPointError, match="not finite"):
         encoder.embed(np.array([[100.0, 45.0]]))
 
 
-def test_a_checkpoint_of_another_encoder_is_refused():
+def test_a_checkpoint_of_another_encoder_is_rejected():
     encoder = own("network", dtype="float32")
     state = dict(encoder.state_dict())
     assert list(state) == ["witness"]
     own("network", dtype="float32").load_state_dict(state)
     np.testing.assert_array_equal(state["witness"].shape, (15, 3))
-    with pytest.raises(
-        ValueError, match=r"weights\.callable: .*other embeddings now than when the checkpoint"
-    ):
+    with pytest.raises(ValueError, match=r"weights\.callable: .*its embeddings differ"):
         own("sphere").load_state_dict(state)
     drifted = {"witness": state["witness"] * (1 + 1e-3)}
-    with pytest.raises(ValueError, match="other embeddings now"):
+    with pytest.raises(ValueError, match="its embeddings differ"):
         encoder.load_state_dict(drifted)
     with pytest.raises(RuntimeError, match="witness"):
         encoder.load_state_dict({})
@@ -387,7 +226,7 @@ def test_the_state_goes_through_a_checkpoint(tmp_path):
     own("network", dtype="float32").load_state_dict(open_checkpoint(tmp_path / "checkpoint.safetensors"))
 
 
-def test_a_copy_computes_the_same_and_conversions_do_not_reach_the_users_module():
+def test_conversions_of_a_copy_do_not_affect_the_users_module():
     import own_test_encoders
 
     encoder = own("network", dtype="float32")
@@ -411,7 +250,7 @@ def test_an_array_of_any_library_is_taken():
     np.testing.assert_array_equal(own("series").embed(place), np.radians(place).astype(np.float32))
 
 
-def test_what_it_gives_where_it_has_nothing_is_refused():
+def test_fill_values_of_a_callable_are_rejected():
     encoder = own("sea_of_fill", places=[[0, 0], [10, 20]])
     places = np.column_stack([np.linspace(-179, 179, 100), np.linspace(-80, 80, 100)])
     with pytest.raises(

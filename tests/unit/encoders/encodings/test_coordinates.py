@@ -32,13 +32,13 @@ def test_wrap_is_sines_then_cosines():
     np.testing.assert_allclose(encoded(Wrap()), np.stack(columns, axis=1), atol=1e-7)
 
 
-def test_wrap_gives_both_poles_one_code():
+def test_wrap_maps_both_poles_to_one_code():
     south, north = Wrap()(torch.tensor([[30.0, -90.0], [30.0, 90.0]], dtype=torch.float64))
     np.testing.assert_allclose(south, north, atol=1e-7)
     np.testing.assert_allclose(north, [0.5, 0, 0.75**0.5, -1], atol=1e-7)
 
 
 @pytest.mark.parametrize("encoding", [Direct, Cartesian3D, Wrap])
-def test_no_knob_and_nothing_to_save(encoding):
+def test_no_resolution_parameter_and_no_state(encoding):
     assert encoding().nominal_wavelength_km is None
     assert not encoding().state_dict()

@@ -131,6 +131,6 @@ def test_bad_arguments_name_their_key(key, value):
         SlepianHybrid(**{"legendre_polys": 20, **CAP, key: value})
 
 
-def test_a_cap_too_small_for_its_degrees_is_refused():
+def test_a_cap_too_small_for_its_degrees_is_rejected():
     with pytest.raises(ValueError, match=r"threshold: no Slepian function .* above 0\.1; the best has 0\.0"):
         SlepianCap(3, 0.0, 0.0, 5.0)

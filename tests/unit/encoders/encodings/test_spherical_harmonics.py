@@ -99,7 +99,7 @@ def test_unit_norm_is_the_norm_of_every_point(legendre_polys):
     np.testing.assert_allclose(encoded.norm(dim=1), 1, rtol=1e-5)
 
 
-def test_no_seam_at_the_date_line_and_one_value_at_a_pole():
+def test_continuous_at_the_date_line_and_unique_at_a_pole():
     encoding = SphericalHarmonics(40)
     west, east = encoding(torch.tensor([[-180.0, 12.0], [180.0, 12.0]], dtype=torch.float64))
     np.testing.assert_allclose(west, east, atol=1e-5)

@@ -83,7 +83,7 @@ def test_published_size():
     assert not Wavelets([1.0]).state_dict()
 
 
-def test_nominal_wavelength_is_the_finest_wavelets_own():
+def test_nominal_wavelength_is_that_of_the_finest_wavelets():
     # Along the direction of a wavelet, near its centre: cos(6 tan(theta / 2) / a) turns once in 4 pi a / 6 radians.
     assert Wavelets([1.0, 0.06]).nominal_wavelength_km == pytest.approx(2 * 0.06 / 6 * 40030.23, rel=1e-6)
     encoding = Wavelets([0.06], 1)

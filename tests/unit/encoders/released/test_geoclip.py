@@ -68,13 +68,13 @@ def test_wavelength_is_that_of_the_released_frequencies(encoder):
     assert encoder.encoding.nominal_wavelength_km == pytest.approx(78.18, abs=0.01)
 
 
-def test_another_file_is_refused():
+def test_another_file_is_rejected():
     with pytest.raises(ValueError, match="sha256"):
         build({**ARGUMENTS, "sha256": "0" * 64})
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match=r"geoclip/none\.pth is not there"):
+    with pytest.raises(FileNotFoundError, match=r"geoclip/none\.pth does not exist"):
         build({**ARGUMENTS, "source": {"package": "geoclip", "file": "geoclip/none.pth"}})
     with pytest.raises(FileNotFoundError, match=r"no-such-package is not installed"):
         build({**ARGUMENTS, "source": {"package": "no-such-package", "file": "a.pth"}})

@@ -57,7 +57,7 @@ def test_the_date_line_and_the_poles(layout, encoder):
     assert np.allclose(pole, other, atol=1e-4) == (family == "sinr")
 
 
-def test_its_state_is_what_a_checkpoint_of_ours_carries(layout, written, encoder):
+def test_its_state_fits_a_checkpoint(layout, written, encoder):
     again = build(arguments(layout.leaf, written[0]))
     again.load_state_dict(encoder.state_dict())
     np.testing.assert_array_equal(again.embed(points(5)), encoder.embed(points(5)))
@@ -82,7 +82,7 @@ MORE = {
 
 
 @pytest.mark.parametrize("leaf", OWN)
-def test_a_tensor_that_is_wrong_missing_or_not_known_is_named(leaf, tmp_path):
+def test_invalid_missing_and_unknown_tensors_are_named(leaf, tmp_path):
     layout, (first, last) = LAYOUTS[leaf], OWN[leaf]
 
     def spoilt(state):
@@ -98,7 +98,7 @@ def test_a_tensor_that_is_wrong_missing_or_not_known_is_named(leaf, tmp_path):
         ),
         (lambda state: state.pop(first), rf"{re.escape(first)} is missing"),
         (lambda state: state.pop(last), rf"{re.escape(last)} is missing"),
-        (lambda state: state.update({MORE[leaf]: state[last]}), rf"{re.escape(MORE[leaf])} is not known"),
+        (lambda state: state.update({MORE[leaf]: state[last]}), rf"{re.escape(MORE[leaf])} is not a weight"),
     ):
         path, _ = layout.write(tmp_path, change)
         refused(layout, path, message)
@@ -121,7 +121,7 @@ def refused(layout, path, message):
         ("sinr/released", "params", "input_enc", "sin_cos_env"),
     ],
 )
-def test_a_checkpoint_that_says_otherwise_of_itself_is_refused(leaf, where, name, value, tmp_path):
+def test_other_hyperparameters_in_the_checkpoint_are_rejected(leaf, where, name, value, tmp_path):
     layout = LAYOUTS[leaf]
     path, _ = layout.write(tmp_path)
     file = torch.load(path, weights_only=False)

@@ -1,4 +1,4 @@
-"""Checkpoints as people have them: other prefixes, other tensors beside, objects among hyperparameters."""
+"""Checkpoints with other prefixes, additional tensors, and objects among hyperparameters."""
 
 import argparse
 import enum
@@ -80,7 +80,7 @@ def is_right(path, seed=0):
         "_forward_module.model.location.nnet.", "encoder.",
     ],
 )  # fmt: skip
-def test_whatever_stands_before_the_names(prefix, tmp_path):
+def test_any_prefix_of_the_names_is_accepted(prefix, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         is_right(saved(tmp_path, tensors(prefix)))
@@ -88,7 +88,7 @@ def test_whatever_stands_before_the_names(prefix, tmp_path):
 
 @pytest.mark.parametrize("leaf", ["geoclip/released", "csp/fmow", "sinr/released", "climplicit/released"])
 @pytest.mark.parametrize("change", ["module.{}", "model._orig_mod.{}", "shorter"])
-def test_every_adapter_takes_its_tensors_under_other_prefixes(leaf, change, tmp_path):
+def test_every_model_finds_its_tensors_below_other_prefixes(leaf, change, tmp_path):
     layout = LAYOUTS[leaf]
     published = {"csp/fmow": "loc_enc.spa_enc.ffn.", "climplicit/released": "location_encoder."}.get(leaf, "")
 
@@ -133,13 +133,13 @@ def test_tensors_of_something_else_are_passed_over_by_name(name, tmp_path):
         ("student.location.nnet.", "teacher.nnet."),
     ],
 )
-def test_of_two_copies_the_one_with_the_published_name_is_taken_and_the_other_named(kept, other, tmp_path):
+def test_the_copy_with_the_published_name_is_used_and_the_other_reported(kept, other, tmp_path):
     path = saved(tmp_path, {**tensors(other, 1), **tensors(kept, 0)})
-    with pytest.warns(UserWarning, match=rf"those of '{re.escape(kept)}' were taken: {re.escape(other)}"):
+    with pytest.warns(UserWarning, match=rf"'{re.escape(kept)}'.*: {re.escape(other)}"):
         is_right(path)
 
 
-def test_of_two_places_that_are_as_likely_neither_is_taken_unless_they_are_one(tmp_path):
+def test_equally_likely_prefixes_are_rejected_unless_equal(tmp_path):
     one, other = "student.location.nnet.", "teacher.location.nnet."
     with pytest.raises(
         CheckpointError, match=rf"'{re.escape(one)}' and '{re.escape(other)}' both have the names"
@@ -150,17 +150,17 @@ def test_of_two_places_that_are_as_likely_neither_is_taken_unless_they_are_one(t
 
 
 @pytest.mark.parametrize("prefix", ["", "nnet.", "location.nnet.", "module.model.location.nnet."])
-def test_another_architecture_below_another_prefix_is_refused(prefix, tmp_path):
+def test_another_architecture_below_another_prefix_is_rejected(prefix, tmp_path):
     state = tensors(prefix)
     for change, message in (
-        ({f"{prefix}layers.2.weight": torch.zeros(WIDTH, WIDTH)}, "layers.2.weight is not known"),
+        ({f"{prefix}layers.2.weight": torch.zeros(WIDTH, WIDTH)}, "layers.2.weight is not a weight"),
         (
             {f"{prefix}layers.1.weight": torch.zeros(WIDTH, 3)},
             r"layers.1.weight has the shape \(8, 3\), not \(8, 8\)",
         ),
         (
             {f"{prefix}skip.weight" if prefix else "layers.2.bias": torch.zeros(3)},
-            "is not known among the weights",
+            "is not a weight",
         ),
         ({f"{prefix}layers.1.weight": "text"}, "layers.1.weight is a str, not a tensor"),
         (
@@ -266,17 +266,17 @@ def test_nothing_of_a_checkpoint_is_run(how, tmp_path, monkeypatch):
         # An object in a number of numpy stays the bytes that it is.
         is_right(path)
     elif how == "rebuild":
-        with pytest.raises(CheckpointError, match="nothing of it was run"):
+        with pytest.raises(CheckpointError, match="not run"):
             read(path)
     else:
-        with pytest.warns(UserWarning, match=r"w\.ckpt holds objects .* passed over and not run"):
+        with pytest.warns(UserWarning, match=r"w\.ckpt: holds objects .* ignored and not run"):
             is_right(path)
-    with pytest.raises(CheckpointError, match="nothing of it was run"):
+    with pytest.raises(CheckpointError, match="not run"):
         read(saved(tmp_path, {**tensors(), "model.location.nnet.layers.0.weight": Trap(how)}))
     assert not Path("ran").exists()
 
 
-def test_what_the_reader_calls_cannot_be_changed_by_a_file(tmp_path):
+def test_a_file_cannot_change_the_readers_functions(tmp_path):
     path = saved(tmp_path, tensors(), {**HYPER, "more": Path("x"), "size": torch.Size([1])})
     with zipfile.ZipFile(path) as archive:
         members = {item: archive.read(item) for item in archive.namelist()}
@@ -288,19 +288,17 @@ def test_what_the_reader_calls_cannot_be_changed_by_a_file(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for item, content in members.items():
             archive.writestr(item, content)
-    with pytest.raises(CheckpointError, match=r"nothing of it was run \(a function is given attributes\)"):
+    with pytest.raises(CheckpointError, match=r"not run \(a function is given attributes\)"):
         read(path)
 
 
-def test_a_whole_module_is_refused_with_what_to_do(tmp_path):
+def test_a_pickled_module_is_rejected(tmp_path):
     torch.save(torch.nn.Linear(2, 2), tmp_path / "w.pt")
-    with pytest.raises(
-        CheckpointError, match=r"one object of torch\.nn\.modules\.linear\.Linear.*save its state_dict"
-    ):
+    with pytest.raises(CheckpointError, match=r"an object of torch\.nn\.modules\.linear\.Linear.*state_dict"):
         read(tmp_path / "w.pt")
 
 
-def test_a_program_is_no_checkpoint(tmp_path):
+def test_a_torchscript_program_is_rejected(tmp_path):
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "w.pt")
     with pytest.raises(CheckpointError, match=r"TorchScript program.*custom\.exported\.torchscript"):
         read(tmp_path / "w.pt")
@@ -312,12 +310,12 @@ def test_a_program_is_no_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     "value", [str(POLYS), float(POLYS), np.int64(POLYS), np.float32(POLYS), torch.tensor(POLYS), f" {POLYS} "]
 )
-def test_a_number_in_another_type_says_the_same(value, tmp_path):
+def test_equal_numbers_of_other_types_are_accepted(value, tmp_path):
     is_right(saved(tmp_path, tensors(), {**HYPER, "legendre_polys": value}))
 
 
 @pytest.mark.parametrize("value", ["5", 5.0, np.int64(5), True, None, [4], "many"])
-def test_another_number_is_refused_in_any_type(value, tmp_path):
+def test_another_number_is_rejected_in_any_type(value, tmp_path):
     with pytest.raises(CheckpointError, match=r"its hyperparameter legendre_polys is .*, not 4"):
         read(saved(tmp_path, tensors(), {**HYPER, "legendre_polys": value}))
 
@@ -335,7 +333,7 @@ class Config:
         self._content = {name: Node(value) for name, value in content.items()}
 
 
-@pytest.mark.filterwarnings("ignore:.*passed over")
+@pytest.mark.filterwarnings("ignore:.*ignored")
 @pytest.mark.parametrize(
     "held",
     [
@@ -348,14 +346,14 @@ class Config:
         lambda values: {"cfg": argparse.Namespace(model=Config(values))},
     ],
 )
-def test_hyperparameters_are_compared_wherever_they_are_held(held, tmp_path):
+def test_nested_hyperparameters_are_compared(held, tmp_path):
     is_right(saved(tmp_path, tensors(), held(HYPER)))
     with pytest.raises(CheckpointError, match="harmonics_calculation is 'closed-form', not 'analytic'"):
         read(saved(tmp_path, tensors(), held({**HYPER, "harmonics_calculation": "closed-form"})))
 
 
-def test_hyperparameters_that_cannot_be_compared_are_told(tmp_path):
-    with pytest.warns(UserWarning, match="the hyperparameters capacity are objects that were not read"):
+def test_hyperparameters_that_cannot_be_compared_cause_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match="the hyperparameters capacity are objects that are not read"):
         is_right(saved(tmp_path, tensors(), {**HYPER, "capacity": np.array(8)}))
-    with pytest.warns(UserWarning, match="hyperparameters are objects that were not read"):
+    with pytest.warns(UserWarning, match="hyperparameters are objects that are not read"):
         is_right(saved(tmp_path, tensors(), functools.partial(max)))

@@ -3,7 +3,7 @@ import pytest
 from released_checkpoints import LAYOUTS, arguments, digest, points, satclip_forward, write_database
 
 from earthdim.build import build
-from earthdim.encoders.released.sources import CheckpointError, at_hand
+from earthdim.encoders.released.sources import CheckpointError, are_available
 from earthdim.estimation.jacobian import local_jacobian
 
 
@@ -62,7 +62,7 @@ def test_near_places_are_those_on_the_other_side_of_the_date_line(satclip, tmp_p
     np.testing.assert_allclose(found, arrays["image_embeddings"][0], atol=1e-5)
 
 
-def test_the_database_is_no_part_of_the_state(satclip, tmp_path):
+def test_the_database_is_not_in_the_state(satclip, tmp_path):
     write_database(tmp_path / "places.npz")
     encoder = build(range_arguments("range/plus", satclip[0], tmp_path / "places.npz"))
     assert (
@@ -70,10 +70,12 @@ def test_the_database_is_no_part_of_the_state(satclip, tmp_path):
     )
 
 
-def test_both_files_must_be_at_hand(satclip, tmp_path):
+def test_both_files_must_exist(satclip, tmp_path):
     leaf = range_arguments("range/plus", satclip[0], satclip[0])
-    assert at_hand(leaf)
-    assert not at_hand({**leaf, "database": {"source": {"file": str(tmp_path / "none.npz")}, "sha256": None}})
+    assert are_available(leaf)
+    assert not are_available(
+        {**leaf, "database": {"source": {"file": str(tmp_path / "none.npz")}, "sha256": None}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_both_files_must_be_at_hand(satclip, tmp_path):
         (lambda a: a.update(locs=np.full((50, 2), None)), "does not hold plain arrays"),
     ],
 )
-def test_a_database_of_another_kind_is_refused(change, message, satclip, tmp_path):
+def test_a_database_of_another_kind_is_rejected(change, message, satclip, tmp_path):
     path = tmp_path / "places.npz"
     write_database(path, change=change)
     with pytest.raises(CheckpointError, match=message) as raised:
@@ -98,14 +100,14 @@ def test_a_database_of_another_kind_is_refused(change, message, satclip, tmp_pat
     assert str(path) in str(raised.value)
 
 
-def test_a_truncated_or_another_database_is_refused(satclip, tmp_path):
+def test_a_truncated_or_another_database_is_rejected(satclip, tmp_path):
     path = tmp_path / "places.npz"
     write_database(path)
     leaf = range_arguments("range/plus", satclip[0], path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=r"weights\.database\.sha256"):
         build(leaf)
-    with pytest.raises(CheckpointError, match="is no whole file of arrays"):
+    with pytest.raises(CheckpointError, match=r"places\.npz"):
         build(range_arguments("range/plus", satclip[0], path))
     with pytest.raises(CheckpointError, match=r"weights\.database\.sha256 is null"):
         build({**leaf, "database": {**leaf["database"], "sha256": None}})

@@ -57,7 +57,7 @@ def test_width_and_wavelength_are_those_of_the_degree():
 
 
 @given(st.floats(-180, 180), st.floats(-90, 90))
-def test_no_seam_at_the_date_line_and_one_code_at_a_pole(longitude, latitude):
+def test_released_harmonics_are_continuous_at_the_date_line_and_unique_at_a_pole(longitude, latitude):
     here = encode([[180.0, latitude], [-180.0, latitude], [longitude, 90.0], [0.0, 90.0]], 10)
     np.testing.assert_allclose(here[0], here[1], atol=1e-5)
     np.testing.assert_allclose(here[2], here[3], atol=1e-5)

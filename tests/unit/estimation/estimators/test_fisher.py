@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from estimator_data import evidence, leaf
+from estimator_data import leaf, prepared_embedding
 
 from earthdim.estimation.estimators import EstimateError, estimate
 from earthdim.estimation.estimators.fisher import TILE, count_inseparable, whiten
@@ -12,7 +12,7 @@ def gaussian(n, d, seed=0):
 
 
 def both(X, **arguments):
-    """Return ours and scikit-dimension's class, fitted to the same points."""
+    """Return this package's and scikit-dimension's class, fitted to the same points."""
     import skdim.id
 
     from earthdim.estimation.estimators.fisher import FisherS
@@ -37,7 +37,7 @@ def both(X, **arguments):
     ],
     ids=["leaf", "no-sphere", "more-components", "alphas", "no-sphere-alphas"],
 )
-def test_counts_the_pairs_that_scikit_dimension_counts(n, arguments):
+def test_pair_counts_equal_scikit_dimension(n, arguments):
     X = gaussian(n, 6)
     ours, plain = both(X, **arguments)
     counts = np.rint(plain.p_alpha_ * (n - 1)).astype(int).sum(axis=1)
@@ -47,8 +47,8 @@ def test_counts_the_pairs_that_scikit_dimension_counts(n, arguments):
     assert ours.components_ == plain.Xp_.shape[1]
 
 
-def test_is_cut_at_the_columns_where_asked():
-    # Corners of a cube, a little apart: few are inseparable, so that the dimension is overestimated.
+def test_limit_maxdim_limits_the_estimate_to_the_columns():
+    # Jittered corners of a cube: few pairs are inseparable, so the dimension is overestimated.
     corners = np.stack(np.meshgrid(*[[-1.0, 1.0]] * 3), axis=-1).reshape(-1, 3)
     X = np.vstack([corners, corners[:1]]) + 0.01 * np.random.default_rng(0).standard_normal((9, 3))
     free, plain = both(X)
@@ -66,17 +66,17 @@ def test_counting_does_not_depend_on_the_tiles(monkeypatch):
     np.testing.assert_array_equal(count_inseparable(whitened, alphas), whole)
 
 
-def test_counts_by_hand():
+def test_counts_match_hand_calculation():
     # Angles of 0, 30 and 120 degrees: cosines .866 (twice), -.5 and 0.
     angle = np.radians([0, 30, 120])
     unit = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     np.testing.assert_array_equal(count_inseparable(unit, np.array([0.5, 0.86, 0.87])), [2, 2, 0])
-    # A long and a short one in one direction: 2 / 4 and 2 / 1.
+    # A long and a short vector in the same direction: 2 / 4 and 2 / 1.
     pair = np.array([[2.0, 0], [1, 0]])
     np.testing.assert_array_equal(count_inseparable(pair, np.array([0.4, 0.5, 0.6])), [2, 2, 1])
 
 
-def test_whitening_is_bounded_in_memory_and_right(monkeypatch):
+def test_blockwise_whitening_is_correct(monkeypatch):
     X = gaussian(700, 8) + 100
     whole = whiten(X, 10, False)
     np.testing.assert_allclose(np.cov(whole.T), np.eye(whole.shape[1]), atol=1e-10)
@@ -84,21 +84,21 @@ def test_whitening_is_bounded_in_memory_and_right(monkeypatch):
     np.testing.assert_allclose(np.abs(whiten(X, 10, False)), np.abs(whole), rtol=1e-8, atol=1e-10)
 
 
-def test_refuses_points_that_are_all_separable():
-    read = evidence(np.random.default_rng(0).standard_normal((40, 60)), 2)
+def test_fully_separable_points_raise():
+    read = prepared_embedding(np.random.default_rng(0).standard_normal((40, 60)), 2)
     with pytest.raises(
         EstimateError, match=r"FisherS \(global\): all 40 points are separable at alpha = 0.6"
     ):
         estimate(leaf("fishers"), read)
 
 
-def test_refuses_a_point_at_the_mean():
+def test_a_point_at_the_mean_raises():
     X = np.stack(np.meshgrid(*[np.arange(5.0)] * 3), axis=-1).reshape(-1, 3) * [4, 3, 2]
     with pytest.raises(ValueError, match=r"^point 62 lies at the mean"):
         whiten(X, 10, True)
 
 
 @pytest.mark.parametrize("alphas", [[], [0.5, 0.5], [0.0, 0.5], [0.5, 1.0], [0.9, 0.6]])
-def test_refuses_alphas(alphas):
+def test_invalid_alphas_raise(alphas):
     with pytest.raises(EstimateError, match=r"alphas: must ascend inside \(0, 1\)"):
-        estimate({**leaf("fishers"), "alphas": alphas}, evidence(gaussian(60, 4), 20))
+        estimate({**leaf("fishers"), "alphas": alphas}, prepared_embedding(gaussian(60, 4), 20))

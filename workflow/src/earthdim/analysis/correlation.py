@@ -1,10 +1,9 @@
-"""Correlation of intrinsic dimension with performance: tables in, tables out.
+"""Correlation of intrinsic dimension with performance, from tables to tables.
 
-The unit is the cell: trained variants that differ in their seed alone are averaged first. Cells whose
-modality holds the task's own variable are left out and counted. Two levels are kept apart. *pooled* takes
-every cell as a point, whatever its family; it mixes the difference between families with what happens
-inside them, is descriptive, and carries no test. *within* is the mean of the families' own coefficients on
-Fisher's z scale; it carries the permutation test.
+The unit of analysis is the cell: trained variants that differ only in their seed, averaged. Cells whose modality
+contains the variable of the task are excluded and counted. There are two levels. *pooled* treats every cell as a point,
+regardless of its family; it mixes differences between families with those inside families, is descriptive, and has no
+test. *within* is the mean of the coefficients of the families on Fisher's z scale; it has the permutation test.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -39,41 +38,40 @@ def correlate(
     dimension: pd.DataFrame,
     probe: pd.DataFrame,
     settings: Mapping[str, Any],
-    passed_over: Collection[int] = (),
+    left_out: Collection[int] = (),
 ) -> pd.DataFrame:
     """Correlate intrinsic dimension with performance over cells.
 
     Parameters
     ----------
     variants, dimension, probe : DataFrame
-        The tables of these names; their columns stand in `earthdim.storage.stores`.
+        The tables of these names; for their columns see `earthdim.storage.schema.COLUMNS`.
     settings : mapping
         See `Settings`.
-    passed_over : collection of int
-        Numbers of primary claims that may name no row, since what they are about was left out; see `unmet`.
+    left_out : collection of int
+        Indices of primary claims whose rows were left out, so that they may match none; see `unmet`.
 
     Returns
     -------
     DataFrame
-        The columns of `COLUMNS`. Rows are sorted by the columns of `KEYS` in their order, empty cells last;
-        below them level (pooled, within) and coefficient (in the order of the settings). `n_left_out`
-        counts leaking cells; `n_cells` and `n_families` count what the value rests on. Where the data do
-        not allow a value, an interval or a test the cells are empty and `note` says why. `adjustment` names
-        the correction in `p_adjusted`: Holm over the primary rows, Benjamini and Yekutieli over all other
-        tests.
+        The columns of `COLUMNS`. Rows are sorted by the columns of `KEYS`, empty fields last, then by level
+        (pooled, within) and coefficient (in the order of the settings). `n_left_out` counts the cells excluded
+        because of leakage; `n_cells` and `n_families` count those the value is computed from. If the data do not
+        permit a value, an interval or a test, the fields are empty and `note` states the reason. `adjustment` names
+        the correction in `p_adjusted`: Holm over the primary rows, Benjamini-Yekutieli over all other tests.
 
     Raises
     ------
     ValueError
-        If a table or the settings are not as described, or a primary claim that is not passed over names no row.
+        If a table or a setting is invalid, or if a primary claim not in `left_out` matches no row.
 
     Notes
     -----
-    The value within families is tanh of the mean of the families' Fisher z; a perfect coefficient enters half a
-    step short of one (see `Coefficient.fisher_z`). Its p comes from permuting the cells within families, its
-    interval is Student's t over these z. If p rejects and the interval holds zero, the relation holds in some
-    families and is not shown to hold in families at large. The interval of the pooled value is a
-    delete-one-family jackknife.
+    The value within families is tanh of the mean of the families' Fisher z; a perfect coefficient is reduced by half
+    a step (see `Coefficient.fisher_z`). Its p is from permutations of the cells within families, its interval from
+    Student's t over the z of the families. If p is significant and the interval contains zero, the relation holds in
+    some families but is not shown for families in general. The interval of the pooled value is a delete-one-family
+    jackknife.
     """
     chosen = Settings.of(settings)
     whole = list(panels(cells(variants, dimension, probe, chosen.cell)))
@@ -88,13 +86,13 @@ def correlate(
     table = pd.DataFrame(rows, columns=COLUMNS)
     for column in ("value", "low", "high", "p", "p_adjusted"):
         table[column] = table[column].astype(float)
-    return _adjust(table, chosen, passed_over)
+    return _adjust(table, chosen, left_out)
 
 
 def unmet(
     variants: pd.DataFrame, dimension: pd.DataFrame, probe: pd.DataFrame, settings: Mapping[str, Any]
 ) -> dict[int, Mapping[str, Any]]:
-    """The primary claims by their number of which these tables hold nothing.
+    """Primary claims, by index, that match no row of these tables.
 
     Parameters
     ----------
@@ -108,7 +106,7 @@ def unmet(
 
 
 def _named(table: pd.DataFrame, claim: Mapping[str, Any]) -> np.ndarray:
-    """Which rows of a table a claim names, by the columns that the table has."""
+    """Mask of the rows that match a claim in the columns that the table has."""
     named = np.ones(len(table), dtype=bool)
     for column, wanted in claim.items():
         if column in table:
@@ -178,7 +176,7 @@ def _within(usable: Panel, unused: list[str], name: str, settings: Settings) -> 
 
 
 def _permutation(within: list[tuple[Panel, list[str]]], settings: Settings) -> dict[str, np.ndarray]:
-    """Permutation p of every panel, by coefficient; NaN (an empty cell) where no test is allowed."""
+    """Permutation p of every panel, by coefficient; NaN (an empty field) if there are too few cells for a test."""
     p = {name: np.full(len(within), np.nan) for name in settings.coefficients}
     same: dict[tuple[bytes, tuple[str, ...]], list[int]] = {}
     for number, (panel, _) in enumerate(within):
@@ -197,12 +195,12 @@ def _permutation(within: list[tuple[Panel, list[str]]], settings: Settings) -> d
     return p
 
 
-def _adjust(table: pd.DataFrame, settings: Settings, passed_over: Collection[int]) -> pd.DataFrame:
+def _adjust(table: pd.DataFrame, settings: Settings, left_out: Collection[int]) -> pd.DataFrame:
     primary = np.zeros(len(table), dtype=bool)
     for number, claim in enumerate(settings.primary):
         named = _named(table, claim)
-        if len(table) and not named.any() and number not in passed_over:
-            raise ValueError(f"statistics.primary.{number}: no row of the correlations is {claim}")
+        if len(table) and not named.any() and number not in left_out:
+            raise ValueError(f"statistics.primary.{number}: no row of the correlation table matches {claim}")
         primary |= named
     tested = table["p"].notna().to_numpy()
     for rows, correct, name in (
@@ -217,7 +215,7 @@ def _adjust(table: pd.DataFrame, settings: Settings, passed_over: Collection[int
 def per_family(
     variants: pd.DataFrame, dimension: pd.DataFrame, probe: pd.DataFrame, settings: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Spearman's rho of each family alone, and of all cells without that family.
+    """Spearman's rho of each family, and of all cells without that family.
 
     Parameters
     ----------
@@ -228,10 +226,10 @@ def per_family(
     Returns
     -------
     DataFrame
-        The columns of `FAMILY_COLUMNS`, one row a panel and family, panels in the order of `correlate` and
-        families in alphabetical order. `value` is the family's own rho, `pooled` that of all cells,
-        `pooled_without` that of all other families' cells, `range_low` and `range_high` the extremes of the
-        latter over the panel's families. What is not defined is empty and `note` says why.
+        The columns of `FAMILY_COLUMNS`, one row per panel and family, panels in the order of `correlate` and families
+        in alphabetical order. `value` is rho of the family, `pooled` of all cells, `pooled_without` of the cells of all
+        other families; `range_low` and `range_high` are the extremes of `pooled_without` over the families of the
+        panel. Undefined values are empty and `note` states the reason.
     """
     chosen = Settings.of(settings)
     rows = []
@@ -246,16 +244,16 @@ def per_family(
 def _family_rows(panel: Panel) -> list[dict[str, Any]]:
     rows = []
     pooled, _ = _spearman(panel)
-    for name, own in members(panel.families).items():
-        value, defect = _spearman(panel.take(own))
-        without, defect_without = _spearman(panel.take(np.setdiff1d(np.arange(len(panel.families)), own)))
+    for name, inside in members(panel.families).items():
+        value, defect = _spearman(panel.take(inside))
+        without, defect_without = _spearman(panel.take(np.setdiff1d(np.arange(len(panel.families)), inside)))
         notes = [defect, f"without it: {defect_without}" if defect_without else ""]
         rows.append(
             {
                 **panel.key,
                 "coefficient": "spearman",
                 "family": name,
-                "n_cells": len(own),
+                "n_cells": len(inside),
                 "value": value,
                 "pooled": pooled,
                 "pooled_without": without,
@@ -269,7 +267,7 @@ def _family_rows(panel: Panel) -> list[dict[str, Any]]:
 
 
 def _spearman(panel: Panel) -> tuple[float | None, str]:
-    """Rho of a panel's cells, or why there is none."""
+    """Rho of the cells of a panel, or None and the reason."""
     defect = panel.defect()
     if defect:
         return None, defect
@@ -277,21 +275,21 @@ def _spearman(panel: Panel) -> tuple[float | None, str]:
 
 
 def summary(correlation: pd.DataFrame, without: Sequence[str] = ("elevation",)) -> pd.DataFrame:
-    """Median coefficient over tasks: a description, not a test, for the tasks share their cells.
+    """Median coefficient over tasks. Descriptive: the tasks share their cells, so there is no test.
 
     Parameters
     ----------
     correlation : DataFrame
-        Of `correlate`.
+        Table of `correlate`.
     without : sequence of str
-        Tasks that imagery leaks in part, left out of the second median.
+        Tasks excluded from the second median, because imagery leaks part of their variable.
 
     Returns
     -------
     DataFrame
-        The columns of `SUMMARY_COLUMNS`, sorted by `SUMMARY_KEYS`, level and coefficient in the order of
-        the correlation table. `tasks` counts the tasks with a value and `positive` those of them above
-        zero; the columns ending in `_without` leave out the tasks named. A median of no task is empty.
+        The columns of `SUMMARY_COLUMNS`, sorted by `SUMMARY_KEYS`, with level and coefficient in the order of the
+        correlation table. `tasks` counts the tasks with a value, `positive` those with a value above zero. The columns
+        ending in `_without` exclude the tasks in `without`. The median over no task is empty.
     """
     order = {name: list(dict.fromkeys(correlation[name])) for name in ("level", "coefficient")}
     ranked = correlation.assign(

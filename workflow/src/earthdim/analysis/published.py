@@ -1,4 +1,4 @@
-"""Values of the paper that this project sets out to reproduce, to be marked beside its own.
+"""Intrinsic dimensions published in the paper, for comparison with measured values.
 
 References
 ----------
@@ -19,11 +19,11 @@ def published() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a value. Columns name (the encoder, as the paper spells it), kind (location or image), ambient_dim,
-        model, resolution ("" where it has no knob), variant (which holds the very weights; "" where none does),
-        estimator, k (NaN where there is none), value, approximate (yes: read off a figure), table ("Table 1", or
-        figure) and source. The paper's samples hold 100,000 points on land; k is the one that reproduces its row
-        of GeoCLIP from the released weights.
+        One row per value. Columns: name (of the encoder, as in the paper), kind (location or image), ambient_dim,
+        model, resolution ("" if the model has no resolution parameter), variant (with the same weights; "" if there is
+        none), estimator, k (NaN if not applicable), value, approximate (yes: read off a figure), table ("Table 1" or
+        figure) and source. The paper's samples have 100,000 points on land. The paper does not state k; the one given
+        reproduces its row of GeoCLIP.
     """
     path = files("earthdim.analysis") / "published.csv"
     with path.open(encoding="utf-8") as file:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from earthdim.analysis.published import TABLE
 from earthdim.analysis.published import published as published_values
-from earthdim.estimation.uncertainty import draws_interval
+from earthdim.estimation.uncertainty import replicate_interval
 from earthdim.omissions import measured as with_value
 from earthdim.omissions import notes
 from earthdim.storage.schema import AXES
@@ -43,7 +43,7 @@ def _mean(draws: pd.DataFrame) -> dict[str, Any]:
     """What the table says of the draws of one measure."""
     usable = with_value(draws)
     if len(usable) > 1:
-        interval = draws_interval(usable["value"])._asdict()
+        interval = replicate_interval(usable["value"])._asdict()
     else:
         interval = (usable if len(usable) else draws)[INTERVAL].iloc[0].to_dict()
     said = list(dict.fromkeys(note for note in notes(draws) if note))

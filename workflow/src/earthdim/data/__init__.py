@@ -1,1 +1,1 @@
-"""Data sets, samples of points, and tables with coordinates."""
+"""Data sets, samples of points, and tables of places with features."""

@@ -1,6 +1,6 @@
-"""Arrays as users have them: of NumPy, torch, pandas, Arrow, xarray, Zarr, masked, nullable, sparse, of lists.
+"""Conversion of user-supplied arrays to NumPy: torch, pandas, Arrow, xarray, Zarr, masked, nullable, sparse, lists.
 
-The one place where arrays enter that no file of ours was read from: the library's, and what callables give.
+All arrays that do not come from files pass through here: arguments of the library and results of custom encoders.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from earthdim import geo
 
 LONGITUDES = ("lon", "longitude", "lng", "long", "x", "decimallongitude")
 LATITUDES = ("lat", "latitude", "y", "decimallatitude")
-# What the axis of an array with named axes is called where it counts features.
+# Names of the feature axis in arrays with named axes.
 FEATURE_AXES = frozenset(
     {
         "feature",
@@ -31,35 +31,35 @@ FEATURE_AXES = frozenset(
 
 
 def numbers(array: Any, name: str = "array") -> NDArray:
-    """Read an array into memory as plain numbers.
+    """Read an array into memory as a NumPy array of numbers.
 
     Parameters
     ----------
     array : array_like
-        A NumPy array (masked or not, of objects too), a torch tensor on any device, a data frame, table or series of
-        pandas, polars or Arrow (of nullable numbers, or of arrays of one length), a DataArray of xarray, a Zarr array,
-        a sparse matrix, or whatever `numpy.asarray` takes.
+        A NumPy array (including masked and object arrays), a torch tensor on any device, a data frame, table or series
+        of pandas, polars or Arrow (of nullable numbers, or of arrays of equal length), a DataArray of xarray, a Zarr
+        array, a sparse matrix, or anything that `numpy.asarray` accepts.
     name : str
-        What errors call it.
+        Name of the array in errors.
 
     Returns
     -------
     ndarray
-        Of floating-point numbers or integers; of the axes that it came with.
+        Floating-point numbers or integers, of the same shape as the input.
 
     Raises
     ------
     ValueError
-        If it holds no real numbers, masked or missing values, or rows of several lengths.
+        If it does not hold real numbers, has masked or missing values, or rows of unequal length.
     """
     values = _plain(array, name)
     if isinstance(values, np.ma.MaskedArray):
-        _refuse_rows(np.ma.getmaskarray(values), name, "masked, which is no data")
+        _check_rows(np.ma.getmaskarray(values), name, "masked as missing data")
         values = values.data
     if values.dtype.kind == "O":
-        values = _of_objects(values, name)
+        values = _from_objects(values, name)
     if values.dtype.kind == "V" and values.dtype.names is None:
-        # bfloat16 and the small floats of ml_dtypes, which JAX has, are unknown to NumPy itself.
+        # NumPy itself does not know bfloat16 and the small floats of ml_dtypes, which JAX uses.
         values = values.astype(np.float32)
     if values.dtype.kind not in "fiu":
         what = "text" if values.dtype.kind in "UST" else values.dtype
@@ -68,14 +68,14 @@ def numbers(array: Any, name: str = "array") -> NDArray:
 
 
 def places(lonlat: Any, name: str = "lonlat") -> NDArray[np.float64]:
-    """Read coordinates, by the names of their columns where those say longitude and latitude.
+    """Read coordinates, matching columns by name if they are named longitude and latitude.
 
     Parameters
     ----------
     lonlat : array_like, shape (n, 2), or a data frame or mapping of such columns
         Degrees; longitudes from -180 to 180 or from 0 to 360.
     name : str
-        What errors call them.
+        Name of the coordinates in errors.
 
     Returns
     -------
@@ -92,12 +92,12 @@ def places(lonlat: Any, name: str = "lonlat") -> NDArray[np.float64]:
     if all(len(columns) == 1 for columns in found):
         lonlat = np.column_stack([numbers(lonlat[columns[0]], name) for columns in found])
     elif isinstance(lonlat, dict) or len(names) > 2:
-        raise ValueError(f"{name}: its columns are {', '.join(names)}; give longitude and latitude alone")
+        raise ValueError(f"{name}: its columns are {', '.join(names)}; pass only longitude and latitude")
     return geo.as_degrees(numbers(lonlat, name), name)
 
 
-def refuse_missing(values: NDArray, name: str = "array") -> None:
-    """Raise ValueError, naming the first, if numbers are missing or not finite."""
+def check_finite(values: NDArray, name: str = "array") -> None:
+    """Raise ValueError if numbers are missing or not finite; the message gives the first position."""
     wrong = ~np.isfinite(values)
     if wrong.any():
         row, column = np.argwhere(wrong)[0][:2] + 1
@@ -108,7 +108,7 @@ def refuse_missing(values: NDArray, name: str = "array") -> None:
 
 
 def column_names(array: Any) -> list[str]:
-    """Names of the columns of a data frame or table; none where they are numbers, or it has no names."""
+    """Names of the columns of a data frame or table; empty if they are numbers or there are none."""
     names = _names(array)
     return list(names) if all(isinstance(name, str) for name in names) else []
 
@@ -121,16 +121,16 @@ def _names(array: Any) -> Sequence[Any]:
 
 
 def _plain(array: Any, name: str) -> NDArray:
-    """The array as NumPy's: objects, masks and types as they are."""
+    """Convert to a NumPy array without changing objects, masks or types."""
     if hasattr(array, "detach"):
-        return _of_torch(array)
+        return _from_torch(array)
     library = type(array).__module__.partition(".")[0]
     readers: dict[str, Callable[[Any, str], NDArray]] = {
-        "pandas": _of_pandas,
-        "geopandas": _of_pandas,
-        "polars": lambda given, name: _of_pandas(given.to_pandas(), name),
-        "pyarrow": _of_arrow,
-        "xarray": _of_xarray,
+        "pandas": _from_pandas,
+        "geopandas": _from_pandas,
+        "polars": lambda given, name: _from_pandas(given.to_pandas(), name),
+        "pyarrow": _from_arrow,
+        "xarray": _from_xarray,
     }
     if library in readers:
         return readers[library](array, name)
@@ -143,23 +143,23 @@ def _plain(array: Any, name: str) -> NDArray:
     try:
         return np.asarray(array)
     except ValueError as error:
-        raise ValueError(f"{name}: its rows are not of one length ({error})") from error
+        raise ValueError(f"{name}: its rows differ in length ({error})") from error
 
 
-def _of_torch(array: Any) -> NDArray:
-    """NumPy takes no tensor with a gradient, on another device or sparse, and knows no bfloat16."""
+def _from_torch(array: Any) -> NDArray:
+    """Convert a tensor: NumPy accepts none with a gradient, on another device, sparse or of bfloat16."""
     array = array.detach().cpu()
     array = array.to_dense() if str(array.layout) != "torch.strided" else array
     small = array.is_floating_point() and (array.element_size() == 1 or str(array.dtype) == "torch.bfloat16")
     return (array.float() if small else array).numpy()
 
 
-def _of_pandas(array: Any, name: str) -> NDArray:
-    """A series or frame: nullable columns in floating point, what is missing as NaN, columns of arrays side by side."""
+def _from_pandas(array: Any, name: str) -> NDArray:
+    """Convert a series or frame: nullable columns to floating point with NaN, columns of arrays concatenated."""
     if not hasattr(array, "columns"):
-        return _of_series(array, name)
+        return _from_series(array, name)
     columns = [
-        _of_series(array.iloc[:, i], f"{name}: column {array.columns[i]!r}") for i in range(array.shape[1])
+        _from_series(array.iloc[:, i], f"{name}: column {array.columns[i]!r}") for i in range(array.shape[1])
     ]
     if not columns:
         raise ValueError(f"{name}: has no columns")
@@ -167,7 +167,7 @@ def _of_pandas(array: Any, name: str) -> NDArray:
     return np.column_stack([column.astype(dtype, copy=False) for column in columns])
 
 
-def _of_series(series: Any, name: str) -> NDArray:
+def _from_series(series: Any, name: str) -> NDArray:
     kind = series.dtype
     if isinstance(kind, np.dtype) or not getattr(kind, "_is_numeric", False):
         return numbers(np.asarray(series), name)
@@ -176,15 +176,15 @@ def _of_series(series: Any, name: str) -> NDArray:
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _of_arrow(array: Any, name: str) -> NDArray:
+def _from_arrow(array: Any, name: str) -> NDArray:
     if hasattr(array, "column_names") or hasattr(array, "schema"):
-        return _of_pandas(array.to_pandas(), name)
-    return _of_series(array.to_pandas(), name)
+        return _from_pandas(array.to_pandas(), name)
+    return _from_series(array.to_pandas(), name)
 
 
-def _of_xarray(array: Any, name: str) -> NDArray:
+def _from_xarray(array: Any, name: str) -> NDArray:
     if not hasattr(array, "dims") or hasattr(array, "data_vars"):
-        raise ValueError(f"{name}: is a Dataset; give one variable of it")
+        raise ValueError(f"{name}: is a Dataset; pass one of its variables")
     packed = sorted({"scale_factor", "add_offset"} & set(array.attrs))
     if packed:
         raise ValueError(f"{name}: is packed ({packed[0]}); open it with mask_and_scale=True")
@@ -202,14 +202,14 @@ def _equal(values: NDArray, value: Any) -> NDArray[np.bool_]:
     return np.isnan(values) if value != value else values == value
 
 
-def _of_objects(values: NDArray, name: str) -> NDArray:
-    """Objects that are numbers, or arrays of one length."""
+def _from_objects(values: NDArray, name: str) -> NDArray:
+    """Convert objects that are numbers or arrays of equal length."""
     given = list(values.flat)
     if any(isinstance(item, str | bytes) for item in given):
         raise ValueError(f"{name}: must hold real numbers, holds text")
     if given and all(isinstance(item, list | tuple) or _is_array(item) for item in given):
         if values.ndim != 1:
-            raise ValueError(f"{name}: holds arrays on {values.ndim} axes; give one array a row")
+            raise ValueError(f"{name}: holds arrays on {values.ndim} axes; pass one array per row")
         return _stacked(given, name)
     try:
         if values.ndim == 0:
@@ -227,13 +227,13 @@ def _is_missing(item: Any) -> bool:
 
 
 def _stacked(rows: Sequence[Any], name: str) -> NDArray:
-    """Rows, each an array of its own, as one array."""
+    """Stack rows, each a separate array, into one array."""
     arrays = [numbers(row, f"{name}, row {i + 1}") for i, row in enumerate(rows)]
     shapes = [array.shape for array in arrays]
     other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if other is not None:
         raise ValueError(
-            f"{name}: row {other + 1} has the shape {shapes[other]} and the first {shapes[0]}: rows are of one length"
+            f"{name}: row {other + 1} has the shape {shapes[other]} and the first {shapes[0]}; rows must match"
         )
     return np.stack(arrays)
 
@@ -242,11 +242,11 @@ def _is_array(row: Any) -> bool:
     return hasattr(row, "shape") and len(row.shape) > 0
 
 
-def _refuse_rows(bad: NDArray[np.bool_], name: str, what: str) -> None:
-    """Raise if values are bad: in how many rows, and what to do."""
+def _check_rows(bad: NDArray[np.bool_], name: str, what: str) -> None:
+    """Raise ValueError if values are bad; the message gives the number of rows."""
     rows = bad.reshape(len(bad), -1).any(axis=1) if bad.ndim else bad.reshape(1)
     if rows.any():
         raise ValueError(
             f"{name}: {np.count_nonzero(rows)} of {len(rows)} rows hold values that are {what}, the first in row "
-            f"{np.argmax(rows) + 1}; leave these rows out (of the coordinates too)"
+            f"{np.argmax(rows) + 1}; drop these rows (of the coordinates too)"
         )

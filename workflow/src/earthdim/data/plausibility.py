@@ -1,6 +1,6 @@
-"""What looks like something else: values like no data, columns like no feature, places like no longitude and latitude.
+"""Plausibility checks: fill values, columns that are not features, coordinates that are not degrees.
 
-Nothing is changed here. What cannot be meant is refused, what may be meant is told by a warning.
+The checks change nothing. Values that cannot be intended raise an error; values that may be intended cause a warning.
 """
 
 import base64
@@ -12,35 +12,35 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FILLS = (-128, -99, -999, -9999, -99999, -999999, -32768, -32767, 255, 65535, -2147483648, 2147483647)
-"""Whole numbers that people write where there is no value."""
+FILL_VALUES = (-128, -99, -999, -9999, -99999, -999999, -32768, -32767, 255, 65535, -2147483648, 2147483647)
+"""Integers commonly written in place of missing values."""
 
-HUGE_FILLS = (1e20, 1e30, 9.969209968386869e36, 3.4028234663852886e38, 1.7976931348623157e308)
-"""The same of floating-point numbers, of either sign: of models, of NetCDF, the largest that there are."""
+HUGE_FILL_VALUES = (1e20, 1e30, 9.969209968386869e36, 3.4028234663852886e38, 1.7976931348623157e308)
+"""Floating-point fill values, of either sign: of models, of NetCDF, and the largest float32 and float64."""
 
-ALONE, KNOWN_ALONE = 10.0, 1.0
-"""How far from all others, in units of their whole range, a value must stand to be none; one of `FILLS` less far."""
+ISOLATION, KNOWN_ISOLATION = 10.0, 1.0
+"""Least distance of a fill value from all other values, in units of their range; the second for `FILL_VALUES`."""
 
 LEAST_COLUMNS = 4
-"""In fewer columns a row of one value is nothing odd."""
+"""With fewer columns, a row that repeats one value is not suspicious."""
 
-DOMINATING = 0.95
-"""The part of all variance that a single feature hardly has."""
+DOMINANT_SHARE = 0.95
+"""Share of the total variance above which a single column is suspicious."""
 
-_PROBED = 4096
-_PEELED = 3
+_PROBE_ROWS = 4096
+_MOST_FILL_LEVELS = 3
 
 
-class Fill(NamedTuple):
-    """A value that looks like no data.
+class FillValue(NamedTuple):
+    """A value that probably marks missing data.
 
     Attributes
     ----------
     value : float
     column : int or None
-        The column where it stands apart; None where it fills whole rows.
+        The column in which it is an outlier; None if it fills whole rows.
     rows : int
-        In how many rows.
+        Number of rows that hold it.
     """
 
     value: float
@@ -48,145 +48,153 @@ class Fill(NamedTuple):
     rows: int
 
 
-def fills(values: NDArray, dtype: np.dtype | None = None) -> list[Fill]:
-    """Find values that are no data: one that fills whole rows, or that stands far outside of a column and recurs.
+def find_fill_values(values: NDArray, dtype: np.dtype | None = None) -> list[FillValue]:
+    """Find values that mark missing data: they fill whole rows, or lie far outside the range of a column and recur.
 
     Parameters
     ----------
     values : ndarray (n, d)
         Finite, of any numeric type.
     dtype : dtype, optional
-        In which they were stored, if that was another: the end of int8 is a number like others in float32.
+        Type in which they were stored, if it differs: -128 is a limit of int8 but an ordinary number in float32.
 
     Returns
     -------
     list of Fill
-        Of whole rows first; zeros are never among them. Empty for what is no matrix.
+        Those of whole rows first, never zeros. Empty if `values` is not a matrix.
     """
     if values.ndim != 2 or 0 in values.shape:
         return []
     dtype = values.dtype if dtype is None else dtype
-    whole = _whole_rows(values)
-    found = [fill for fill in whole if _is_fill(fill.value, dtype)]
+    whole = _constant_rows(values)
+    found = [fill for fill in whole if _is_fill_value(fill.value, dtype)]
     known = [fill.value for fill in found]
     return found + [
         fill
-        for column in _suspects(values)
-        for fill in _apart(values, column, dtype)
+        for column in _suspect_columns(values)
+        for fill in _isolated_values(values, column, dtype)
         if fill.value not in known
     ]
 
 
-def refuse_fills(
+def check_fill_values(
     values: NDArray, name: str, labels: Sequence[str] | None, advice: str, dtype: np.dtype | None = None
 ) -> None:
-    """Refuse values that are no data, and tell of rows that repeat one number in all columns.
+    """Reject values that mark missing data, and warn of rows that repeat one number in all columns.
 
     Parameters
     ----------
     values : ndarray (n, d)
     name : str
-        What errors call them: a file, ``array``, a key.
+        Name of the values in messages: a file, ``array``, a key.
     labels : sequence of str, optional
-        Names of the columns; without them they are counted.
+        Names of the columns; by default columns are numbered.
     advice : str
-        What to do, a clause.
+        Last clause of the message: what to do.
     dtype : dtype, optional
-        As for `fills`.
+        As for `find_fill_values`.
 
     Raises
     ------
     ValueError
-        Naming the value, where it stands and in how many rows.
+        If there is such a value; the message names it, its column and the number of rows.
+
+    Warns
+    -----
+    UserWarning
+        If rows are all zeros, or several rows repeat another number in all columns.
     """
-    found = fills(values, dtype)
+    found = find_fill_values(values, dtype)
     if found:
         fill, more = found[0], len({other.column for other in found} - {None}) - 1
         where = "every feature" if fill.column is None else label(fill.column, labels)
         where += f" (and {more} more)" if more > 0 and fill.column is not None else ""
         raise ValueError(
-            f"{name}: {number(fill.value)} in {where} of {fill.rows} of {len(values)} rows looks like no data; {advice}"
+            f"{name}: {number(fill.value)} in {where} of {fill.rows} of {len(values)} rows may be a fill value; "
+            f"{advice}"
         )
-    for fill in _whole_rows(values) if values.ndim == 2 else ():
+    for fill in _constant_rows(values) if values.ndim == 2 else ():
         if fill.value == 0 or (fill.rows > 1 and values.shape[1] >= 2 * LEAST_COLUMNS):
             warnings.warn(
-                f"{name}: {fill.rows} of {len(values)} rows hold {number(fill.value)} in every feature: "
-                "is that no data?",
+                f"{name}: {fill.rows} of {len(values)} rows hold {number(fill.value)} in every feature, which may mean "
+                "missing data",
                 UserWarning,
                 stacklevel=3,
             )
 
 
-def tell_odd_columns(values: NDArray, name: str, labels: Sequence[str] | None = None) -> None:
-    """Warn of a column that carries nearly all variance, and of whole numbers among others that are not.
+def warn_suspicious_columns(values: NDArray, name: str, labels: Sequence[str] | None = None) -> None:
+    """Warn of a column that carries nearly all variance, and of integer columns among floating-point ones.
 
     Parameters
     ----------
     values : ndarray (n, d)
         Finite.
     name, labels
-        As for `refuse_fills`.
+        As for `check_fill_values`.
     """
     if values.ndim != 2 or values.shape[1] < 3 or len(values) < 3:
         return
     variances = _variances(values)
     largest, total = int(np.argmax(variances)), float(variances.sum())
-    if total > 0 and np.isfinite(total) and variances[largest] > DOMINATING * total:
+    if total > 0 and np.isfinite(total) and variances[largest] > DOMINANT_SHARE * total:
         share = min(100 * variances[largest] / total, 99.99)
         warnings.warn(
-            f"{name}: {label(largest, labels)} carries {share:.4g} % of all variance: is it a feature like the others?",
+            f"{name}: {label(largest, labels)} carries {share:.4g} % of the total variance; check that it is a feature",
             UserWarning,
             stacklevel=3,
         )
-    odd = _whole_among_others(values, variances)
+    odd = _integer_columns(values, variances)
     if odd:
         named = ", ".join(label(column, labels) for column in odd[:5])
         warnings.warn(
-            f"{name}: {named}{' and more' if len(odd) > 5 else ''} holds whole numbers and the others do not: "
-            "is it an identifier, a class or a year?",
+            f"{name}: {named}{' and more' if len(odd) > 5 else ''} holds whole numbers and the others do not; "
+            "check that it is not an identifier, a class or a year",
             UserWarning,
             stacklevel=3,
         )
 
 
-def tell_odd_places(lonlat: NDArray[np.float64], name: str = "lonlat") -> None:
-    """Warn, once, of coordinates that look like radians, like exchanged axes, or that lie on one spot.
+def warn_implausible_places(lonlat: NDArray[np.float64], name: str = "lonlat") -> None:
+    """Warn once if coordinates seem to be radians, to have exchanged axes, or all lie at one place.
 
     Parameters
     ----------
     lonlat : ndarray (n, 2)
         Longitude in [-180, 180] and latitude, degrees.
     name : str
-        What the warning calls them.
+        Name of the coordinates in the warning.
     """
-    said = _odd_places(lonlat) if len(lonlat) > 1 else ""
-    if said:
-        warnings.warn(f"{name}: {said}", UserWarning, stacklevel=3)
+    reason = _implausibility(lonlat) if len(lonlat) > 1 else ""
+    if reason:
+        warnings.warn(f"{name}: {reason}", UserWarning, stacklevel=3)
 
 
 def number(value: float) -> str:
-    """A number so that, read again, it is the same."""
+    """Format a number so that reading the text restores it exactly."""
     return str(int(value)) if abs(value) < 1e15 and value == round(value) else repr(value)
 
 
 def label(column: int, labels: Sequence[str] | None) -> str:
-    """How a column is named."""
+    """Name a column in a message."""
     return f"column {column + 1}" if labels is None else repr(labels[column])
 
 
-def _is_fill(value: float, dtype: np.dtype) -> bool:
+def _is_fill_value(value: float, dtype: np.dtype) -> bool:
     if dtype.kind == "f" and abs(value) > 1e19:
-        return any(np.isclose(abs(value), fill, rtol=1e-6, atol=0) for fill in HUGE_FILLS)
+        return any(np.isclose(abs(value), fill, rtol=1e-6, atol=0) for fill in HUGE_FILL_VALUES)
     ends = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else ()
-    # The upper end of a signed type is where quantisers put whatever is too large.
+    # Quantisers clip large values to the upper limit of a signed type, so that limit is ordinary data.
     known = (
-        value in FILLS or (dtype.kind == "u" and value in ends) or (dtype.kind == "i" and value in ends[:1])
+        value in FILL_VALUES
+        or (dtype.kind == "u" and value in ends)
+        or (dtype.kind == "i" and value in ends[:1])
     )
     return known and value != 0
 
 
-def _whole_rows(values: NDArray) -> list[Fill]:
-    """Values that alone fill rows; none where all rows are so, or there are few columns."""
+def _constant_rows(values: NDArray) -> list[FillValue]:
+    """Find values that fill whole rows; none if every row is constant or there are few columns."""
     if values.shape[1] < LEAST_COLUMNS:
         return []
     rows = np.flatnonzero((values[:, 0] == values[:, -1]) & (values[:, 0] == values[:, values.shape[1] // 2]))
@@ -194,93 +202,93 @@ def _whole_rows(values: NDArray) -> list[Fill]:
     if len(rows) == len(values):
         return []
     found, counts = np.unique(values[rows, 0], return_counts=True)
-    return [Fill(float(value), None, int(count)) for value, count in zip(found, counts, strict=True)]
+    return [FillValue(float(value), None, int(count)) for value, count in zip(found, counts, strict=True)]
 
 
-def _suspects(values: NDArray) -> NDArray[np.int64]:
-    """Columns with nothing, among some thousand rows, between an end of their range and its middle."""
+def _suspect_columns(values: NDArray) -> NDArray[np.int64]:
+    """Find columns in which, among some thousand rows, no value lies between the middle and one end of the range."""
     low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
-    # Halves first: the range of single precision's ends is beyond what they can hold themselves.
+    # Halve before subtracting: the range of float32's limits overflows float32.
     half = high / 2 - low / 2
-    probe = values[:: -(-len(values) // _PROBED)].astype(np.float64)
+    probe = values[:: -(-len(values) // _PROBE_ROWS)].astype(np.float64)
     lower = ((probe > low + 0.1 * half) & (probe < low + half)).any(axis=0)
     upper = ((probe < high - 0.1 * half) & (probe > high - half)).any(axis=0)
     return np.flatnonzero(~(lower & upper) & (high > low))
 
 
-def _apart(values: NDArray, column: int, dtype: np.dtype) -> list[Fill]:
-    """Values at either end of a column that recur, far from all the others."""
+def _isolated_values(values: NDArray, column: int, dtype: np.dtype) -> list[FillValue]:
+    """Find recurring values at either end of a column's range, far from all others."""
     distinct, counts = np.unique(values[:, column], return_counts=True)
     levels = distinct.astype(np.float64)
     for at_end in (False, True):
-        for taken in range(1, min(_PEELED, len(levels) - 2) + 1):
+        for taken in range(1, min(_MOST_FILL_LEVELS, len(levels) - 2) + 1):
             ends = slice(-taken, None) if at_end else slice(taken)
             rest = levels[:-taken] if at_end else levels[taken:]
             gap = levels[-taken] - rest[-1] if at_end else rest[0] - levels[taken - 1]
             outer, often = levels[ends], counts[ends]
-            if _stand_apart(outer, often, rest, gap, dtype):
-                return [Fill(float(v), int(column), int(c)) for v, c in zip(outer, often, strict=True)]
+            if _are_isolated(outer, often, rest, gap, dtype):
+                return [FillValue(float(v), int(column), int(c)) for v, c in zip(outer, often, strict=True)]
     return []
 
 
-def _stand_apart(
+def _are_isolated(
     outer: NDArray, often: NDArray[np.int64], rest: NDArray, gap: float, dtype: np.dtype
 ) -> bool:
     if len(rest) < 8:
-        # Of a few levels each may be one.
+        # A column of a few levels is categorical: any level may be isolated.
         return False
-    known = all(_is_fill(value, dtype) for value in outer)
+    known = all(_is_fill_value(value, dtype) for value in outer)
     whole = known or (outer == np.round(outer)).all()
     recurs = (often > 1).all()
-    width = KNOWN_ALONE if known and recurs else ALONE
+    width = KNOWN_ISOLATION if known and recurs else ISOLATION
     return bool(whole and (recurs or known) and gap > width * (rest[-1] - rest[0]))
 
 
 def _variances(values: NDArray) -> NDArray[np.float64]:
-    """The variance of each column, of evenly spaced rows where there are very many."""
+    """Variance of each column, from evenly spaced rows if there are more than 100,000."""
     part = values[:: -(-len(values) // 100_000)].astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         return part.var(axis=0)
 
 
-def _whole_among_others(values: NDArray, variances: NDArray[np.float64]) -> list[int]:
-    """Columns of whole numbers, not constant, where most columns hold others."""
+def _integer_columns(values: NDArray, variances: NDArray[np.float64]) -> list[int]:
+    """Find non-constant columns of whole numbers where most columns are not of whole numbers."""
     if values.dtype.kind != "f":
         return []
-    probe = values[:: -(-len(values) // _PROBED)]
+    probe = values[:: -(-len(values) // _PROBE_ROWS)]
     varied = variances > 0
     whole = (probe == np.round(probe)).all(axis=0) & varied
-    # Zeros and a value that is rarely anything else are no numbers of another kind.
+    # Sparse columns are mostly zeros, which are whole by chance.
     whole &= (probe != 0).mean(axis=0) > 0.1
     return np.flatnonzero(whole).tolist() if 0 < whole.sum() < 0.5 * varied.sum() else []
 
 
-def _odd_places(lonlat: NDArray[np.float64]) -> str:
+def _implausibility(lonlat: NDArray[np.float64]) -> str:
     lon, lat = np.abs(lonlat).max(axis=0)
     spread = np.ptp(lonlat, axis=0)
     if not spread.any():
-        return f"all {len(lonlat)} places are one, longitude {lonlat[0, 0]:g}, latitude {lonlat[0, 1]:g}"
+        return (
+            f"all {len(lonlat)} places are identical: longitude {lonlat[0, 0]:g}, latitude {lonlat[0, 1]:g}"
+        )
     close = 1 + 1e-6
     if lat <= close * np.pi / 2 and (lon <= close * np.pi or (lon <= close * 2 * np.pi and spread[0] > 3)):
-        return "all places lie where radians would (within 3.15 and 1.58): coordinates are in degrees"
+        return "all places lie within 3.15 and 1.58 and may be in radians; coordinates must be in degrees"
     origin = np.count_nonzero((lonlat == 0).all(axis=1))
     if origin > max(1, 0.01 * len(lonlat)):
-        return (
-            f"{origin} of {len(lonlat)} places are longitude 0, latitude 0: were their coordinates missing?"
-        )
-    # Cells tell nothing of an island.
+        return f"{origin} of {len(lonlat)} places are longitude 0, latitude 0, which may mean missing coordinates"
+    # Cells of 4 degrees are too coarse for an island.
     if lon <= 90 and len(lonlat) >= 20 and spread.max() >= 4:
         here, exchanged = _on_land(lonlat).mean(), _on_land(lonlat[:, ::-1]).mean()
-        # Africa exchanged lies on land for the most part, but no region of land lies there better than its own.
+        # Africa exchanged lies mostly on land too, so the places as given must also lie mostly in the sea.
         if (exchanged > 0.9 and here < 0.8) or (exchanged > 0.7 and here < 0.35):
             return (
                 f"{100 * (1 - here):.0f} % of the places lie in the sea, and with longitude and latitude exchanged "
-                f"{100 * exchanged:.0f} % would be on land: are they exchanged?"
+                f"{100 * exchanged:.0f} % would be on land; check the order of the columns"
             )
     return ""
 
 
-# Cells of 4 degrees, from the north-west, a bit each: of which 30 % or more are land in the package global_land_mask.
+# One bit per cell of 4 degrees, from the north-west: set if at least 30 % is land in the package global_land_mask.
 _LAND = (
     "000000000000000000OF00000000000Du4Z4gdha000079zXm506=~K000B;;r{>tBme*4Bme*Ie*izf|NsB>|Nrxj7$5)t|Ns0y"
     "|MB4f5C8xF|J(o{|9k)$zyJUL3;+TD|9}Vo|NsBu002M#umJ!6|Nrm+01yA*0DsT_|M~y`1OMOv7{CAj_<#Ta|L_0@!~g&KzyJUb"
@@ -299,7 +307,7 @@ def _land() -> NDArray[np.bool_]:
 
 
 def _on_land(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether places lie in cells that hold land, roughly."""
+    """Whether places lie in land cells of 4 degrees."""
     row = np.clip((90 - lonlat[:, 1]) // 4, 0, 44).astype(int)
     column = np.clip((lonlat[:, 0] + 180) // 4, 0, 89).astype(int)
     return _land()[row, column]

@@ -1,4 +1,4 @@
-"""Regions that a sample can be confined to: the continents and countries of the data set `countries`."""
+"""Regions that restrict a sample: the continents and countries of the data set `countries`."""
 
 import json
 from collections.abc import Sequence
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MARGIN = 0.01
-"""Degrees by which a box exceeds its polygons, so that no rounding of theirs cuts off a point."""
+"""Degrees by which a box exceeds its polygons, so that rounding of their vertices excludes no point."""
 
 
 def check(level: str, name: str) -> None:
-    """Refuse a region that does not exist, before any work and without an import that takes long.
+    """Check that a region exists, before any job starts and without slow imports.
 
     Parameters
     ----------
     level : {"country", "continent"}
-        What `name` is the name of.
+        Kind of region.
     name : str
         A country's ISO 3166 two-letter code, or GeoNames' two-letter code of a continent.
 
     Raises
     ------
     ValueError
-        If `level` is neither, no such region exists, or a package that lists the regions is not installed. The message
-        begins with the key of config.
+        If `level` is unknown, no such region exists, or a package that lists the regions is not installed. The message
+        begins with the config key.
     """
     if level not in ("country", "continent"):
-        raise ValueError(f"sample.inside.level: {level!r} is neither country nor continent")
+        raise ValueError(f"sample.inside.level: {level!r} is not country or continent")
     if isinstance(name, bool):
-        raise ValueError(f"sample.inside.name: YAML reads a bare NO as {name}; write it in quotes, 'NO'")
+        raise ValueError(f"sample.inside.name: YAML reads an unquoted NO as {name}; write 'NO'")
     names = region_names(level)
     if name not in names:
         raise ValueError(f"sample.inside.name: there is no {level} {name!r}; there are {', '.join(names)}")
 
 
 def region_names(level: str) -> list[str]:
-    """Names of all countries or continents, from the tables that the data set `countries` is made from.
+    """Names of all countries or continents, from the tables behind the data set `countries`.
 
     Raises
     ------
     ValueError
-        If a package that carries a table is not installed.
+        If a package that contains a table is not installed.
     """
     zones = _packaged("tzdata", "zoneinfo/zone.tab").splitlines()
     codes = {line.split("\t")[0] for line in zones if line and not line.startswith("#")}
@@ -68,14 +68,14 @@ def _packaged(package: str, file: str) -> str:
 
 
 class Territory:
-    """One continent or country, by the same borders as the task `country`.
+    """A continent or country, with the same borders as the task `country`.
 
     Parameters
     ----------
     level : {"country", "continent"}
-        What `name` is the name of.
+        Kind of region.
     name : str
-        As the data set has it: a country's ISO 3166 two-letter code, or GeoNames' two-letter code of a continent
+        Name in the data set: a country's ISO 3166 two-letter code, or GeoNames' two-letter code of a continent
         (AF, AN, AS, EU, NA, OC, SA).
     dataset : Dataset
         The data set `countries`.
@@ -88,11 +88,11 @@ class Territory:
     Raises
     ------
     ValueError
-        If `level` is neither, or no such region exists; the message lists those that do.
+        If `level` is unknown or no such region exists; the message lists the existing ones.
     """
 
     def __init__(self, level: str, name: str, dataset: "xr.Dataset") -> None:
-        # Imported late: `check` plans an experiment, for which xarray would take longer than all the rest.
+        # Imported late: `check` runs while an experiment is planned, and importing xarray would dominate its time.
         from earthdim.data.datasets import countries
 
         countries.check_level(level)
@@ -109,11 +109,11 @@ class Territory:
         ]
         self.box = _box_around(zones)
         if name == countries.ANTARCTICA[level]:
-            # All land beyond the treaty's latitude, whatever its time zone.
+            # All land south of the treaty's latitude, in any time zone.
             self.box = Box(-180.0, 360.0, -90.0, max(self.box.north, countries.TREATY_LATITUDE))
 
     def __call__(self, lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which of (m, 2) longitudes and latitudes (degrees) lie inside; the sea is outside."""
+        """Return which of (m, 2) longitudes and latitudes (degrees) lie inside; the sea is outside."""
         from earthdim.data.datasets import countries
 
         return countries.codes_at(lonlat, self._dataset, self._level) == self._code
@@ -124,9 +124,9 @@ def _box_around(zones: Sequence[str]) -> Box:
     from earthdim import compiled
 
     with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
-        # Of each polygon the outer ring, (2, vertices): a hole reaches no further.
+        # The outer ring of each polygon, (2, vertices): holes lie within it.
         rings = [np.asarray(polygon[0]) for zone in zones for polygon in finder.get_geometry(tz_name=zone)]
-    low, high = (np.array([reach(ring, axis=1) for ring in rings]) for reach in (np.min, np.max))
+    low, high = (np.array([extreme(ring, axis=1) for ring in rings]) for extreme in (np.min, np.max))
     west, width = _arc(low[:, 0], high[:, 0])
     return Box(
         west=(west - MARGIN + 180) % 360 - 180,
@@ -139,10 +139,10 @@ def _box_around(zones: Sequence[str]) -> Box:
 def _arc(west: NDArray[np.float64], east: NDArray[np.float64]) -> tuple[float, float]:
     """Return start and width, degrees, of the shortest arc of longitudes that covers all the intervals.
 
-    It leaves out the widest gap between them; the last gap is the one over the date line.
+    It excludes the widest gap between them; the last gap is the one across the date line.
     """
     order = np.argsort(west)
-    west, reach = west[order], np.maximum.accumulate(east[order])
-    gaps = np.append(west[1:], west[0] + 360) - reach
+    west, furthest_east = west[order], np.maximum.accumulate(east[order])
+    gaps = np.append(west[1:], west[0] + 360) - furthest_east
     widest = int(gaps.argmax())
     return float(west[(widest + 1) % len(west)]), float(360 - max(gaps[widest], 0.0))

@@ -1,1 +1,1 @@
-"""Location encoders: encodings and networks, released ones, and those that users bring."""
+"""Location encoders: positional encodings and networks, released models, and user-supplied encoders."""

@@ -1,4 +1,4 @@
-"""The location encoder: a positional encoding, a network behind it, and one sealed way to read embeddings."""
+"""Location encoders: a positional encoding, a network, and a sealed method that computes embeddings."""
 
 from collections.abc import Mapping
 from typing import Any, final
@@ -13,16 +13,16 @@ from earthdim.geo import check_lonlat
 
 
 class LocationEncoder(nn.Module):
-    """Longitude and latitude to an embedding.
+    """A map from longitude and latitude to an embedding.
 
-    A subclass may override the hooks `forward` and `doubt`; `embed`, which all measurements read, is sealed.
+    A subclass may override the hooks `forward` and `check_embeddings`; `embed`, which all measurements use, is sealed.
 
     Parameters
     ----------
     encoding : Encoding
-        Coordinates to features; nothing in it is trained.
+        Maps coordinates to features; it has no trainable parameters.
     network : Module
-        Features to embeddings, with an attribute `outputs`.
+        Maps features to embeddings; its attribute `outputs` is their dimension.
     """
 
     def __init__(self, encoding: Encoding, network: nn.Module) -> None:
@@ -35,7 +35,7 @@ class LocationEncoder(nn.Module):
         if "embed" in vars(cls):
             raise TypeError(f"{cls.__name__} overrides embed, which is sealed: override forward instead")
 
-    # A subclass that computes outside of torch says no.
+    # False in a subclass that computes outside torch.
     differentiable = True
 
     @property
@@ -52,8 +52,8 @@ class LocationEncoder(nn.Module):
         """Map longitude and latitude in degrees, (n, 2) float64, to embeddings (n, ambient_dim)."""
         return self.network(self.encoding(lonlat))
 
-    def doubt(self, embeddings: np.ndarray) -> None:
-        """Look at all embeddings, (n, ambient_dim), before they are believed; ours and published ones need none."""
+    def check_embeddings(self, embeddings: np.ndarray) -> None:
+        """Check all embeddings, (n, ambient_dim); does nothing for trained and released encoders."""
 
     @final
     def embed(self, lonlat: np.ndarray, batch: int = 4096) -> np.ndarray:
@@ -64,7 +64,7 @@ class LocationEncoder(nn.Module):
         lonlat : ndarray of shape (n, 2)
             Longitude and latitude in degrees.
         batch : int
-            How many points are in memory at once.
+            Number of points per forward pass.
 
         Returns
         -------
@@ -73,8 +73,8 @@ class LocationEncoder(nn.Module):
         Raises
         ------
         ValueError
-            If the coordinates are not longitudes and latitudes, `batch` is not positive, the hook gives another
-            shape, or `doubt` refuses what came.
+            If the coordinates are not longitudes and latitudes, `batch` is not positive, `forward` returns another
+            shape, or `check_embeddings` rejects the embeddings.
         FloatingPointError
             If an embedding is not finite.
         """
@@ -90,7 +90,7 @@ class LocationEncoder(nn.Module):
                     part = torch.from_numpy(lonlat[start : start + batch])
                     embedded = self(part)
                     if embedded.shape != (len(part), self.ambient_dim):
-                        raise ValueError(f"forward gave {tuple(embedded.shape)} for {len(part)} points")
+                        raise ValueError(f"forward returned {tuple(embedded.shape)} for {len(part)} points")
                     embeddings[start : start + batch] = embedded.numpy()
         finally:
             self.train(was_training)
@@ -101,20 +101,20 @@ class LocationEncoder(nn.Module):
                 f"{np.count_nonzero(~finite)} of {len(lonlat)} embeddings are not finite, "
                 f"the first at longitude {longitude}, latitude {latitude}"
             )
-        self.doubt(embeddings)
+        self.check_embeddings(embeddings)
         return embeddings
 
 
 def build_encoder(model_cfg: Mapping[str, Any], seed: int) -> LocationEncoder:
-    """Build a location encoder with fresh weights.
+    """Build a location encoder with random initial weights.
 
     Parameters
     ----------
     model_cfg : mapping
         With the leaves `encoding` and `network`; the network's `inputs` is the encoding's width.
     seed : int
-        Seed of the network's weights. The same seed gives the same weights, and the global random state of
-        torch stays as it was.
+        Seed of the network's weights. The same seed gives the same weights; torch's global random state is not
+        changed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The networks behind the positional encodings: SIREN, capsules, those of Space2Vec and SINR, plain MLP."""
+"""Networks that follow the positional encoding: SIREN, MLP, GeoCLIP's capsules, those of Space2Vec and SINR."""
 
 import math
 from itertools import pairwise
@@ -16,7 +16,7 @@ ACTIVATIONS = {
 
 
 class Siren(nn.Module):
-    """Sinusoidal representation network: layers ``sin(w0 (W x + b))`` and a linear last one.
+    """Sinusoidal representation network: layers ``sin(w0 (W x + b))`` and a linear last layer.
 
     Weights and biases are drawn from U(-1/in, 1/in) in the first layer and from U(-c, c) with
     ``c = sqrt(6/in) / w0`` in all others.
@@ -91,10 +91,9 @@ class MLP(nn.Sequential):
 
 
 class Capsules(nn.Module):
-    """GeoCLIP's capsules: one ReLU perceptron for each level of a hierarchy of features, summed.
+    """GeoCLIP's capsules: the sum of one ReLU perceptron per level of a hierarchy of features.
 
-    The features are shared out evenly: each capsule takes one level when there are as many capsules as
-    levels.
+    The features are divided evenly among the capsules: one level each if there are as many capsules as levels.
 
     Parameters
     ----------
@@ -115,7 +114,7 @@ class Capsules(nn.Module):
         super().__init__()
         _check_sizes(inputs=inputs, capsules=capsules)
         if inputs % capsules:
-            raise ValueError(f"capsules: {inputs} features cannot be shared out to {capsules} capsules")
+            raise ValueError(f"capsules: {inputs} features cannot be divided among {capsules} capsules")
         self.inputs, self.outputs = inputs, outputs
         self.capsules = nn.ModuleList(
             MLP(inputs // capsules, width, hidden_layers, outputs) for _ in range(capsules)
@@ -130,7 +129,7 @@ class Capsules(nn.Module):
 class SpaceFFN(nn.Module):
     """The feed-forward network of Space2Vec and CSP.
 
-    A hidden layer is linear, activation, dropout, the skip connection where shapes match, and layer
+    A hidden layer applies a linear map, the activation, dropout, a skip connection if shapes match, and layer
     normalisation; the last layer is linear.
 
     Parameters
@@ -181,8 +180,8 @@ class SpaceFFN(nn.Module):
 class ResidualFCNet(nn.Module):
     """SINR's residual network: one linear layer with ReLU, then residual blocks of constant width.
 
-    A block adds to its input linear, ReLU, dropout, linear, ReLU. The last block's output, which is no less than 0
-    everywhere, is the embedding: the linear layer that makes classes of it belongs to the objective.
+    A block adds to its input: linear, ReLU, dropout, linear, ReLU. The embedding is the output of the last block and
+    non-negative; the linear layer that maps it to classes belongs to the objective.
 
     Parameters
     ----------
@@ -247,7 +246,7 @@ def _check_sizes(**sizes: int) -> None:
 
 
 def _check_dropout(dropout: float) -> None:
-    """Raise ValueError unless a probability of dropping leaves something."""
+    """Raise ValueError unless a dropout probability lies in [0, 1)."""
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must lie in [0, 1), got {dropout!r}")
 

@@ -1,4 +1,4 @@
-"""Intrinsic dimension: nearest neighbours, estimators, intervals.
+"""Estimation of intrinsic dimension: nearest-neighbour graphs, estimators, and confidence intervals.
 
-The package is not called `dimension`, because `earthdim.dimension` is the library's function.
+The package is not called `dimension` because `earthdim.dimension` is the library function.
 """

@@ -9,11 +9,11 @@ import xarray as xr
 
 from earthdim.estimation import rows as identity
 from earthdim.estimation.measure import (
+    empty_map,
     graph_depth,
     local_map,
     measure_activations,
     measure_embedding,
-    no_map,
     with_radius,
 )
 from earthdim.estimation.neighbours import Graph, knn
@@ -51,7 +51,7 @@ def dimension(
     at = lonlat(embeddings)
     # Without a value there is no map; the note of the row says why.
     failed = rows["value"].isna()[number]
-    local = no_map(k) if failed else local_map(prepared, pointwise, at, name, k)
+    local = empty_map(k) if failed else local_map(prepared, pointwise, at, name, k)
     store = embeddings[["lon", "lat"]].isel(point=local.kept)
     store["local_dimension"] = ("point", local.value)
     store["neighbour_radius_km"] = ("point", local.radius_km)

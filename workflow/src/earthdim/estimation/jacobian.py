@@ -1,7 +1,7 @@
-"""The exact local dimension of an encoder: the singular values of its Jacobian on the ground.
+"""Exact local dimension of an encoder, from the singular values of its Jacobian on the ground.
 
 A differentiable map of the sphere has at most two dimensions at every point, whatever distances between sampled points
-suggest. Where both singular values are alike, a step in any direction moves the embedding as far; where one is much
+suggest. If both singular values are equal, a step in any direction moves the embedding equally far. If one is much
 smaller, the encoder is locally close to a curve.
 """
 
@@ -17,25 +17,25 @@ from torch.overrides import TorchFunctionMode
 
 from earthdim.encoders.location import LocationEncoder
 from earthdim.estimation.measure import ROW_TYPES
-from earthdim.estimation.uncertainty import Interval, draws_interval
+from earthdim.estimation.uncertainty import Interval, replicate_interval
 from earthdim.geo import EARTH_RADIUS_KM, check_lonlat
 from earthdim.omissions import OmittedError
 from earthdim.storage.schema import ESTIMATE
 
 RANK_TOLERANCE = 1e-6
-"""Singular values below this part of the larger one count as zero. It is ten times the rounding of float32, in which
-embeddings are stored: a step of any length in such a direction moves them by no more than their last digits."""
+"""Singular values below this fraction of the larger one count as zero. It is ten times the rounding of float32, the
+precision of stored embeddings: steps in such a direction change only their last digits."""
 
 DEGREES_PER_KM = 180 / np.pi / EARTH_RADIUS_KM
-"""Degrees of a meridian, or of the equator, to a kilometre."""
+"""Degrees of latitude, or of longitude at the equator, per kilometre."""
 
 
 class NoDerivativeError(OmittedError, FloatingPointError):
-    """An encoder has no finite derivative at a point."""
+    """The encoder has no finite derivative at a point."""
 
 
 class _Float64(TorchFunctionMode):
-    """Keeps in float64 what an encoding computes in float64 and would round to float32 for its network."""
+    """Prevents casts to float32 of values that an encoding computes in float64."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.Tensor.float:
@@ -47,17 +47,17 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
     """Compute the singular values of the encoder's Jacobian with respect to kilometres east and north.
 
     The derivatives are exact: forward-mode automatic differentiation along both tangents of the sphere, in evaluation
-    mode and in float64 throughout. Where a unit of the network is exactly at a kink of its activation (ReLU at 0), the
-    one-sided derivative that torch takes there is used.
+    mode and in float64 throughout. If a unit of the network is exactly at a kink of its activation (ReLU at 0), torch's
+    one-sided derivative is used.
 
     Parameters
     ----------
     encoder : LocationEncoder
-        Differentiable in its coordinates; it is left as it was.
+        Differentiable in its coordinates; not modified.
     lonlat : ndarray (n, 2)
-        Longitude and latitude, degrees; not a pole, where no direction is east.
+        Longitude and latitude, degrees. Poles are not allowed, because no direction is east there.
     batch : int
-        How many points are in memory at once.
+        Number of points in memory at once.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
     ValueError
         If the coordinates are not longitudes and latitudes, or `batch` is not positive.
     OmittedError
-        If one is a pole, or the encoder computes outside of torch, which leaves no derivative.
+        If a point is a pole, or the encoder computes outside of torch and has no derivative.
     NoDerivativeError
         If a derivative is not finite.
     """
@@ -98,25 +98,25 @@ def local_jacobian(encoder: LocationEncoder, lonlat: np.ndarray, batch: int = 25
 def summarise(singular_values: np.ndarray) -> pd.DataFrame:
     """Summarise the singular values of many points.
 
-    The rank at a point counts the singular values above `RANK_TOLERANCE` times the larger one. The participation ratio
-    (s1^2 + s2^2)^2 / (s1^4 + s2^4) lies between 1, a curve, and 2, a map that is conformal there.
+    The rank at a point is the number of singular values above `RANK_TOLERANCE` times the larger one. The participation
+    ratio (s1^2 + s2^2)^2 / (s1^4 + s2^4) lies between 1, a curve, and 2, a locally conformal map.
 
     Parameters
     ----------
     singular_values : ndarray (n, 2)
-        Of `local_jacobian`, at independent points.
+        From `local_jacobian`, at independent points.
 
     Returns
     -------
     DataFrame
         The rows `jacobian-rank` and `jacobian-participation-ratio`, means over points, with the columns of `measure`.
-        The participation ratio has the t interval of its mean over points; the rank, which is the same nearly
-        everywhere, has none.
+        The participation ratio has the t interval of its mean over points. The rank has none, because it is the same at
+        nearly all points.
 
     Raises
     ------
     OmittedError
-        If the encoder does not vary at all at a point.
+        If the encoder is constant around a point.
     ValueError
         If there are fewer than two points.
     """
@@ -129,20 +129,20 @@ def summarise(singular_values: np.ndarray) -> pd.DataFrame:
     relative = values / values[:, :1]
     rank = np.count_nonzero(relative > RANK_TOLERANCE, axis=1)
     squared = relative**2
-    ratio = draws_interval(squared.sum(axis=1) ** 2 / (squared**2).sum(axis=1), "points")
+    ratio = replicate_interval(squared.sum(axis=1) ** 2 / (squared**2).sum(axis=1), "points")
     return _table(Interval(float(rank.mean()), None, None, ""), ratio)
 
 
 def jacobian_rows(encoder: LocationEncoder, lonlat: np.ndarray) -> pd.DataFrame:
-    """The rows of `summarise` for an encoder at these points; of `without` if it has no Jacobian there."""
+    """The rows of `summarise` for an encoder at these points; of `empty_summary` if it has no Jacobian there."""
     try:
         return summarise(local_jacobian(encoder, lonlat))
     except OmittedError as error:
-        return without(error)
+        return empty_summary(error)
 
 
-def without(reason: OmittedError) -> pd.DataFrame:
-    """The rows of `summarise` for an encoder that has no Jacobian: empty values, and the reason as their note."""
+def empty_summary(reason: OmittedError) -> pd.DataFrame:
+    """Return the rows of `summarise` for an encoder without a Jacobian: empty values, with the reason as note."""
     nothing = Interval(None, None, None, "")
     return _table(nothing, nothing, str(reason))
 
@@ -154,7 +154,7 @@ def _table(rank: Interval, ratio: Interval, note: str = "") -> pd.DataFrame:
 
 
 def _row(estimator: str, **found: Any) -> dict[str, Any]:
-    """What a table says of one summary."""
+    """Return the table row of one summary."""
     return {
         "estimator": estimator,
         "k": None,
@@ -168,23 +168,23 @@ def _row(estimator: str, **found: Any) -> dict[str, Any]:
 
 
 def _in_float64(encoder: LocationEncoder):
-    """Return the encoder as a function of coordinates (n, 2) in degrees, computed in float64 and evaluation mode."""
-    twin = copy.deepcopy(encoder).double().eval().requires_grad_(False)
+    """Return the encoder as a function of coordinates (n, 2) in degrees, in float64 and evaluation mode."""
+    double = copy.deepcopy(encoder).double().eval().requires_grad_(False)
 
     def function(lonlat: Tensor) -> Tensor:
         with _Float64():
-            return twin(lonlat)
+            return double(lonlat)
 
     return function
 
 
 def _tangents(function, lonlat: Tensor) -> Tensor:
-    """Return the derivatives (n, d, 2) of a function of points by kilometres east and north.
+    """Return the derivatives (n, d, 2) of a function of points with respect to kilometres east and north.
 
-    Points are embedded each by itself, so that one product with a vector gives the derivative at all of them.
+    Points are embedded independently, so one Jacobian-vector product gives the derivative at all of them.
     """
     north = torch.full_like(lonlat[:, 1], DEGREES_PER_KM)
     east = north / torch.cos(torch.deg2rad(lonlat[:, 1]))
-    still = torch.zeros_like(north)
-    steps = (torch.stack((east, still), dim=1), torch.stack((still, north), dim=1))
+    zero = torch.zeros_like(north)
+    steps = (torch.stack((east, zero), dim=1), torch.stack((zero, north), dim=1))
     return torch.stack([torch.func.jvp(function, (lonlat,), (step,))[1] for step in steps], dim=2)

@@ -1,4 +1,4 @@
-"""How the dimension of one embedding depends on the number of points and on the size of neighbourhoods."""
+"""Dependence of the dimension of one embedding on the number of points and on the neighbourhood size."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,13 +53,13 @@ def measure_scale(
 ) -> pd.DataFrame:
     """Measure the first m points of an embedding, for several m.
 
-    The samples are nested: the first m points of a draw are the draw of size m. Fewer points lie further apart, so
-    decimation reads the same encoder at a coarser scale.
+    The samples are nested: the first m points of a sample are the sample of size m. Fewer points are farther apart, so
+    decimation measures the same encoder at a coarser scale.
 
     Parameters
     ----------
     embedding : ndarray (n, d)
-        In the order of the draw.
+        In the order in which the points were drawn.
     lonlat : ndarray (n, 2)
         Longitude and latitude, degrees, of its rows.
     sizes : sequence of int
@@ -67,16 +67,16 @@ def measure_scale(
     estimators : mapping
         Name -> leaf of config/estimator.
     k : int
-        Neighbours in the graph, at least as many as any estimator's k; fewer where a size does not allow them.
+        Number of neighbours in the graph, at least the k of every estimator; reduced for sizes with too few points.
     subsampling : mapping, optional
-        As `earthdim.estimation.measure.measure` takes it.
+        As in `earthdim.estimation.measure.measure`.
 
     Returns
     -------
     DataFrame
-        One row a size and estimator, with `COLUMNS`. `neighbour_radius_km` is what
-        `earthdim.estimation.measure.with_radius` says of the size's distinct points. What cannot be measured is an
-        empty value with a `note`; see `earthdim.estimation.measure.measure`.
+        One row per size and estimator, with `COLUMNS`. `neighbour_radius_km` is that of
+        `earthdim.estimation.measure.with_radius` for the distinct points of the size. Estimates that are not possible
+        have an empty value and a `note`; see `earthdim.estimation.measure.measure`.
 
     Raises
     ------
@@ -100,12 +100,12 @@ def measure_scale(
 
 
 def _check(sizes: Sequence[int], n: int, estimators: Mapping[str, Mapping[str, Any]], k: int) -> None:
-    """Raise ValueError unless every size exists and every estimator fits the graph."""
+    """Raise ValueError if a size is out of range or an estimator needs more neighbours than the graph has."""
     if not len(sizes):
-        raise ValueError("sizes: there are none")
+        raise ValueError("sizes: must not be empty")
     if max(sizes) > n:
-        raise ValueError(f"sizes: {max(sizes)} is more than the {n} points that there are")
+        raise ValueError(f"sizes: {max(sizes)} is more than the {n} points available")
     for name, leaf in estimators.items():
-        reach = leaf["k"]
-        if reach is not None and reach > k:
-            raise ValueError(f"{name}: k = {reach} is above the {k} neighbours of the graph")
+        needed = leaf["k"]
+        if needed is not None and needed > k:
+            raise ValueError(f"{name}: k = {needed} is above the {k} neighbours of the graph")

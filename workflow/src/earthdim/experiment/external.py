@@ -65,10 +65,10 @@ def _check_source(leaf: Plain) -> None:
 
 def _absent(leaf: Plain, name: str, experiment: str) -> str:
     """What of released weights is missing, or has a sum that nobody accepted."""
-    if not sources.at_hand(leaf):
+    if not sources.are_available(leaf):
         return sources.missing(leaf, name, experiment)
-    unaccepted = sources.unaccepted(leaf)
-    return f"weights.{name}: {unaccepted}" if unaccepted else ""
+    missing_digest = sources.missing_digest(leaf)
+    return f"weights.{name}: {missing_digest}" if missing_digest else ""
 
 
 def variant_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Intrinsic dimension of a head's activations against the head's performance: the other figure's panels."""
+"""Intrinsic dimension of a head's activations against the head's performance; drawn by `performance.draw`."""
 
 from earthdim.figures import performance
 from earthdim.figures.declaration import Figure

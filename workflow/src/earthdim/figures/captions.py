@@ -1,4 +1,4 @@
-"""Captions: a template, what the config tells, and what was measured."""
+"""Captions, rendered from a template, the configuration and measured values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,18 +10,23 @@ from jinja2 import Environment
 
 
 def render(template: str, experiment: str, facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """Write a figure's caption.
+    """Render the caption of a figure.
 
     Parameters
     ----------
     template : str
-        reStructuredText in which Jinja finds `facts` and `experiment`.
+        reStructuredText with Jinja references to `facts` and `experiment`.
     experiment : str
-        The experiment's name.
+        Name of the experiment.
     facts : mapping
-        What its config tells.
+        Values from the configuration. The neighbour radii measured from `inputs` are added.
     inputs : mapping
-        Tables and stores by name: the reach of the neighbours on the ground is that of dimension.csv, or of maps.
+        Tables and stores by name. Neighbour radii on the ground are taken from `dimension` and `maps`, where given.
+
+    Returns
+    -------
+    str
+        The caption, ending in a newline.
     """
     measured = {}
     if "dimension" in inputs:
@@ -37,19 +42,19 @@ def render(template: str, experiment: str, facts: Mapping[str, Any], inputs: Map
 
 
 def radii(dimension: pd.DataFrame, points: str | None) -> str:
-    """How far on the ground the neighbours of each estimator reach at a point set, in words.
+    """Format the neighbour radius on the ground of each estimator at one point set.
 
     Parameters
     ----------
     dimension : DataFrame
-        dimension.csv, whose neighbour_radius_km was measured at the distinct points of each embedding.
+        dimension.csv; its neighbour_radius_km is measured over the distinct points of each embedding.
     points : str or None
         The point set.
 
     Returns
     -------
     str
-        The median over variants; "" where no estimator has a k.
+        Medians over variants, one per k, e.g. "51 km (twonn, k = 2)"; "" if no estimator has a k.
     """
     rows = dimension[(dimension["space"] == "embedding") & (dimension["points"] == points)]
     rows = rows[rows["neighbour_radius_km"].notna()]
@@ -61,19 +66,19 @@ def radii(dimension: pd.DataFrame, points: str | None) -> str:
 
 
 def activation_radius(dimension: pd.DataFrame, split: str | None, head: str | None) -> str:
-    """How far the neighbours reach among the test points of a fold, in words; "" where nothing was measured."""
+    """Format the median neighbour radius among the test points of a fold; "" if none was measured."""
     rows = dimension[(dimension["space"] == "activation") & (dimension["split"] == split)]
-    reach = rows.loc[rows["head"] == head, "neighbour_radius_km"].dropna()
-    return kilometres(reach.median()) if len(reach) else ""
+    found = rows.loc[rows["head"] == head, "neighbour_radius_km"].dropna()
+    return kilometres(found.median()) if len(found) else ""
 
 
 def map_radius(maps: Sequence[xr.Dataset]) -> str:
-    """The median radius of maps, from the least to the greatest, in words."""
+    """Format the range, over maps, of the median neighbour radius; "" if there are no maps."""
     found = [float(np.median(one["neighbour_radius_km"])) for one in maps]
     ends = list(dict.fromkeys(kilometres(value) for value in (min(found), max(found)))) if found else []
     return " to ".join(ends)
 
 
 def kilometres(value: float) -> str:
-    """A distance in words: whole kilometres, or two digits of a short one."""
+    """Format a distance: whole kilometres from 10 km on, two significant digits below."""
     return f"{value:,.0f} km" if value >= 10 else f"{value:.2g} km"

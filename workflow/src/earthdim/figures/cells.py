@@ -1,4 +1,4 @@
-"""From the tables to what a figure shows: cells, that is variants with their seeds averaged."""
+"""Cells (variants averaged over their seeds) selected from the tables, as shown in the figures."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _TEXT = [*(axis for axis in AXES if axis != "seed"), "points", *TARGET]
 
 
 def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
-    """Add each variant's family, wavelength and, where it came as it is, encoder to the rows of a table.
+    """Add the family, the shortest wavelength and the external encoder of each variant to the rows of a table.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows with the columns family, shortest_wavelength_km and encoder: the variant itself where its encoder came
-        as it is, since the axes alone do not tell two encoders of one model apart, else "". Axes that a variant does
-        not have are "".
+        The rows with the columns family, shortest_wavelength_km and encoder. `encoder` is the name of the variant if
+        its weights are external (released or user-supplied), because the axes alone do not distinguish two external
+        encoders of one model; otherwise it is "". Axes that do not apply to a variant are "".
 
     Raises
     ------
     ValueError
-        If a row names a variant that the variants table lacks.
+        If a row names a variant that is not in the variants table.
     """
     unknown = sorted(set(rows["variant"]) - set(variants["variant"]))
     if unknown:
@@ -50,21 +50,21 @@ def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
 def embedding_rows(
     dimension: pd.DataFrame, variants: pd.DataFrame, points: str | Sequence[str] | None
 ) -> pd.DataFrame:
-    """Rows of the dimension of embeddings at one sample of points.
+    """Select the intrinsic dimensions of embeddings at one sample of points.
 
     Parameters
     ----------
     dimension, variants : DataFrame
         dimension.csv and variants.csv.
     points : str, sequence of str or None
-        The point set, or the replicates of one sample, whose rows are averaged like seeds. None stands for
-        the point set that most variants share (a table of embeddings brings its own), of these the one of the greatest
-        n (the first named, if several have it).
+        The point set, or the replicates of one sample, which are later averaged like seeds. None selects the point
+        set shared by most variants (user-supplied embeddings have their own points); ties are resolved by the largest
+        n, then by order of appearance.
 
     Raises
     ------
     ValueError
-        If no row is left.
+        If no row remains.
     """
     rows = with_value(dimension[dimension["space"] == "embedding"])
     if points is None and len(rows):
@@ -79,7 +79,7 @@ def embedding_rows(
 
 
 def measures(rows: pd.DataFrame) -> list[tuple[str, float, pd.DataFrame]]:
-    """Split rows by estimator and k (NaN for an estimator without one), in their order of appearance."""
+    """Split rows by estimator and k (NaN for an estimator without k), in order of appearance."""
     k = pd.to_numeric(rows["k"])
     pairs = pd.DataFrame({"estimator": rows["estimator"], "k": k}).drop_duplicates()
     found = []
@@ -90,91 +90,92 @@ def measures(rows: pd.DataFrame) -> list[tuple[str, float, pd.DataFrame]]:
 
 
 def one_measure(rows: pd.DataFrame, estimator: str, k: float | None) -> tuple[float, pd.DataFrame]:
-    """Rows of one estimator at one k.
+    """Select the rows of one estimator at one k.
 
     Parameters
     ----------
     rows : DataFrame
         With the columns estimator and k.
     estimator : str
-        Its name.
+        Name of the estimator.
     k : float or None
-        Its number of neighbours; None if the table holds a single one.
+        Number of neighbours. None selects the only k in the table.
 
     Returns
     -------
     k : float
-        NaN for an estimator without neighbours.
+        Number of neighbours; NaN for an estimator without k.
     rows : DataFrame
 
     Raises
     ------
     ValueError
-        If there are no such rows, or several k and none chosen.
+        If there are no such rows, or if there are several k and `k` is None.
     """
     found = [item for item in measures(rows[rows["estimator"] == estimator]) if k is None or item[1] == k]
     if len(found) != 1:
         held = ", ".join(f"{name} k = {number:g}" for name, number, _ in measures(rows))
-        # Which estimators there are was held against the experiment: one that has no row here has no value here.
+        # The estimator was validated against the experiment, so one without rows has no values in these tables.
         kind = ValueError if found else OmittedError
-        raise kind(f"estimator, k: {estimator}, {k} must name one of: {held}")
+        raise kind(f"estimator, k: {estimator}, {k} does not select exactly one of: {held}")
     return found[0][1:]
 
 
-def drawn_apart(cell: Sequence[str]) -> list[str]:
-    """What tells drawn cells apart.
+def group_columns(cell: Sequence[str]) -> list[str]:
+    """Columns by which rows are grouped into the cells of a figure.
 
     Parameters
     ----------
     cell : sequence of str
-        The columns that make a cell of the correlation (config/statistics).
+        Columns that define a cell of the correlation (config/statistics).
 
     Returns
     -------
     list of str
-        These, and what keeps untrained twins, and encoders that came as they were, from the trained cells; see
-        `describe` for the encoder.
+        These, plus the columns that separate untrained twins and external encoders from the trained cells; see
+        `describe` for the column encoder.
     """
     return [*cell, *(name for name in ("weights", "encoder") if name not in cell)]
 
 
 def average(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str] = ("value",)) -> pd.DataFrame:
-    """Average seeds (and replicates of a sample) and keep their range.
+    """Average over seeds (and replicates of a sample), keeping the range.
 
     Parameters
     ----------
     rows : DataFrame
-        Rows of a table, described.
+        Rows of a table, as returned by `describe`.
     by : sequence of str
-        What tells cells apart.
+        Columns that identify a cell.
     columns : sequence of str
-        Columns to average. Of the first, the least and greatest are kept.
+        Columns to average. The minimum and maximum of the first are kept.
 
     Returns
     -------
     DataFrame
-        One row a cell: the columns `by`, each averaged column, least, greatest, shortest_wavelength_km, and those of
-        the family and the axes of `AXES` but the seed that are not in `by`: what all rows of the cell have, else "".
+        One row per cell: the columns `by`, each averaged column, least, greatest and shortest_wavelength_km. The
+        family and the axes of `AXES` (except the seed) that are not in `by` hold the value common to all rows of the
+        cell, or "".
     """
     named = {name: (name, "mean") for name in columns} | {
         "least": (columns[0], "min"),
         "greatest": (columns[0], "max"),
         "shortest_wavelength_km": ("shortest_wavelength_km", "mean"),
     }
-    beside = [name for name in ("family", *AXES) if name in rows and name not in (*by, "seed")]
-    named |= {name: (name, _in_common) for name in beside}
+    constant = [name for name in ("family", *AXES) if name in rows and name not in (*by, "seed")]
+    named |= {name: (name, _in_common) for name in constant}
     return rows.groupby(list(by), sort=False, dropna=False).agg(**named).reset_index()
 
 
 def _in_common(values: pd.Series) -> str:
-    """What all rows of a cell have, or nothing."""
+    """The value common to all rows of a cell, or ""."""
     return values.iloc[0] if values.nunique(dropna=False) == 1 else ""
 
 
 def scores(
     probe: pd.DataFrame, variants: pd.DataFrame, split: str, heads: Sequence[str], cell: Sequence[str]
 ) -> pd.DataFrame:
-    """Performance of each cell at each task by its primary metric.
+    """Performance of each cell on each task, in the primary metric.
 
     Parameters
     ----------
@@ -183,50 +184,50 @@ def scores(
     split : str
         Split rule.
     heads : sequence of str
-        Heads, of which each task has exactly one.
+        Heads; exactly one applies to each task.
     cell : sequence of str
-        What makes a cell.
+        Columns that define a cell.
 
     Returns
     -------
     DataFrame
-        Cells with task, metric, leaked, and value, low and high averaged over seeds.
+        Cells with task, metric, leaked, and the means over seeds of value, low and high.
 
     Raises
     ------
     ValueError
-        If there is nothing at this split and these heads, or a task has several of them.
+        If no score exists for this split and these heads, or if several of the heads apply to one task.
     """
     chosen = probe[is_yes(probe["primary"]) & (probe["split"] == split) & probe["head"].isin(heads)]
     if chosen.empty:
-        raise OmittedError(f"split, heads: no primary performance at {split} of {', '.join(heads)}")
+        raise OmittedError(f"split, heads: no primary score for split {split} and head {', '.join(heads)}")
     double = chosen.groupby("task")["head"].nunique()
     if (double > 1).any():
         raise ValueError(f"heads: {', '.join(double.index[double > 1])} has several of {', '.join(heads)}")
-    by = [*drawn_apart(cell), "task", "metric", "leaked"]
+    by = [*group_columns(cell), "task", "metric", "leaked"]
     return average(describe(chosen, variants), by, ("value", "low", "high"))
 
 
 def only(averaged: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """The named columns alone, to be joined to others of the same cells."""
+    """Keep only the named columns, for a join with other values of the same cells."""
     return averaged[[*by, *columns]]
 
 
 def order(cells: pd.DataFrame) -> pd.DataFrame:
-    """Sort cells by family, model and resolution (long waves first), keeping the order of modalities."""
+    """Sort cells by family, model and resolution (longest wavelength first); the order of modalities is kept."""
     coarse_first = cells.assign(_minus=-cells["shortest_wavelength_km"])
     keys = ["family", "model", "_minus", "resolution"]
     return coarse_first.sort_values(keys, kind="stable", na_position="first").drop(columns="_minus")
 
 
 def sweep(cells: pd.DataFrame) -> list[pd.DataFrame]:
-    """Pick trained cells that differ in resolution alone: each model's best-swept modality and schedule.
+    """Select trained cells that differ only in resolution, at the modality and schedule with most resolutions.
 
     Returns
     -------
     list of DataFrame
-        One a model, from coarse to fine. A resolution whose wavelength is undefined has no place on the axis
-        and is left out.
+        One per model, from coarse to fine. Resolutions without a defined wavelength are omitted, since they have no
+        position on the axis.
     """
     usable = cells[(cells["weights"] == "trained") & cells["shortest_wavelength_km"].notna()]
     sweeps = []
@@ -237,5 +238,5 @@ def sweep(cells: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def is_yes(flags: pd.Series) -> pd.Series:
-    """Read a column of yes or no, however it was written."""
+    """Parse a column of booleans, stored as booleans or as text."""
     return flags.astype(str).str.lower().isin(("true", "yes", "1"))

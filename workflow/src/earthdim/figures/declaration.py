@@ -22,7 +22,7 @@ INPUTS = {
     "table1": "compare: [table1]",
     "maps": "", "coastline": "the data set coastline", "curves": "trained variants",
 }  # fmt: skip
-"""Possible inputs of figures (tables, local maps, coastlines, loss curves) -> what the experiment must have for each."""
+"""Possible inputs of figures (tables, maps, coastlines, loss curves) -> what the experiment must have for each."""
 
 NEEDS = ("trained variants", "untrained twins", *dict.fromkeys(need for need in INPUTS.values() if need))
 """Possible requirements of a figure on its experiment."""

@@ -1,4 +1,4 @@
-"""Which estimator, head and split correlate, and with which sign."""
+"""Correlation of intrinsic dimension with performance, by estimator, task, head and split."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from earthdim.figures.declaration import Figure
 from earthdim.omissions import OmittedError
 
 FIGURE = Figure(
-    title="What head and split decide",
+    title="Correlation by estimator, head and split",
     category="Correlation",
     inputs=("correlation",),
     options={"level": "within"},
@@ -24,6 +24,7 @@ FIGURE = Figure(
 
 _NORM = mpl.colors.Normalize(-1, 1)
 _MAP = mpl.colormaps["RdBu"]
+_LEVELS = {"within": "within families", "pooled": "pooled over families"}
 
 
 @style.styled()
@@ -36,30 +37,30 @@ def draw(
     coefficient: str = "spearman",
     points: str | None = None,
 ) -> style.PrintedFigure:
-    """Draw a table of coefficients between intrinsic dimension and performance, coloured by sign and size.
+    """Draw a table of correlation coefficients between intrinsic dimension and performance, coloured by value.
 
-    A row is a space, estimator and k; a column a task; a panel a kind of head and a split. An asterisk marks
-    an adjusted p below 0.05. A hatched field holds no coefficient: there was none to compute.
+    One row per space, estimator and k; one column per task; one panel per kind of head and split. An asterisk marks
+    an adjusted p below 0.05. A hatched cell has no coefficient.
 
     Parameters
     ----------
     correlation : DataFrame
-        The table.
+        correlation.csv.
     level : {"within", "pooled"}
-        Within families, or over all cells.
+        Level of the coefficient: within families, or over all cells.
     heads : mapping
-        Name of a kind of head -> its heads, of which a task has one: ``{"linear": ["ridge", "logistic"]}``.
+        Kind of head -> its heads, one of which applies to each task: ``{"linear": ["ridge", "logistic"]}``.
     splits : sequence of str
         Split rules, from left to right.
     coefficient : {"spearman", "kendall", "pearson"}
-        The coefficient.
+        Coefficient shown.
     points : str or None
-        The sample of points of the embedding's ID; None keeps that of the most cells.
+        Point set of the ID of embeddings; None selects the one with most cells.
 
     Raises
     ------
     ValueError
-        If the table has no such rows.
+        If the table has no matching rows.
     """
     rows = _chosen(correlation, level, coefficient, points)
     tasks = list(dict.fromkeys(rows["task"]))
@@ -80,7 +81,7 @@ def draw(
     bar = figure.colorbar(
         colours, ax=axes, location="right", aspect=30, fraction=0.03, ticks=[-1, -0.5, 0, 0.5, 1]
     )
-    bar.set_label(f"{coefficient.title()} coefficient, {level}")
+    bar.set_label(f"{coefficient.title()} coefficient, {_LEVELS[level]}")
     return figure
 
 
@@ -88,12 +89,12 @@ def _chosen(correlation: pd.DataFrame, level: str, coefficient: str, points: str
     rows = correlation[(correlation["level"] == level) & (correlation["coefficient"] == coefficient)]
     of_embedding = rows["space"] == "embedding"
     if points is None and of_embedding.any():
-        # A table of embeddings brings points of its own, where it is a cell by itself.
+        # User-supplied embeddings have their own point set, on which they are the only cell.
         points = rows[of_embedding].sort_values(["n_cells", "n"], kind="stable")["points"].iloc[-1]
     rows = rows[~of_embedding | (rows["points"] == points)]
     if rows.empty:
         raise OmittedError(
-            f"level, coefficient, points: no {level} {coefficient} at {points or 'any point set'}"
+            f"level, coefficient, points: no {level} {coefficient} coefficient at {points or 'any point set'}"
         )
     parts = [
         part.assign(
@@ -122,7 +123,7 @@ def _draw_table(panel: Axes, here: pd.DataFrame, names: Sequence[str], tasks: Se
 
 
 def _number(value: float, p: float) -> str:
-    """Write a coefficient without its leading zero, to fit its field."""
+    """Format a coefficient without its leading zero, to fit its cell."""
     text = f"{abs(value):.2f}".removeprefix("0")
     sign = "−" if value < 0 and text != ".00" else ""
     return f"{sign}{text}{'*' if p < 0.05 else ''}"

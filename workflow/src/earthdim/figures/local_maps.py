@@ -24,7 +24,7 @@ FIGURE = Figure(
 )
 
 _QUANTILES = (0.02, 0.98)
-# The Equal Earth projection keeps areas, so that equal ink is equal land.
+# Equal Earth is an equal-area projection: equal areas on the page are equal areas of land.
 _EQUAL_EARTH = Proj("+proj=eqearth +R=1")
 
 
@@ -32,27 +32,27 @@ _EQUAL_EARTH = Proj("+proj=eqearth +R=1")
 def draw(
     maps: Sequence[xr.Dataset], coastline: xr.Dataset, titles: Mapping[str, str] | None = None
 ) -> style.PrintedFigure:
-    """Draw local intrinsic dimension on the Equal Earth projection, a panel a variant, one colour scale.
+    """Draw local intrinsic dimension in the Equal Earth projection, one panel per variant, with one colour scale.
 
-    The scale is logarithmic and spans the 2nd to the 98th percentile of all panels together. A panel's title
-    names the variant, k and the median radius: the distance on the ground to the k-th nearest point.
+    The scale is logarithmic and spans the 2nd to the 98th percentile of all panels together. The title of a panel
+    states the variant, k and the median neighbour radius: the distance on the ground to the k-th nearest point.
 
     Parameters
     ----------
     maps : sequence of Dataset
-        local_dimension.zarr of each variant: local_dimension, lon, lat (degrees) and neighbour_radius_km over
+        local_dimension.zarr of each variant: local_dimension, lon, lat (degrees) and neighbour_radius_km along
         the dimension point; attributes variant and k.
     coastline : Dataset
-        Vertices lon, lat (degrees) with the id of their part.
+        Vertices lon, lat (degrees), each with the id of its part.
     titles : mapping, optional
-        Variant -> words for it.
+        Variant -> panel title; the display name of the variant by default.
 
     Raises
     ------
     ValueError
-        If there is no map.
+        If no map has points.
     """
-    # A map of no point is that of a variant whose local dimension was left out.
+    # An empty map belongs to a variant whose local dimension could not be measured.
     maps = [one for one in maps if one.sizes["point"]]
     if not maps:
         raise OmittedError("maps: no variant has a local dimension")
@@ -68,7 +68,7 @@ def draw(
         variant = str(one.attrs["variant"])
         radius = float(np.median(one["neighbour_radius_km"]))
         about = f"k = {int(one.attrs['k'])}, median radius {radius:,.0f} km"
-        style.headline(panel, (titles or {}).get(variant, variant), [about])
+        style.headline(panel, (titles or {}).get(variant, style.title(variant)), [about])
         _draw_globe(panel, lines)
         _draw_points(panel, one, norm, style.WIDTH / columns)
     _colour_bar(figure, axes, norm, everything)
@@ -76,12 +76,12 @@ def draw(
 
 
 def _project(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Equal Earth coordinates in radii of the sphere, shape (n, 2)."""
+    """Equal Earth coordinates in units of the sphere's radius, shape (n, 2)."""
     return np.stack(_EQUAL_EARTH(np.asarray(lon, float), np.asarray(lat, float)), axis=-1)
 
 
 def _coast_lines(coastline: xr.Dataset) -> list[np.ndarray]:
-    """Projected coast lines, cut between parts and where one would cross the whole map."""
+    """Projected coastlines, split between parts and at the antimeridian."""
     lon, part = np.asarray(coastline["lon"], float), np.asarray(coastline["part"])
     cuts = np.flatnonzero((np.diff(part) != 0) | (np.abs(np.diff(lon)) > 180)) + 1
     return [line for line in np.split(_project(lon, np.asarray(coastline["lat"])), cuts) if len(line) > 1]
@@ -100,10 +100,10 @@ def _draw_globe(panel: Axes, lines: Sequence[np.ndarray]) -> None:
 
 def _draw_points(panel: Axes, one: xr.Dataset, norm: mpl.colors.Normalize, width: float) -> None:
     places = _project(one["lon"].values, one["lat"].values)
-    # A little wider than the points lie apart, so that the land is covered and few points hide others.
-    apart = np.median(one["neighbour_radius_km"]) * np.sqrt(np.pi / int(one.attrs["k"])) / EARTH_RADIUS_KM
+    # Slightly larger than the point spacing, so that land is covered and few points are hidden.
+    spacing = np.median(one["neighbour_radius_km"]) * np.sqrt(np.pi / int(one.attrs["k"])) / EARTH_RADIUS_KM
     points_per_radius = 72 * 0.9 * width / 5.5
-    size = np.clip(1.4 * apart * points_per_radius, 0.6, 5.0) ** 2
+    size = np.clip(1.4 * spacing * points_per_radius, 0.6, 5.0) ** 2
     panel.scatter(*places.T, c=one["local_dimension"].values, s=size, marker="o", linewidths=0, norm=norm,
                   cmap="viridis", rasterized=True, zorder=2)  # fmt: skip
 

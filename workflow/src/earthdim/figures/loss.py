@@ -1,4 +1,4 @@
-"""Loss curves of pre-training."""
+"""Loss curves of pretraining."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
-from earthdim.storage.schema import AXES
 
 FIGURE = Figure(
     title="Loss curves",
@@ -27,52 +26,65 @@ def draw(
     batch: int | None = None,
     objectives: Mapping[str, str] | None = None,
 ) -> style.PrintedFigure:
-    """Draw training and validation loss against the step, a panel for each model and modality.
+    """Draw training and validation loss against the step, one panel per model and modality.
 
     Parameters
     ----------
     variants : DataFrame
-        The table.
+        variants.csv.
     curves : DataFrame
-        Columns variant, step, train_loss, val_loss; a loss that was not evaluated at a step is empty.
+        Columns variant, step, train_loss, val_loss; NaN at steps where a loss was not evaluated.
     batch : int or None
-        Pairs in a batch: the loss of a guess, log(batch), is marked.
+        Pairs per batch. If given, the chance level log(batch) is marked.
     objectives : mapping, optional
-        Model -> what it minimises; all InfoNCE if left out. Losses of different objectives share no scale.
+        Model -> its objective; default InfoNCE. Panels share the loss axis only if all have the same objective.
 
     Raises
     ------
     ValueError
-        If there is no curve.
+        If there are no curves.
     """
     if curves.empty:
         raise ValueError("curves: no variant has a loss curve")
-    rows = cells.order(cells.describe(curves.merge(variants[["variant", *AXES]]), variants))
-    looks = style.looks(variants)
+    rows = cells.order(cells.describe(curves.merge(variants[["variant", *_AXES]]), variants))
+    symbols = style.symbols(variants)
     groups = [
         (model, modality, part)
         for model, of_model in rows.groupby("model", sort=False)
         for modality, part in of_model.groupby("modality", sort=False)
     ]
     named = {model: (objectives or {}).get(model, "InfoNCE") for model, _, _ in groups}
-    alike = len(set(named.values())) == 1
-    figure, axes, spare = style.panels(len(groups), 3, height=1.9, extra=0.65, sharex=True, sharey=alike)
+    same_objective = len(set(named.values())) == 1
+    figure, axes, spare = style.panels(
+        len(groups), 3, height=1.9, extra=0.65, sharex=True, sharey=same_objective
+    )
     for panel, (model, modality, part) in zip(axes, groups, strict=True):
-        style.headline(panel, f"{style.title(model)}, {modality}", [] if alike else [f"{named[model]} loss"])
+        style.headline(
+            panel, f"{style.title(model)}, {modality}", [] if same_objective else [f"{named[model]} loss"]
+        )
         resolutions = list(dict.fromkeys(part["resolution"]))
-        shades = _shades(looks[part["family"].iloc[0]][0], len(resolutions))
+        shades = _shades(symbols[part["family"].iloc[0]][0], len(resolutions))
         for resolution, shade in zip(resolutions, shades, strict=True):
             _draw_curves(panel, part[part["resolution"] == resolution], shade)
-        entries = [style.key(name, shade, line="-") for name, shade in zip(resolutions, shades, strict=True)]
+        entries = [
+            style.key(style.title(resolution), shade, line="-")
+            for resolution, shade in zip(resolutions, shades, strict=True)
+        ]
         panel.legend(
             handles=entries, loc="upper right", labelspacing=0.2, handlelength=1.2, borderaxespad=0.1,
             frameon=True, edgecolor="none", framealpha=0.9,
         )  # fmt: skip
         if batch is not None:
             panel.axhline(math.log(batch), color=style.FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+    for panel in axes[:1] if same_objective else axes:
+        low, high = panel.get_ylim()
+        # Room for the legend inside the panel.
+        panel.set_ylim(low, high + 0.15 * (high - low))
     for panel in axes[-3:]:
         panel.set_xlabel("step")
-    words = f"{next(iter(named.values()))} loss" if alike else "loss (each objective has a scale of its own)"
+    words = (
+        f"{next(iter(named.values()))} loss" if same_objective else "loss (scale differs between objectives)"
+    )
     figure.supylabel(f"{words} (nats)" if words == "InfoNCE loss" else words, fontsize=style.SMALL)
     handles = [
         style.key("validation", line="-"),
@@ -85,7 +97,7 @@ def draw(
 
 
 def _shades(colour: str, count: int) -> list[tuple]:
-    """Shades of a colour from light to dark."""
+    """`count` shades of a colour, from light to dark."""
     ramp = LinearSegmentedColormap.from_list("shades", ["white", colour, "black"])
     return [ramp(place) for place in np.linspace(0.28, 0.75, count)] if count > 1 else [ramp(0.5)]
 

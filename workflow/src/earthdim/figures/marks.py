@@ -1,4 +1,4 @@
-"""How a cell is marked where performance is shown: shared by the figures of performance."""
+"""Marks of cells, and their legend entries, in the figures of performance."""
 
 from collections.abc import Mapping
 
@@ -9,33 +9,34 @@ from matplotlib.lines import Line2D
 from earthdim.figures import style
 
 FLOOR = -0.5
-"""Performance below this is drawn at this height as an arrow head: how far below chance does not matter."""
+"""Performance below this value is drawn at this value as an arrowhead: how far below chance does not matter."""
 
-FROZEN_SIZE = 8.5
+EXTERNAL_SIZE = 8.5
+"""Marker size of external encoders, points."""
 
 _LEAKED_FILL = {"no": "full", "in part": "left", "yes": "none"}
 
 
 def draw_mark(
-    panel: Axes, x: float, y: float, cell, looks: Mapping[str, tuple[str, object]], outside: str = ""
+    panel: Axes, x: float, y: float, cell, symbols: Mapping[str, tuple[str, object]], outside: str = ""
 ) -> None:
-    """Mark a cell.
+    """Draw the mark of one cell.
 
     Parameters
     ----------
     panel : Axes
-        Where.
+        Panel to draw in.
     x, y : float
-        Its place, inside the panel.
+        Position in data coordinates, inside the panel.
     cell : named tuple
-        With the fields family, weights, encoder and leaked ("no", "in part" or "yes").
-    looks : mapping
-        As `earthdim.figures.style.looks` gives it.
+        Fields family, weights, encoder and leaked ("no", "in part" or "yes").
+    symbols : mapping
+        Return value of `earthdim.figures.style.symbols`.
     outside : str
-        Arrow head that stands for a value outside the panel ("v" or "<"), if it is outside.
+        Marker of a value outside the panel ("v" or "<"); "" if it is inside.
     """
-    colour, marker = looks[cell.encoder or cell.family]
-    size = FROZEN_SIZE if cell.encoder else 5.0
+    colour, marker = symbols[cell.encoder or cell.family]
+    size = EXTERNAL_SIZE if cell.encoder else 5.0
     if cell.weights == "untrained":
         colour, size = style.FAINT, 3.0
     panel.plot(
@@ -44,23 +45,23 @@ def draw_mark(
     )  # fmt: skip
 
 
-def handles(looks: Mapping[str, tuple[str, object]], cells: pd.DataFrame, outside: bool) -> list[Line2D]:
-    """Legend entries of what is shown.
+def handles(symbols: Mapping[str, tuple[str, object]], cells: pd.DataFrame, outside: bool) -> list[Line2D]:
+    """Legend entries of the marks shown.
 
     Parameters
     ----------
-    looks : mapping
-        As `earthdim.figures.style.looks` gives it.
+    symbols : mapping
+        Return value of `earthdim.figures.style.symbols`.
     cells : DataFrame
-        The cells shown, with the columns family, weights, encoder and leaked.
+        Cells shown, with the columns family, weights, encoder and leaked.
     outside : bool
         Whether a value lies outside a panel.
     """
-    shown = [(family, look) for family, look in looks.items() if family in set(cells["family"])]
-    found = [style.key(style.title(family), *look) for family, look in shown]
+    shown = [(family, symbol) for family, symbol in symbols.items() if family in set(cells["family"])]
+    found = [style.key(style.title(family), *symbol) for family, symbol in shown]
     weights, leaked = set(cells["weights"]), set(cells["leaked"])
     if (cells["encoder"] != "").any():
-        found += style.frozen_keys(cells, looks, FROZEN_SIZE)
+        found += style.external_keys(cells, symbols, EXTERNAL_SIZE)
     if "untrained" in weights:
         found.append(style.key("untrained twin", style.FAINT, "o", markersize=3.0))
     if "yes" in leaked:

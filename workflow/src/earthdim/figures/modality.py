@@ -1,4 +1,4 @@
-"""Intrinsic dimension against the modalities that a coordinate is paired with."""
+"""Intrinsic dimension against the modalities that locations are paired with in pretraining."""
 
 from collections.abc import Sequence
 
@@ -25,18 +25,17 @@ _UNTRAINED = "untrained twin"
 def draw(
     variants: pd.DataFrame, dimension: pd.DataFrame, points: str | Sequence[str] | None = None
 ) -> style.PrintedFigure:
-    """Draw the intrinsic dimension (ID) of embeddings: rows are modalities, panels estimators.
+    """Draw the intrinsic dimension (ID) of embeddings: one row per modality, one panel per estimator and k.
 
-    Every model and resolution that was trained on two modalities or more is a series (if none was, every one
-    is). The last row is the untrained twin, which knows no modality. Marks are means over seeds, thick lines
-    their range.
+    Each model and resolution trained on at least two modalities is a series; if there is none, all are shown. The last
+    row is the untrained twin, which has no modality. Marks are means over seeds, thick lines their range.
 
     Parameters
     ----------
     variants, dimension : DataFrame
-        The tables. Modalities are shown in the order of the variants.
+        variants.csv and dimension.csv. Modalities are shown in the order of the variants.
     points : str, sequence of str or None
-        The sample of points.
+        Point sets; see `earthdim.figures.cells.embedding_rows`.
 
     Raises
     ------
@@ -51,7 +50,7 @@ def draw(
     measured = measured.merge(series[["model", "resolution"]])
     in_order = [name for name in variants["modality"].dropna().unique() if name in set(measured["label"])]
     labels = [*in_order, *([_UNTRAINED] if _UNTRAINED in set(measured["label"]) else [])]
-    looks = style.looks(variants)
+    symbols = style.symbols(variants)
 
     def draw_rows(panel: Axes, part: pd.DataFrame) -> pd.Series:
         shown = cells.average(part, by=["model", "resolution", "label"])
@@ -59,21 +58,23 @@ def draw(
             mine = shown[(shown["model"] == member.model) & (shown["resolution"] == member.resolution)]
             shift = 0.5 * ((index + 0.5) / len(series) - 0.5)
             places = mine["label"].map(labels.index) + shift
-            _draw_series(panel, mine.assign(y=places).sort_values("y"), *looks[member.family], member.line)
+            _draw_series(panel, mine.assign(y=places).sort_values("y"), *symbols[member.family], member.line)
         return shown[["least", "greatest"]].stack()
 
     height = max(rows.ROW, 0.09 * len(series))
     figure = rows.dot_panels(measured, labels, [style.INK] * len(labels), draw_rows, height)
-    names = [f"{style.title(member.model)} {member.resolution}" for member in series.itertuples()]
+    names = [
+        f"{style.title(member.model)} {style.title(member.resolution)}" for member in series.itertuples()
+    ]
     style.legend(figure, [
-        style.key(name, *looks[member.family], member.line)
+        style.key(name, *symbols[member.family], member.line)
         for name, member in zip(names, series.itertuples(), strict=True)
     ])  # fmt: skip
     return figure
 
 
 def _series(trained: pd.DataFrame) -> pd.DataFrame:
-    """List the models and resolutions to show, each with a line style of its own within the family."""
+    """List the models and resolutions to show, with line styles that differ within a family."""
     if trained.empty:
         raise OmittedError("modality: no trained variant has a modality")
     counts = cells.order(

@@ -19,8 +19,8 @@ FIGURE = Figure(
     caption="resolution.rst",
 )
 
-_STAR = 9.0
-"""Size of the marks of released weights."""
+_EXTERNAL_SIZE = 9.0
+"""Marker size of external encoders, points."""
 
 
 @style.styled()
@@ -34,30 +34,30 @@ def draw(
 ) -> style.PrintedFigure:
     """Draw the intrinsic dimension (ID) of embeddings against the encoder's shortest wavelength.
 
-    One panel for each estimator and k. Each family's trained sweep is a line, its untrained twins a dashed
-    one; released weights are stars and published values open diamonds, both at the encoder's wavelength.
+    One panel per estimator and k. The trained variants of a family form a solid line, their untrained twins a dashed
+    line. External encoders are stars and published values open diamonds, both at the wavelength of the encoder.
 
     Parameters
     ----------
     variants, dimension : DataFrame
-        The tables.
+        variants.csv and dimension.csv.
     published : DataFrame or None
-        Values to mark, with the columns of `earthdim.analysis.published.published`, which stands in for None. Rows
+        Published values to mark, with the columns of `earthdim.analysis.published.published`, the default. Rows
         without a counterpart among the variants are ignored.
     points : str, sequence of str or None
-        The sample of points.
+        Point sets; see `earthdim.figures.cells.embedding_rows`.
     cell : sequence of str
-        The columns of variants.csv that make a cell, as config/statistics names them.
+        Columns of variants.csv that define a cell (config/statistics).
 
     Raises
     ------
     ValueError
-        If no trained variant has a wavelength.
+        If no trained variant has a shortest wavelength.
     """
     published = published_values() if published is None else published
     rows = cells.embedding_rows(dimension, variants, points)
-    found, by = cells.measures(rows), cells.drawn_apart(cell)
-    looks = style.looks(variants)
+    found, by = cells.measures(rows), cells.group_columns(cell)
+    symbols = style.symbols(variants)
     sweeps = cells.sweep(cells.average(rows, by))
     if not sweeps:
         raise OmittedError("resolution: no trained variant has a shortest wavelength")
@@ -68,22 +68,22 @@ def draw(
         averaged = cells.average(measured, by)
         marks = _published_marks(published, averaged, estimator, k)
         shown_published |= not marks.empty
-        _draw_panel(panel, averaged, marks, looks)
+        _draw_panel(panel, averaged, marks, symbols)
         values = [*averaged["least"], *averaged["greatest"], *marks["value"]]
         panel.set_title(style.measure_title(estimator, k, style.dimension_axis(panel, "y", values)))
     _wavelength_axis(axes, rows["shortest_wavelength_km"])
     for number, panel in enumerate(axes[-columns:]):
-        _name_resolutions(panel, sweeps, looks, with_knob=number == 0)
+        _name_resolutions(panel, sweeps, symbols, with_name=number == 0)
     for panel in axes:
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel("intrinsic dimension")
-    style.legend(figure, _handles(looks, rows, shown_published), spare)
+    style.legend(figure, _handles(symbols, rows, shown_published), spare)
     return figure
 
 
-def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, looks: dict) -> None:
+def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, symbols: dict) -> None:
     for trained in cells.sweep(averaged):
-        colour, marker = looks[trained["family"].iloc[0]]
+        colour, marker = symbols[trained["family"].iloc[0]]
         x = trained["shortest_wavelength_km"]
         panel.plot(x, trained["value"], color=colour, marker=marker, zorder=3)
         panel.vlines(
@@ -91,37 +91,43 @@ def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, looks:
         )
     for _, untrained in averaged[averaged["weights"] == "untrained"].groupby("model"):
         line = cells.order(untrained)
-        colour, _ = looks[line["family"].iloc[0]]
+        colour, _ = symbols[line["family"].iloc[0]]
         panel.plot(
             line["shortest_wavelength_km"], line["value"], color=colour, linestyle=(0, (3, 2)), linewidth=0.9
         )
     for row in averaged[averaged["encoder"] != ""].itertuples():
-        colour, marker = looks[row.encoder]
+        colour, marker = symbols[row.encoder]
         panel.plot(
-            row.shortest_wavelength_km, row.value, marker=marker, color=colour, markersize=_STAR, zorder=4
+            row.shortest_wavelength_km,
+            row.value,
+            marker=marker,
+            color=colour,
+            markersize=_EXTERNAL_SIZE,
+            zorder=4,
         )
     for row in marks.itertuples():
-        panel.plot(row.shortest_wavelength_km, row.value, "D", color=looks[row.family][0], markersize=6.5,
+        panel.plot(row.shortest_wavelength_km, row.value, "D", color=symbols[row.family][0], markersize=6.5,
                    markerfacecolor="none", markeredgewidth=1.1, zorder=5)  # fmt: skip
 
 
 def _published_marks(
     published: pd.DataFrame, averaged: pd.DataFrame, estimator: str, k: float
 ) -> pd.DataFrame:
-    """Published values that have a counterpart here, at its wavelength, with the same estimator and k.
+    """Published values of the same estimator and k, at the wavelength of their counterpart among the variants.
 
-    The counterpart is the variant that holds the very weights, else our own model at the same resolution.
+    The counterpart is the variant with the published weights if it exists, else the trained variant of the same model
+    and resolution.
     """
     same_k = pd.to_numeric(published["k"]).fillna(-1) == (-1 if pd.isna(k) else k)
-    mine = published[(published["estimator"] == estimator) & same_k]
+    same = published[(published["estimator"] == estimator) & same_k]
     facts = ["family", "shortest_wavelength_km"]
-    own = averaged[averaged["weights"] == "trained"].drop_duplicates(["model", "resolution"])
+    trained = averaged[averaged["weights"] == "trained"].drop_duplicates(["model", "resolution"])
     released = averaged[averaged["encoder"] != ""].rename(columns={"encoder": "variant"})
-    is_released = mine["variant"].isin(released["variant"])
+    is_released = same["variant"].isin(released["variant"])
     return pd.concat(
         [
-            mine[is_released].merge(released[["variant", *facts]]),
-            mine[~is_released].merge(own[["model", "resolution", *facts]]),
+            same[is_released].merge(released[["variant", *facts]]),
+            same[~is_released].merge(trained[["model", "resolution", *facts]]),
         ]
     )
 
@@ -134,27 +140,28 @@ def _wavelength_axis(axes: Sequence[Axes], wavelengths: pd.Series) -> None:
         style.plain_log_ticks(panel.xaxis, low, high, (1,) if high > 30 * low else (1, 2, 5))
 
 
-def _name_resolutions(panel: Axes, sweeps: Sequence[pd.DataFrame], looks: dict, with_knob: bool) -> None:
-    """Write the leaf tokens of each sweep under the panel at their wavelengths, a row for each model."""
+def _name_resolutions(panel: Axes, sweeps: Sequence[pd.DataFrame], symbols: dict, with_name: bool) -> None:
+    """Write the resolution tokens of each sweep below the panel at their wavelengths, one row per model."""
     offset = 17
     for sweep in sweeps:
-        colour, _ = looks[sweep["family"].iloc[0]]
+        colour, _ = symbols[sweep["family"].iloc[0]]
         tokens = sweep["resolution"].tolist()
-        knob = _common_letters(tokens)
-        for token, wavelength in zip(tokens, sweep["shortest_wavelength_km"], strict=True):
+        prefix = _common_prefix(tokens)
+        levels = [style.title(token.removeprefix(prefix)) for token in tokens]
+        for level, wavelength in zip(levels, sweep["shortest_wavelength_km"], strict=True):
             panel.annotate(
-                token.removeprefix(knob), (wavelength, 0), (0, -offset), color=colour, ha="center", va="top",
+                level, (wavelength, 0), (0, -offset), color=colour, ha="center", va="top",
                 xycoords=panel.get_xaxis_transform(), textcoords="offset points",
             )  # fmt: skip
-        if with_knob:
-            panel.annotate(knob, (0, 0), (-4, -offset), color=colour, ha="right", va="top",
+        if with_name:
+            panel.annotate(prefix, (0, 0), (-4, -offset), color=colour, ha="right", va="top",
                            xycoords="axes fraction", textcoords="offset points")  # fmt: skip
         offset += 10
     panel.set_xlabel("shortest wavelength (km)", labelpad=10 * len(sweeps) + 4)
 
 
-def _common_letters(tokens: Sequence[str]) -> str:
-    """Letters that all tokens begin with: what names the knob (`l` of l10 and l40)."""
+def _common_prefix(tokens: Sequence[str]) -> str:
+    """Common leading letters of the tokens, the name of the resolution parameter (`l` of l10 and l40)."""
     first = tokens[0]
     length = 0
     while (
@@ -166,15 +173,17 @@ def _common_letters(tokens: Sequence[str]) -> str:
     return first[:length]
 
 
-def _handles(looks: dict, rows: pd.DataFrame, published: bool) -> list:
+def _handles(symbols: dict, rows: pd.DataFrame, published: bool) -> list:
     families = set(rows["family"])
     handles = [
-        style.key(style.title(family), *look, "-") for family, look in looks.items() if family in families
+        style.key(style.title(family), *symbol, "-")
+        for family, symbol in symbols.items()
+        if family in families
     ]
     if (rows["weights"] == "untrained").any():
         handles.append(style.key("untrained twin", line=(0, (3, 2)), linewidth=0.9))
     if (rows["encoder"] != "").any():
-        handles += style.frozen_keys(rows, looks, _STAR)
+        handles += style.external_keys(rows, symbols, _EXTERNAL_SIZE)
     if published:
         handles.append(style.key("published", marker="D", fillstyle="none", markersize=6.5))
     return handles

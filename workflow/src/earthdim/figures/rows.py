@@ -1,4 +1,4 @@
-"""Dot plots whose rows are named on the left and whose panels are estimators: shared by several figures."""
+"""Dot plots with labelled rows and one panel per estimator; shared by several figures."""
 
 import math
 import textwrap
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from earthdim.figures import cells, style
 
 ROW = 0.17
-"""Height of a row in inches: one line of the smallest type with room to breathe."""
+"""Height of a row in inches: one line of the smallest type plus spacing."""
 
 
 def dot_panels(
@@ -20,17 +20,17 @@ def dot_panels(
     draw_rows: Callable[[Axes, pd.DataFrame], pd.Series],
     row: float = ROW,
 ) -> style.PrintedFigure:
-    """Draw a panel for each estimator and k, side by side; they share their named rows, the first row on top.
+    """Draw one panel per estimator and k, side by side, with common labelled rows, the first on top.
 
     Parameters
     ----------
     measured : DataFrame
-        With the columns estimator and k.
+        Rows with the columns estimator and k.
     labels, colours : sequence of str
-        Text of each row and its colour.
+        Label of each row and its colour.
     draw_rows : callable
-        Takes a panel, in which row i lies at y = i, and the estimator's part of `measured`; draws it, and returns
-        all values shown.
+        Called with a panel, in which row i is at y = i, and the estimator's part of `measured`. Draws them and
+        returns all values shown.
     row : float
         Height of a row in inches.
     """

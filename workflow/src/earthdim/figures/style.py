@@ -1,6 +1,7 @@
-"""What every figure shares: size on paper, type, colours, markers and the words for tokens."""
+"""Common style of the figures: page size, type, colours, markers, and display names of tokens."""
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 from earthdim.storage.schema import FROZEN
 
 WIDTH = 7.1
-"""Width of a figure in inches: the text width of an A4 or letter page, on which it is printed at 100 %."""
+"""Width of a figure in inches: the text width of an A4 or letter page, printed at 100 %."""
 
 DPI = 200
 
@@ -25,8 +26,8 @@ SMALL = 8
 # Okabe and Ito's colours (https://jfly.uni-koeln.de/color/); neighbours also differ in lightness.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# Of released weights: stars and polygons that no family has.
-STARS = ("*", (4, 1, 0), "p", (3, 1, 0), "h", (8, 1, 0))
+# Markers of external encoders: stars and polygons that no family uses.
+EXTERNAL_MARKERS = ("*", (4, 1, 0), "p", (3, 1, 0), "h", (8, 1, 0))
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 INK = "#222222"
 FAINT = "#9A9A9A"
@@ -92,17 +93,17 @@ _TITLES = {
 
 
 class PrintedFigure(Figure):
-    """A figure whose saved bytes depend on what is drawn alone: no date and no random ids in SVG."""
+    """A figure whose saved bytes depend only on its content: no date and no random ids in SVG."""
 
     def savefig(self, fname, **options) -> None:
-        """Save under the style of the project, without a date.
+        """Save in the project's style, without a date.
 
         Parameters
         ----------
         fname : path or binary file
-            Where to.
+            Destination.
         **options
-            As for `matplotlib.figure.Figure.savefig`.
+            Passed to `matplotlib.figure.Figure.savefig`.
         """
         metadata = {"Date": None} if options.get("format", str(fname)[-3:]) == "svg" else {}
         with mpl.rc_context(_RC):
@@ -110,23 +111,24 @@ class PrintedFigure(Figure):
 
 
 def styled():
-    """Return a context (or decorator) in which everything is drawn in the style of the project."""
+    """Return a context manager (or decorator) that sets the project's style."""
     return mpl.rc_context(_RC)
 
 
 def title(token: object) -> str:
-    """Return the words for a token or a variant's name: known names as the field spells them, else no hyphens."""
-    return " ".join(_TITLES.get(part, part.replace("-", " ")) for part in str(token).split("_"))
+    """Return the display name of a token or variant: known names in their usual spelling, no hyphens, 0p1 as 0.1."""
+    words = " ".join(_TITLES.get(part, part.replace("-", " ")) for part in str(token).split("_"))
+    return re.sub(r"(?<=\d)p(?=\d)", ".", words)
 
 
 def measure_title(estimator: str, k: float, log: bool = False) -> str:
-    """Return the words for an estimator, its k (NaN where it has none) and a logarithmic axis."""
+    """Return the display name of an estimator with its k (NaN if it has none), marking a logarithmic axis."""
     neighbours = "" if math.isnan(k) else f", k = {k:.0f}"
     return f"{title(estimator)}{neighbours}{' (log scale)' if log else ''}"
 
 
-def looks(variants: pd.DataFrame) -> dict[str, tuple[str, object]]:
-    """Give each family and each encoder that came as it is its look, the same in every figure of one experiment.
+def symbols(variants: pd.DataFrame) -> dict[str, tuple[str, object]]:
+    """Assign a colour and a marker to each family and each external encoder, common to all figures of an experiment.
 
     Parameters
     ----------
@@ -136,67 +138,69 @@ def looks(variants: pd.DataFrame) -> dict[str, tuple[str, object]]:
     Returns
     -------
     dict
-        Family -> (colour, marker), and the variant of an encoder that came as it is -> (its family's colour, a marker
-        that no other encoder of the family has).
+        Family -> (colour, marker), and variant of an external encoder -> (colour of its family, marker unique among
+        the external encoders of the family).
 
     Raises
     ------
     ValueError
-        If there are more families, or such encoders of one, than a reader can tell apart.
+        If there are more families, or external encoders of one family, than distinct colours or markers.
     """
     names = sorted(set(variants["family"]))
     if len(names) > len(COLOURS):
-        raise ValueError(f"family: {len(names)} families cannot be told apart by {len(COLOURS)} colours")
+        raise ValueError(f"family: {len(names)} families exceed the {len(COLOURS)} distinct colours")
     found = dict(zip(names, zip(COLOURS, MARKERS, strict=True), strict=False))
-    frozen = variants[variants["weights"].isin(FROZEN)]
-    for family, encoders in frozen.groupby("family")["variant"]:
-        if len(encoders) > len(STARS):
+    external = variants[variants["weights"].isin(FROZEN)]
+    for family, encoders in external.groupby("family")["variant"]:
+        if len(encoders) > len(EXTERNAL_MARKERS):
             raise ValueError(
-                f"weights: {len(encoders)} encoders of {family} cannot be told apart by {len(STARS)} markers"
+                f"weights: {len(encoders)} encoders of {family} exceed the {len(EXTERNAL_MARKERS)} distinct markers"
             )
         colour, _ = found[family]
-        found |= {encoder: (colour, star) for encoder, star in zip(encoders, STARS, strict=False)}
+        found |= {
+            encoder: (colour, marker) for encoder, marker in zip(encoders, EXTERNAL_MARKERS, strict=False)
+        }
     return found
 
 
-def frozen_keys(cells: pd.DataFrame, looks: dict[str, tuple[str, object]], size: float) -> list[Line2D]:
-    """Return legend entries of encoders that came as they are: one for all with one marker, else one for each.
+def external_keys(cells: pd.DataFrame, symbols: dict[str, tuple[str, object]], size: float) -> list[Line2D]:
+    """Return legend entries of external encoders: a single one if they share a marker, else one per encoder.
 
     Parameters
     ----------
     cells : DataFrame
-        With the columns weights and encoder, which is "" for all others.
-    looks : dict
-        See `looks`.
+        Cells with the columns weights and encoder; encoder is "" for all others.
+    symbols : dict
+        Return value of `symbols`.
     size : float
-        Of the markers, points.
+        Size of the markers, points.
     """
-    frozen = cells[cells["encoder"] != ""]
-    shown = [(name, *looks[name]) for name in dict.fromkeys(frozen["encoder"])]
+    external = cells[cells["encoder"] != ""]
+    shown = [(name, *symbols[name]) for name in dict.fromkeys(external["encoder"])]
     if len({marker for *_, marker in shown}) == 1:
-        words = {"released": "released weights", "own": "own encoder", "table": "own embeddings"}
-        word = ", ".join(words[kind] for kind in FROZEN if kind in set(frozen["weights"]))
-        return [key(word, marker=shown[0][-1], markersize=size)]
+        words = {"released": "released weights", "own": "custom encoder", "table": "user-supplied embeddings"}
+        label = ", ".join(words[kind] for kind in FROZEN if kind in set(external["weights"]))
+        return [key(label, marker=shown[0][-1], markersize=size)]
     return [key(title(name), colour, marker, markersize=size) for name, colour, marker in shown]
 
 
 def panels(
     count: int, columns: int, height: float, extra: float = 0.6, short_row: str = "first", **options
 ) -> tuple[PrintedFigure, list[Axes], list[Axes]]:
-    """Lay out panels in rows, of which the first or the last may be short.
+    """Lay out panels in rows; the first or the last row may be short.
 
     Parameters
     ----------
     count : int
         Number of panels.
     columns : int
-        At most this many in a row; fewer panels than columns are as wide as if the row were full.
+        Panels per row. The panel width does not depend on `count`.
     height : float
         Height of a row in inches.
     extra : float
-        Height for what stands under or over the panels, in inches.
+        Additional height for legends and labels above and below the panels, in inches.
     short_row : {"first", "last"}
-        The row that is not full. If the first, all horizontal axes stand at the foot.
+        The row that may be short. With "first", the bottom row is full and all x axes are aligned there.
     **options
         Passed to `Figure.subplots`.
 
@@ -204,9 +208,9 @@ def panels(
     -------
     figure : PrintedFigure
     axes : list of Axes
-        One for each panel, in reading order.
+        One per panel, in reading order.
     spare : list of Axes
-        The empty places at the end of the short row, not drawn; a legend may take one.
+        Hidden axes at the end of the short row; a legend may use one.
     """
     rows = math.ceil(count / columns)
     figure = PrintedFigure(figsize=(WIDTH, rows * height + extra), layout="constrained")
@@ -221,7 +225,7 @@ def panels(
 
 @styled()
 def nothing(reason: str) -> PrintedFigure:
-    """A figure that has nothing to show, and says why."""
+    """Placeholder figure that states why there is nothing to show."""
     figure = PrintedFigure(figsize=(WIDTH, 1.0))
     text = "\n".join(textwrap.wrap(f"Nothing to show: {reason}", 90))
     figure.text(0.5, 0.5, text, ha="center", va="center", color=INK)
@@ -229,7 +233,7 @@ def nothing(reason: str) -> PrintedFigure:
 
 
 def headline(panel: Axes, heading: str, lines: Sequence[str]) -> None:
-    """Write a bold title over a panel with lines of text under it; these may be wider than the panel."""
+    """Write a bold title above a panel and lines of text below the title; both may exceed the panel width."""
     panel.set_title(heading, loc="left", fontsize=SMALL, fontweight="bold", pad=5 + 11 * len(lines))
     panel.annotate(
         "\n".join(lines), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom",
@@ -238,7 +242,7 @@ def headline(panel: Axes, heading: str, lines: Sequence[str]) -> None:
 
 
 def legend(figure: Figure, handles: Sequence[Line2D], spare: Sequence[Axes] = (), columns: int = 4) -> None:
-    """Put the legend into the first spare place, else over the panels."""
+    """Place the legend in the first spare axes, or above the panels if there is none."""
     if spare:
         spare[0].legend(handles=handles, loc="center left", borderaxespad=0)
     else:
@@ -251,7 +255,7 @@ def key(label: str, colour: str = INK, marker: object = "", line: object = "none
 
 
 def dimension_axis(axes: Axes, which: str, values: Sequence[float]) -> bool:
-    """Scale an axis that carries intrinsic dimensions; a range of over fourfold becomes logarithmic.
+    """Set the scale and limits of an axis of intrinsic dimensions; logarithmic for a range above a factor of four.
 
     Parameters
     ----------
@@ -260,12 +264,12 @@ def dimension_axis(axes: Axes, which: str, values: Sequence[float]) -> bool:
     which : {"x", "y"}
         The axis.
     values : sequence of float
-        All values shown on it, positive.
+        All values shown on it; positive.
 
     Returns
     -------
     bool
-        Whether it is logarithmic: to be said in words.
+        Whether it is logarithmic, which the caller states in a label.
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -275,7 +279,7 @@ def dimension_axis(axes: Axes, which: str, values: Sequence[float]) -> bool:
         set_limits(low / 1.25, high * 1.25)
         plain_log_ticks(axis, low / 1.25, high * 1.25, (1, 2, 5) if high < 40 * low else (1, 3))
         return True
-    # At least half a dimension: noise must not be blown up to fill the panel.
+    # The range is at least half a dimension, so that noise does not fill the panel.
     margin = max(0.08 * (high - low), 0.25)
     set_limits(low - margin, high + margin)
     axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
@@ -283,7 +287,7 @@ def dimension_axis(axes: Axes, which: str, values: Sequence[float]) -> bool:
 
 
 def plain_log_ticks(axis, low: float, high: float, digits: Sequence[int] = (1,)) -> None:
-    """Put ticks at the given digits of each decade between two values, written as plain numbers."""
+    """Set ticks at the given digits of each decade between two values, formatted as plain numbers."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [digit * 10.0**decade for decade in decades for digit in digits]
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))

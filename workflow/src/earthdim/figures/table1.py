@@ -1,4 +1,4 @@
-"""What was measured beside the paper's Table 1."""
+"""Comparison of measured intrinsic dimensions with Table 1 of the paper."""
 
 import numpy as np
 import pandas as pd
@@ -8,33 +8,33 @@ from earthdim.figures import rows, style
 from earthdim.figures.declaration import Figure
 
 FIGURE = Figure(
-    title="Beside the paper's Table 1",
+    title="Comparison with the paper's Table 1",
     category="Dimension",
     inputs=("table1",),
     caption="table1.rst",
 )
 
 _IMAGE = "#6E6E6E"
-"""Colour of the names of image encoders."""
+"""Colour of the labels of image encoders and of published values."""
 
 
 @style.styled()
 def draw(table1: pd.DataFrame) -> style.PrintedFigure:
-    """Draw the published intrinsic dimensions (ID) and those measured: a row an encoder, a panel an estimator.
+    """Draw published and measured intrinsic dimensions (ID): one row per encoder, one panel per estimator.
 
-    An open diamond is a published value, a filled mark the mean over independent draws of points, a thick line its
-    interval; the number beside it says by how much the mean differs from the published value.
+    An open diamond is a published value, a filled mark the mean over independent replicates of the sample, a thick
+    line its interval. The number next to it is the difference of the mean from the published value in per cent.
 
     Parameters
     ----------
     table1 : DataFrame
-        table1.csv. Rows without a published value (other k, other estimators) are not drawn; where an encoder was
-        not measured, its published value stands alone.
+        table1.csv. Rows without a published value (other k, other estimators) are not drawn. If an encoder was not
+        measured, only its published value is drawn.
 
     Raises
     ------
     ValueError
-        If the table has no published value.
+        If no row has a published value.
     """
     shown = table1[table1["published"].notna()]
     if shown.empty:
@@ -58,13 +58,13 @@ def draw(table1: pd.DataFrame) -> style.PrintedFigure:
     figure = rows.dot_panels(shown, encoders["name"].tolist(), colours, draw_rows)
     handles = [style.key("published (Table 1)", _IMAGE, "D", fillstyle="none", markersize=5.5)]
     if shown["value"].notna().any():
-        handles.append(style.key("measured, and its difference", style.COLOURS[0], "o", markersize=3.5))
+        handles.append(style.key("measured, with difference in %", style.COLOURS[0], "o", markersize=3.5))
     style.legend(figure, handles)
     return figure
 
 
 def _write_difference(panel: Axes, row, middle: float) -> None:
-    """Write the difference in per cent beside the marks, on the side where there is room."""
+    """Write the difference in per cent next to the marks, on the side away from the panel's nearer edge."""
     left = row.value > middle
     ends = [row.value, row.published, row.low, row.high]
     difference = 100 * (row.value / row.published - 1)

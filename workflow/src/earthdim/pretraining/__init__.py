@@ -1,1 +1,1 @@
-"""Pre-training of location encoders, and their weights."""
+"""Pre-training of location encoders: objectives, modalities, the training loop, and a variant's weights."""

@@ -6,7 +6,7 @@ from typing import Any
 import xarray as xr
 from torch import Tensor
 
-from earthdim.pretraining.weights import restore
+from earthdim.pretraining.weights import restore_encoder
 from earthdim.storage.stores import lonlat
 
 
@@ -29,7 +29,7 @@ def embeddings_store(
     Dataset
         The points with the variable embedding (n, d), without attributes.
     """
-    embedding = restore(config, state).embed(lonlat(points))
+    embedding = restore_encoder(config, state).embed(lonlat(points))
     embeddings = points.assign(embedding=(("point", "feature"), embedding))
     embeddings.attrs = {}
     return embeddings

@@ -1,4 +1,4 @@
-"""Pre-training: one loop for all objectives, from frozen features of places to the weights of an encoder."""
+"""Training loop shared by all objectives: from modality features at locations to the weights of an encoder."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -11,31 +11,30 @@ from torch import Tensor, nn
 
 from earthdim.build import build
 from earthdim.encoders.location import LocationEncoder
-from earthdim.pretraining.objectives import Batch, Objective, retrieval_top1
+from earthdim.pretraining.objectives.base import Batch, Objective, retrieval_top1
 
-# Further words of the seed: what an objective draws while training, and afresh at every evaluation.
+# Appended to the seed: the objective's random stream in training, and the one restarted at every evaluation.
 TRAINING, EVALUATION = 1, 2
 
 
 @dataclass(frozen=True)
-class Result:
-    """What pre-training leaves behind.
+class TrainingResult:
+    """Result of pre-training.
 
     Attributes
     ----------
     state : dict of Tensor
-        The encoder's parameters and buffers at the best step.
+        Parameters and buffers of the encoder at the best step.
     step : int
-        The best step: the evaluated one of the lowest validation loss.
+        The best step: the evaluated step with the lowest validation loss.
     val_loss : float
-        The objective's loss at the best step, in its own unit (nats but for the mean squared error of a regression);
-        the mean over held-out batches of the schedule's size.
+        Loss of the objective at the best step, averaged over held-out batches of the schedule's size. Nats, except for
+        regression (mean squared error).
     val_top1 : float or None
-        Share of the held-out observations that find their own location among the candidates, at the best
-        step; None for an objective that pairs nothing.
+        Top-1 retrieval on the held-out rows at the best step; None if the objective is not contrastive.
     curve : DataFrame
-        One row an evaluation: step, train_loss (mean since the evaluation before), val_loss, val_top1 (empty where
-        there is none).
+        One row per evaluation: step, train_loss (mean since the previous evaluation), val_loss, val_top1 (empty if not
+        contrastive).
     """
 
     state: dict[str, Tensor]
@@ -46,7 +45,7 @@ class Result:
 
 
 def learning_rate_factor(step: int, steps: int, warmup_steps: int) -> float:
-    """Share of the peak learning rate at a step from 1 on: linear warm-up, then cosine decay towards 0."""
+    """Learning rate of a step, counted from 1, relative to its peak: linear warm-up, then cosine decay towards 0."""
     if step <= warmup_steps:
         return step / warmup_steps
     return (1 + math.cos(math.pi * (step - warmup_steps) / (steps - warmup_steps + 1))) / 2
@@ -62,62 +61,62 @@ def pretrain(
     seed: int,
     log: Callable[[str], object],
     device: str = "cpu",
-) -> Result:
-    """Train a location encoder for an objective, such as to match a learned linear projection of frozen features.
+) -> TrainingResult:
+    """Train a location encoder for an objective, for example to match a learned linear projection of image features.
 
-    AdamW with linear warm-up and cosine decay; no weight decay on biases, norms and the logit scale. The
-    state of the lowest validation loss is kept. Two encoders that train with one seed and schedule see the
-    same batches, and every evaluation the same draws.
+    AdamW with linear warm-up and cosine decay; no weight decay on biases, norms and the logit scale. The state with the
+    lowest validation loss is kept. Two encoders trained with the same seed and schedule see the same batches. The
+    random draws of an objective are the same at every evaluation.
 
     Parameters
     ----------
     encoder : LocationEncoder
         Trained in place; left at its best state, in evaluation mode, on the CPU.
     features : mapping of ndarray (n, w)
-        Frozen features of the locations by source.
+        Precomputed features of the locations, by source.
     lonlat : ndarray (n, 2)
         Longitude and latitude, degrees.
     validation_rows : int ndarray
         Rows held out of training; their number is a multiple of the schedule's `batch` and `candidates`.
     model : mapping
-        Of it, `objective` (a leaf) and `optimiser` (lr, weight_decay) are used.
+        A model; `objective` (a leaf) and `optimiser` (lr, weight_decay) are used.
     schedule : mapping
         A leaf of config/schedule.
     seed : int
-        Fixes the start of what the objective learns, its draws, the order of the batches, and dropout.
+        Determines the initial layers and random draws of the objective, the order of the batches, and dropout.
     log : callable
-        Takes one line of text at every evaluation.
+        Receives one line of text per evaluation.
     device : str
-        Of torch, where the steps are made. The start is the same everywhere; the digits after it are not.
+        Torch device of the training steps. The initial state does not depend on it; later states differ by rounding.
 
     Returns
     -------
-    Result
+    TrainingResult
 
     Raises
     ------
     ValueError
-        If features, locations and schedule do not fit together, the objective fits neither features nor encoder, or
-        there is no such device.
+        If features, locations and schedule are inconsistent, if the objective does not accept the features or the
+        encoder, or if the device does not exist.
     FloatingPointError
         If a loss is not finite.
 
     References
     ----------
     Klemmer, Rolf, Robinson, Mackey, Russwurm (2025). SatCLIP: Global, general-purpose location embeddings
-    with satellite imagery. AAAI (frozen image features, a linear projection, symmetric InfoNCE, AdamW).
+    with satellite imagery. AAAI (precomputed image features, a linear projection, symmetric InfoNCE, AdamW).
     """
     training_rows = np.setdiff1d(np.arange(len(lonlat)), validation_rows)
     _check(features, lonlat, training_rows, validation_rows, schedule)
-    there = _device(device)
-    places = torch.as_tensor(lonlat, dtype=torch.float64, device=there)
+    target = _device(device)
+    places = torch.as_tensor(lonlat, dtype=torch.float64, device=target)
     best, curve, losses = None, [], []
-    with torch.random.fork_rng(devices=[] if there.type == "cpu" else [there]):
+    with torch.random.fork_rng(devices=[] if target.type == "cpu" else [target]):
         torch.manual_seed(seed)
         objective = build(model["objective"])
-        observations = torch.from_numpy(objective.observations(features, training_rows)).to(there)
+        observations = torch.from_numpy(objective.observations(features, training_rows)).to(target)
         objective.attach(encoder, observations.shape[1])
-        trained = nn.ModuleList((encoder, objective)).to(there)
+        trained = nn.ModuleList((encoder, objective)).to(target)
         optimiser = _adamw(trained, model["optimiser"]["weight_decay"])
         batches = _batches(training_rows, schedule["batch"], np.random.default_rng(seed))
         rng = np.random.default_rng([seed, TRAINING])
@@ -143,7 +142,9 @@ def pretrain(
                 log(_progress(*curve[-1], best["step"], schedule["steps"]))
     encoder.cpu().load_state_dict(best["state"])
     encoder.eval()
-    return Result(**best, curve=pd.DataFrame(curve, columns=["step", "train_loss", "val_loss", "val_top1"]))
+    return TrainingResult(
+        **best, curve=pd.DataFrame(curve, columns=["step", "train_loss", "val_loss", "val_top1"])
+    )
 
 
 def _device(name: str) -> torch.device:
@@ -153,7 +154,7 @@ def _device(name: str) -> torch.device:
 
 
 def _adamw(trained: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW that shrinks matrices alone: vectors and scalars are biases, norms and the logit scale."""
+    """AdamW with weight decay on matrices only: vectors and scalars are biases, norms and the logit scale."""
     parameters = [parameter for parameter in trained.parameters() if parameter.requires_grad]
     matrices = [parameter for parameter in parameters if parameter.ndim > 1]
     others = [parameter for parameter in parameters if parameter.ndim <= 1]
@@ -163,7 +164,7 @@ def _adamw(trained: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
 
 
 def _batches(rows: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Batches without end: every row once an epoch in a fresh order, but for an incomplete last batch."""
+    """Yield batches indefinitely: each epoch visits every row once in a new order, except an incomplete last batch."""
     while True:
         order = rng.permutation(rows)
         for start in range(0, len(order) - batch + 1, batch):
@@ -173,7 +174,7 @@ def _batches(rows: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator
 def _descend(
     trained: nn.Module, objective: Objective, batch: Batch, optimiser: torch.optim.Optimizer, rate: float
 ) -> float:
-    """One step of the optimiser at a learning rate; returns the loss before it."""
+    """Take one optimiser step at a learning rate and return the loss before it."""
     trained.train()
     for group in optimiser.param_groups:
         group["lr"] = rate
@@ -187,7 +188,7 @@ def _descend(
 def _held_out(
     encoder: LocationEncoder, places: Tensor, observations: Tensor, schedule: Mapping, seed: int
 ) -> list[Batch]:
-    """Batches of held-out rows."""
+    """Return the held-out rows in batches, with the evaluation's random generator."""
     rng = np.random.default_rng([seed, EVALUATION])
     parts = zip(places.split(schedule["batch"]), observations.split(schedule["batch"]), strict=True)
     return [Batch(encoder, *part, rng) for part in parts]
@@ -195,7 +196,7 @@ def _held_out(
 
 @torch.no_grad()
 def _evaluate(objective: Objective, batches: list[Batch], candidates: int) -> tuple[float, float | None]:
-    """Loss and, where observations have locations to find, top-1 retrieval: means over groups of their own sizes."""
+    """Mean loss over batches, and for contrastive objectives mean top-1 retrieval over groups of candidates."""
     loss = float(np.mean([objective(batch).item() for batch in batches]))
     pairs = [objective.pair(batch) for batch in batches]
     if None in pairs:
@@ -206,7 +207,9 @@ def _evaluate(objective: Objective, batches: list[Batch], candidates: int) -> tu
 
 def _require_finite(loss: float, step: int) -> float:
     if not math.isfinite(loss):
-        raise FloatingPointError(f"the loss is {loss} at step {step}; a lower optimiser.lr may help")
+        raise FloatingPointError(
+            f"optimiser.lr: the loss is {loss} at step {step}; try a lower learning rate"
+        )
     return loss
 
 
@@ -227,7 +230,7 @@ def _check(
     validation_rows: np.ndarray,
     schedule: Mapping,
 ) -> None:
-    """Raise ValueError unless features, locations and schedule fit together."""
+    """Raise ValueError if features, locations and schedule are inconsistent."""
     for source, values in features.items():
         if len(values) != len(lonlat):
             raise ValueError(f"sources.{source}: {len(values)} rows for {len(lonlat)} locations")

@@ -1,4 +1,4 @@
-"""A variant's weights: trained here, left as they were drawn, or released by others; and the encoder they belong to."""
+"""Weights of a variant (trained here, random, or external) and the encoder that they belong to."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ CURVE_COLUMNS = ("step", "train_loss", "val_loss", "val_top1")
 
 
 @dataclass(frozen=True)
-class Made:
-    """A variant's weights and what is known of them.
+class Weights:
+    """Weights of a variant and their summary.
 
     Attributes
     ----------
     state : dict of Tensor
-        The encoder's parameters and buffers.
+        Parameters and buffers of the encoder.
     curve : DataFrame
-        The loss curve; no rows when nothing was trained.
+        The loss curve; without rows if nothing was trained.
     summary : dict
-        ambient_dim, parameters, shortest_wavelength_km, nominal_wavelength_km, and of training val_loss (nats),
-        val_top1 (a share), best_step; None where they do not apply.
+        ambient_dim, parameters, shortest_wavelength_km, nominal_wavelength_km, and for trained variants val_loss
+        (nats), val_top1 (a share) and best_step; None where not applicable.
     """
 
     state: dict[str, Tensor]
@@ -36,13 +36,13 @@ class Made:
     summary: dict[str, Any]
 
 
-def fresh(config: Mapping[str, Any]) -> LocationEncoder:
-    """The variant's encoder before any training of ours.
+def initial_encoder(config: Mapping[str, Any]) -> LocationEncoder:
+    """Build the variant's encoder as it is before any training in this project.
 
     Parameters
     ----------
     config : mapping
-        The resolved config: weights, and model and seed unless the encoder comes as it is.
+        The resolved config: weights, and for encoders that are not external also model and seed.
     """
     weights = config["weights"]
     if weights["kind"] in FROZEN:
@@ -50,34 +50,34 @@ def fresh(config: Mapping[str, Any]) -> LocationEncoder:
     return build_encoder(config["model"], config["seed"])
 
 
-def restore(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> LocationEncoder:
-    """The variant's encoder with the weights of its checkpoint, in evaluation mode."""
-    encoder = fresh(config)
+def restore_encoder(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> LocationEncoder:
+    """Build the variant's encoder with the weights of its checkpoint, in evaluation mode."""
+    encoder = initial_encoder(config)
     encoder.load_state_dict(dict(state))
     return encoder.eval()
 
 
-def make(
+def prepare_weights(
     config: Mapping[str, Any],
     features: Mapping[str, np.ndarray],
     lonlat: np.ndarray | None = None,
     *,
     log: Callable[[str], object],
-) -> Made:
-    """Train a variant, or take its weights as they are.
+) -> Weights:
+    """Train a variant, or take its random or external weights.
 
     Parameters
     ----------
     config : mapping
         The resolved config.
     features : mapping of ndarray (n, w)
-        Frozen features by source; empty unless the variant is trained.
+        Precomputed features by source; empty unless the variant is trained.
     lonlat : ndarray (n, 2), optional
-        The training locations and, last, the held-out ones; degrees.
+        Training locations followed by the held-out locations, degrees.
     log : callable
-        Takes lines of progress.
+        Receives lines of progress.
     """
-    encoder = fresh(config)
+    encoder = initial_encoder(config)
     summary = {
         "ambient_dim": encoder.ambient_dim,
         "parameters": encoder.parameters_count,
@@ -89,7 +89,7 @@ def make(
     }
     if config["weights"]["kind"] != "trained":
         log(f"{config['weights']['kind']}: {summary['parameters']} parameters")
-        return Made(dict(encoder.state_dict()), pd.DataFrame(columns=list(CURVE_COLUMNS)), summary)
+        return Weights(dict(encoder.state_dict()), pd.DataFrame(columns=list(CURVE_COLUMNS)), summary)
     schedule = config["schedule"]
     held_out = np.arange(schedule["locations"], schedule["locations"] + schedule["validation"])
     device = config.get("device", "cpu")
@@ -97,4 +97,4 @@ def make(
         encoder, features, lonlat, held_out, config["model"], schedule, config["seed"], log, device
     )
     trained = {"val_loss": result.val_loss, "val_top1": result.val_top1, "best_step": result.step}
-    return Made(result.state, result.curve, {**summary, **trained})
+    return Weights(result.state, result.curve, {**summary, **trained})

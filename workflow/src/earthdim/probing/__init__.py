@@ -1,1 +1,1 @@
-"""Downstream probes: tasks, splits, heads, metrics."""
+"""Downstream probes: tasks, splits, heads and metrics."""

@@ -1,7 +1,7 @@
-"""Scores of pooled out-of-fold predictions, with intervals by a bootstrap over blocks of the sphere.
+"""Scores of pooled out-of-fold predictions, with intervals from a spatial block bootstrap.
 
-Every score is a function of sums over points. So the sums are taken once for each block, and a bootstrap draw is a
-weighted sum of blocks: a thousand draws cost one matrix product.
+Every score is a function of sums over points. The sums are computed once per block, and a bootstrap replicate is a
+weighted sum of blocks, so a thousand replicates cost one matrix product.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from earthdim.geo import equal_area_blocks
 from earthdim.omissions import OmittedError
 
 Statistic = Callable[[NDArray], NDArray]
-"""Maps sums over points, shape (draws, k), to scores, shape (draws,)."""
+"""Maps sums over points, shape (replicates, k), to scores, shape (replicates,)."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Score:
     ----------
     metric : str
     primary : bool
-        Whether this is the metric that performance is judged by.
+        Whether this is the primary metric of the task.
     value : float
         The score.
     low, high : float or None
-        Its interval; None where there is none.
+        Ends of its interval; None if there is none.
     n : int
         Number of points scored.
     note : str
-        Why there is no interval, or nothing.
+        Reason for a missing interval; otherwise empty.
     """
 
     metric: str
@@ -46,23 +46,23 @@ class Score:
 
 
 class BlockBootstrap:
-    """Intervals from draws of whole equal-area blocks, with replacement.
+    """Intervals from resampling whole equal-area blocks with replacement.
 
-    Labels close to each other are alike, and so are the errors of a head on them: single points are no independent
-    draws, blocks wider than the range of the likeness nearly are. An interval runs between quantiles of the draws,
-    shifted by the draws' own bias: a draw that misses most of a class scores it on its fringe, and plain quantiles of
-    balanced accuracy over many classes can lie beside the value.
+    Labels of nearby points are correlated, and so are the errors of a head. Single points are therefore not
+    independent, but blocks wider than the correlation length nearly are. The interval is between quantiles of the
+    replicates, shifted by their bias: a replicate that misses most of a class scores it on few atypical points, and
+    plain quantiles of balanced accuracy over many classes may not even include the value.
 
     Parameters
     ----------
     degrees : float
         Side of a block at the equator, degrees.
     draws : int
-        Number of bootstrap draws, at least 1.
+        Number of bootstrap replicates, at least 1.
     level : float
         Coverage of the intervals, in (0, 1).
     seed : int
-        Draws the blocks.
+        Seed of the replicates.
 
     Raises
     ------
@@ -88,18 +88,19 @@ class BlockBootstrap:
     def intervals(
         self, statistics: Mapping[str, Statistic], sums: NDArray
     ) -> dict[str, tuple[float, float, float]]:
-        """Return scores, each with the ends of its interval; all share the same draws.
+        """Return each score with the ends of its interval; all scores share the same replicates.
 
         Parameters
         ----------
         statistics : dict
+            Metric name to statistic.
         sums : ndarray of float64, shape (blocks, k)
-            The sums over the points of each block that holds any.
+            Sums over the points of each non-empty block.
 
         Raises
         ------
         OmittedError
-            If there are so few blocks that a draw of them has no score.
+            If there are so few blocks that the score of a replicate is undefined.
         """
         number = len(sums)
         rng = np.random.default_rng(self.seed)
@@ -122,7 +123,7 @@ class BlockBootstrap:
     def scores(
         self, statistics: Mapping[str, Statistic], sums: NDArray
     ) -> dict[str, tuple[float, float | None, float | None, str]]:
-        """Return scores as `intervals`, each with a note: where no interval can be drawn, the value stands alone."""
+        """Return scores as `intervals`, each with a note; if no interval can be computed, the value alone."""
         try:
             found = self.intervals(statistics, sums)
         except OmittedError as error:
@@ -142,7 +143,7 @@ def regression_scores(
     y, predicted : ndarray of float64, shape (n,)
         In the unit of the task; `y` is not constant.
     block : ndarray of int64, shape (n,)
-        As `BlockBootstrap.blocks`.
+        From `BlockBootstrap.blocks`.
     bootstrap : BlockBootstrap
     """
     _, block = np.unique(block, return_inverse=True)
@@ -165,17 +166,17 @@ def classification_scores(
 ) -> list[Score]:
     """Balanced accuracy (primary) and accuracy.
 
-    Balanced accuracy is the mean over classes of the share of their points that are told right; only points whose
-    class was in the training fold count. Accuracy is the share of all points; an unseen class is told wrong.
+    Balanced accuracy is the mean recall over classes, over points whose class occurs in their training fold. Accuracy
+    is the share of correct predictions over all points; points of unseen classes count as errors.
 
     Parameters
     ----------
     y, predicted : ndarray of int64, shape (n,)
         Class codes from 0.
     known : ndarray of bool, shape (n,)
-        Whether the point's class was in the training fold.
+        Whether the class of the point occurs in the training fold.
     block : ndarray of int64, shape (n,)
-        As `BlockBootstrap.blocks`.
+        From `BlockBootstrap.blocks`.
     bootstrap : BlockBootstrap
 
     Raises
@@ -203,7 +204,7 @@ def classification_scores(
 
 
 def balanced_accuracy(y: NDArray, predicted: NDArray) -> float:
-    """Return the mean over the classes in `y` of the share of their points that are told right.
+    """Return the mean recall over the classes in `y`.
 
     Parameters
     ----------
@@ -213,7 +214,7 @@ def balanced_accuracy(y: NDArray, predicted: NDArray) -> float:
     Raises
     ------
     OmittedError
-        If there is no point.
+        If there are no points.
     """
     if len(y) == 0:
         raise OmittedError("balanced accuracy: no point has a class that was trained on")
@@ -223,7 +224,7 @@ def balanced_accuracy(y: NDArray, predicted: NDArray) -> float:
 
 
 def _mean_recall(of_class: NDArray, hit: NDArray) -> NDArray:
-    """Mean share of hits over the classes that occur; both shape (draws, classes)."""
+    """Mean share of hits over the classes that occur; both arguments have the shape (replicates, classes)."""
     occurs = of_class > 0
     share = np.divide(hit, of_class, out=np.zeros(of_class.shape), where=occurs)
     return share.sum(axis=1) / occurs.sum(axis=1)

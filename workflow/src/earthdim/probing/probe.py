@@ -1,4 +1,4 @@
-"""Downstream performance of frozen embeddings: every task, split and head, from one array of embeddings."""
+"""Downstream performance of fixed embeddings, for all tasks, splits and heads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ class ProbeResult:
     Attributes
     ----------
     rows : DataFrame
-        One row for each task, split, head and metric, with the columns `SCORE`. Each task has one primary metric.
-        `value` is taken once over all out-of-fold predictions, `low` and `high` are the ends of its interval (empty
-        where `note` says that there is none), `n` is the number of points that the metric counts.
+        One row for each task, split, head and metric, with `SCORE`. Each task has one primary metric. `value` is
+        computed once from all out-of-fold predictions, `low` and `high` are the ends of its interval (empty if there is
+        none, with the reason in `note`), and `n` is the number of points scored.
     activations : dict
-        (task, split, head) to a list of arrays of float32, shape (n_test, width), one for each fold: the last hidden
-        layer at the test points. Heads without a hidden layer have none.
+        (task, split, head) to a list of float32 arrays, shape (n_test, width), one per fold: the last hidden layer at
+        the test points. Heads without a hidden layer have no entry.
     places : dict
-        Split to a list of arrays, shape (n_test, 2), one for each fold: the test points' coordinates, degrees.
+        Split to a list of arrays, shape (n_test, 2), one per fold: coordinates of the test points, degrees.
     left_out : DataFrame
-        One row for each split that these points cannot be cut by, task that cannot be learnt in a split, head that
-        cannot be fitted to a task, and interval that cannot be drawn; see `earthdim.omissions.left_out`.
+        One row for each split that does not apply to these points, task that cannot be learnt in a split, head that
+        cannot be fitted to a task, and interval that cannot be computed; see `earthdim.omissions.left_out`.
     """
 
     rows: pd.DataFrame
@@ -50,9 +50,9 @@ def probe(
     seed: int,
     intervals: BlockBootstrap,
 ) -> ProbeResult:
-    """Score embeddings by heads that are trained on some points and read at others.
+    """Score embeddings by heads that are fitted on training folds and evaluated on test folds.
 
-    A split, task or head that does not fit the points is left out and told; all others are scored.
+    Splits, tasks and heads that cannot be applied to the points are left out and reported; all others are scored.
 
     Parameters
     ----------
@@ -62,26 +62,26 @@ def probe(
         Their coordinates, degrees.
     labels : dict
         Task name to its kind and labels, shape (n,): ``regression`` with finite float values, or ``classification``
-        with integer codes and -1 where there is no label. Points without a label are left out of the task, and so
+        with integer codes and -1 for points without a label. Points without a label are left out of the task, and so
         are classes with fewer members than the split's `smallest_class`.
     splits, heads : dict
-        Name to split, name to head. A head is tried on the kinds of task that it applies to.
+        Name to split, name to head. A head is applied to tasks of its kinds.
     seed : int
-        Seeds the heads.
+        Seed of the heads.
     intervals : BlockBootstrap
-        Draws the intervals of the scores.
+        Computes the intervals of the scores.
 
     Raises
     ------
     ValueError
-        If the arguments do not fit each other, or a value is not finite.
+        If the arguments are inconsistent, or a value is not finite.
     """
     lonlat = check_lonlat(lonlat)
     X = np.asarray(X, dtype=np.float32)
     if X.ndim != 2 or len(X) != len(lonlat):
         raise ValueError(f"X must have the shape ({len(lonlat)}, d), one row for each point, not {X.shape}")
     if not np.isfinite(X).all():
-        raise ValueError("X: an embedding is not finite")
+        raise ValueError("X: some embeddings are not finite")
     places = {}
     run = _Run(X, labels, heads, seed, intervals, intervals.blocks(lonlat))
     for name, split in splits.items():
@@ -93,11 +93,11 @@ def probe(
         places[name] = [lonlat[fold.test] for fold in folds]
         run.split(name, split.smallest_class, folds)
     rows = pd.DataFrame(run.rows, columns=list(SCORE))
-    return ProbeResult(rows, run.activations, places, left_out(run.without))
+    return ProbeResult(rows, run.activations, places, left_out(run.omitted))
 
 
 class _Run:
-    """What is scored and what is left out, split by split; the arguments are those of `probe`."""
+    """Collects scores and omissions split by split; the arguments are those of `probe`."""
 
     def __init__(
         self,
@@ -110,14 +110,14 @@ class _Run:
     ):
         self.X, self.labels, self.heads, self.seed = X, labels, heads, seed
         self.intervals, self.block = intervals, block
-        self.rows, self.without = [], []
+        self.rows, self.omitted = [], []
         self.activations = {}
 
     def leave_out(self, what: str, name: str, reason: OmittedError | str, **at: object) -> None:
-        self.without.append({"table": "probe", "what": what, "name": name, **at, "reason": str(reason)})
+        self.omitted.append({"table": "probe", "what": what, "name": name, **at, "reason": str(reason)})
 
     def split(self, name: str, smallest_class: int, folds: list[Fold]) -> None:
-        """Score all heads on the tasks that can be learnt on some folds."""
+        """Score all heads on all tasks that can be learnt in this split."""
         features = standardise(self.X, folds)
         targets = {}
         for task, (kind, values) in self.labels.items():
@@ -141,7 +141,7 @@ class _Run:
         targets: Mapping[str, Target],
         split: str,
     ) -> dict[str, OutOfFold]:
-        """The predictions for all tasks at once, or where a task stops the others, for each by itself."""
+        """Return the predictions of all tasks at once; if this fails, fit each task separately."""
         if not targets:
             return {}
         try:
@@ -152,8 +152,8 @@ class _Run:
                 at = {"task": task, "split": split, "head": head_name}
                 self.leave_out("head", head_name, error, **at, n=len(self.X))
                 return {}
-        alone = ({task: target} for task, target in targets.items())
-        found = (self._fitted(head_name, head, features, folds, one, split) for one in alone)
+        single = ({task: target} for task, target in targets.items())
+        found = (self._fitted(head_name, head, features, folds, one, split) for one in single)
         return {task: out for one in found for task, out in one.items()}
 
     def _score(self, at: dict[str, str], target: Target, out: OutOfFold, folds: list[Fold]) -> None:
@@ -171,12 +171,12 @@ class _Run:
 
 
 def check_folds(target: Target, folds: list[Fold]) -> None:
-    """Refuse classes of which a fold holds too few to fit a head and to choose by.
+    """Check that a classification task can be fitted and validated in every fold.
 
     Raises
     ------
     OmittedError
-        If no point that a head is fitted to has a label, or none that it chooses by is of a class that it saw.
+        If in some fold no labelled point is fitted, or no validation point belongs to a fitted class.
     """
     for number, fold in enumerate(folds if target.kind == "classification" else ()):
         fit, check = (target.values[target.labelled(rows)] for rows in fold.inner[0])
@@ -187,14 +187,14 @@ def check_folds(target: Target, folds: list[Fold]) -> None:
 
 
 def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class: int) -> Target:
-    """Check the labels of a task, drop its small classes and number the others from 0.
+    """Check the labels of a task, drop its small classes, and number the others from 0.
 
     Raises
     ------
     ValueError
-        If the labels are not such as `kind` says, or not finite.
+        If the labels do not match `kind`, or are not finite.
     OmittedError
-        If they cannot be learnt: they are constant, or fewer than two classes are large enough.
+        If they cannot be learnt because they are constant or fewer than two classes are large enough.
     """
     values = np.asarray(values)
     if values.shape != (n,):
@@ -223,7 +223,7 @@ def make_target(task: str, kind: str, values: ArrayLike, n: int, smallest_class:
 def score_task(
     target: Target, out: OutOfFold, folds: list[Fold], block: NDArray[np.int64], intervals: BlockBootstrap
 ) -> list[Score]:
-    """Score the pooled out-of-fold predictions of one task, the primary metric first.
+    """Score the pooled out-of-fold predictions of one task, primary metric first.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def score_task(
     out : OutOfFold
     folds : list of Fold
     block : ndarray of int64, shape (n,)
-        As `BlockBootstrap.blocks`.
+        From `BlockBootstrap.blocks`.
     intervals : BlockBootstrap
     """
     if target.kind == "regression":

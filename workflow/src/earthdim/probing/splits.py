@@ -1,7 +1,7 @@
-"""Splits of points into training and test folds: at random, or by blocks of the sphere.
+"""Splits of points into training and test folds, random or by spatial blocks.
 
-Inner folds, on which a head makes its own choices, follow the rule of the outer split: a penalty chosen on random inner
-folds would be the one that fills in best between neighbours, which is not what a split by blocks asks for.
+Inner folds, on which a head selects its hyperparameters, use the rule of the outer split. A penalty selected on random
+inner folds would favour interpolation between neighbours, which a split by blocks does not test.
 """
 
 from abc import ABC, abstractmethod
@@ -15,18 +15,18 @@ from earthdim.geo import EARTH_RADIUS_KM, equal_area_blocks, unit_vectors
 from earthdim.omissions import OmittedError
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Rows to train on and rows to test on, each ascending."""
+"""Training rows and test rows, each ascending."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One outer fold with its inner folds; all rows count in the whole point set.
+    """One outer fold with its inner folds; all rows refer to the whole point set.
 
     Attributes
     ----------
     train, test : ndarray of int64
     inner : list of (ndarray, ndarray)
-        Rows to fit on and rows to validate on, both within `train`.
+        Rows to fit and rows to validate, both within `train`.
     """
 
     train: NDArray[np.int64]
@@ -35,7 +35,7 @@ class Fold:
 
 
 class Split(ABC):
-    """A rule that cuts points into folds; every point is tested exactly once.
+    """Base class of splits: a rule that cuts points into folds, with every point tested exactly once.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Split(ABC):
     smallest_class : int
         Classes with fewer members are left out of a classification task, at least 1.
     seed : int
-        Draws the folds.
+        Seed of the folds.
 
     Raises
     ------
@@ -81,19 +81,19 @@ class Split(ABC):
         Raises
         ------
         OmittedError
-            If there are too few points or blocks, or the buffer leaves nothing to train on.
+            If there are too few points or blocks, or the buffer removes all training points.
         """
         return self._cut(lonlat, self.number, np.random.default_rng(self.seed))
 
     def inner(self, lonlat_train: NDArray, seed: int) -> list[Pair]:
-        """Return rows to fit and to validate on, counted within one training fold.
+        """Return rows to fit and to validate, relative to one training fold.
 
         Parameters
         ----------
         lonlat_train : ndarray, shape (m, 2)
-            The points of the training fold, degrees.
+            Points of the training fold, degrees.
         seed : int
-            Tells the training folds of one split apart.
+            Differs between the training folds of one split.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Split(ABC):
         return self._cut(lonlat_train, self.inner_number, np.random.default_rng([self.seed, seed]))
 
     def nested(self, lonlat: NDArray) -> list[Fold]:
-        """Return every outer fold together with its inner folds."""
+        """Return every outer fold with its inner folds."""
         nested = []
         for number, (train, test) in enumerate(self.folds(lonlat)):
             inner = self.inner(lonlat[train], seed=number)
@@ -112,7 +112,7 @@ class Split(ABC):
 
 
 class RandomFolds(Split):
-    """Folds of nearly equal size, drawn point by point."""
+    """Folds of nearly equal size, drawn at random point by point."""
 
     def __init__(self, *, folds: int, inner_folds: int, smallest_class: int, seed: int):
         super().__init__(folds=folds, inner_folds=inner_folds, smallest_class=smallest_class, seed=seed)
@@ -135,7 +135,7 @@ class SpatialBlocks(Split):
     degrees : float
         Side of a block at the equator, degrees.
     buffer_km : float
-        Training points within this great-circle distance of any test point are dropped, km; 0 drops none.
+        Training points within this great-circle distance of a test point are dropped, km; 0 drops none.
 
     Raises
     ------
@@ -161,7 +161,7 @@ class SpatialBlocks(Split):
         super().__init__(folds=folds, inner_folds=inner_folds, smallest_class=smallest_class, seed=seed)
         if not 0 <= buffer_km < np.pi * EARTH_RADIUS_KM:
             raise ValueError(
-                f"buffer_km must be at least 0 and below half the Earth's girth, not {buffer_km}"
+                f"buffer_km must be at least 0 and below half the Earth's circumference, not {buffer_km}"
             )
         self.degrees, self.buffer_km = degrees, buffer_km
 
@@ -178,13 +178,13 @@ class SpatialBlocks(Split):
         return pairs
 
     def _draw(self, block: NDArray, number: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Give every point the fold of its block: blocks in random order, each to the fold with the fewest points."""
+        """Return the fold of every point: blocks in random order, each assigned to the fold with the fewest points."""
         _, block, size = np.unique(block, return_inverse=True, return_counts=True)
         if len(size) < number:
             raise OmittedError(
                 f"degrees: the points lie in {len(size)} blocks of {self.degrees} degrees, too few for {number} folds"
             )
-        # The first blocks open one fold each, so that none stays empty where a single block holds most points.
+        # The first blocks go to one fold each, so that no fold is empty even if one block holds most points.
         of_block = np.empty(len(size), dtype=np.int64)
         points = np.zeros(number, dtype=np.int64)
         for place, one in enumerate(rng.permutation(len(size))):
@@ -193,7 +193,7 @@ class SpatialBlocks(Split):
         return of_block[block]
 
     def _near(self, lonlat: NDArray, test: NDArray) -> NDArray[np.bool_]:
-        """Whether a point lies within the buffer of a test point."""
+        """Return whether each point lies within the buffer of a test point."""
         if self.buffer_km == 0:
             return np.zeros(len(lonlat), dtype=bool)
         chord = 2 * np.sin(self.buffer_km / EARTH_RADIUS_KM / 2)

@@ -1,4 +1,4 @@
-"""Text tables as people write them: separators, decimal commas, headers, comments, encodings."""
+"""Dialects of text tables: separators, decimal commas, headers, comments, encodings."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def test_a_text_column_with_other_separators_in_it_decides_nothing(tmp_path):
     check(tmp_path / "t.csv")
 
 
-def test_decimal_commas_that_come_late_are_read_and_mixed_ones_refused(tmp_path):
+def test_decimal_commas_that_come_late_are_read_and_mixed_ones_rejected(tmp_path):
     table = frame(3000)
     table["lat"] = 1.0
     text = table.to_csv(index=False, sep=";").replace(".0;", ";")
@@ -66,7 +66,7 @@ def test_decimal_commas_that_come_late_are_read_and_mixed_ones_refused(tmp_path)
         points(tmp_path / "mixed.csv")
 
 
-def test_what_may_be_thousands_is_refused(tmp_path):
+def test_commas_that_may_separate_thousands_are_rejected(tmp_path):
     table = pd.DataFrame({"lon": [1, 2, 3], "lat": [4, 5, 6], "a": ["1,234", "12,345", "7"]})
     table.to_csv(tmp_path / "t.csv", index=False, sep=";")
     for look in (lambda path: read(path, features="a"), lambda path: outline.check(path, 3, features="a")):
@@ -104,7 +104,7 @@ def test_headers(change, mark, tmp_path):
     check(tmp_path / "t.csv")
 
 
-def test_what_numpy_writes(tmp_path):
+def test_tables_written_by_numpy(tmp_path):
     content = np.column_stack((lonlat(), vectors()))
     names = ["lon", "lat", *(f"emb_{i}" for i in range(D))]
     np.savetxt(tmp_path / "t.txt", content, header=" ".join(names))
@@ -124,7 +124,7 @@ def test_numbered_columns_are_a_header(tmp_path):
     np.testing.assert_array_equal(table.values, vectors()[:, :2])
 
 
-def test_quoted_line_ends_whatever_the_size(tmp_path):
+def test_quoted_line_ends_in_tables_of_any_size(tmp_path):
     for n in (N, 60_000):
         frame(n).assign(note='first "line"\n\nsecond, line').to_csv(tmp_path / "t.csv", index=False)
         check(tmp_path / "t.csv", n)
@@ -142,18 +142,16 @@ def test_other_encodings_in_columns_that_nobody_asked_for(tmp_path):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", " "])
 @pytest.mark.parametrize("rows", [["1 2 3", "1 2"], ["1 2 3 4", "1 2 3 4"], ["1 2 3", "1 2 3 4"]])
-def test_rows_of_another_length_are_refused(separator, rows, tmp_path):
+def test_rows_of_another_length_are_rejected(separator, rows, tmp_path):
     text = "\n".join(["lon lat a", *rows, ""])
     (tmp_path / "t.csv").write_text(text.replace(" ", separator))
-    with pytest.raises(TableError, match=r"t\.csv: is no CSV file that can be read"):
+    with pytest.raises(TableError, match=r"t\.csv: cannot be read as CSV"):
         read(tmp_path / "t.csv")
 
 
-def test_bare_decimal_commas_between_commas_are_refused(tmp_path):
+def test_bare_decimal_commas_between_commas_are_rejected(tmp_path):
     (tmp_path / "t.csv").write_text("lon,lat,a\n1,5,2,5,3,5\n2,5,3,5,4,5\n")
-    with pytest.raises(
-        TableError, match=r"t\.csv: is no CSV file that can be read .*Expected 3 columns, got 6"
-    ):
+    with pytest.raises(TableError, match=r"t\.csv: cannot be read as CSV .*Expected 3 columns, got 6"):
         read(tmp_path / "t.csv")
 
 
@@ -173,7 +171,7 @@ def test_lists_as_json_and_as_numpy_prints_them(tmp_path):
         read(tmp_path / "t.csv", features="v")
 
 
-def test_text_is_refused_with_an_example(tmp_path):
+def test_text_is_rejected_with_an_example(tmp_path):
     frame().assign(emb_1=["1.5", "about 2", *["3"] * (N - 2)]).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(TableError, match="'emb_1' is not numeric but holds string, such as 'about 2'"):
         read(tmp_path / "t.csv", features="emb_*")
@@ -197,7 +195,7 @@ def test_blanks_before_quoted_values(tmp_path):
     check(tmp_path / "t.csv")
 
 
-def test_lines_that_are_no_rows_stand_beside_the_header(tmp_path):
+def test_comment_lines_next_to_the_header_are_skipped(tmp_path):
     head, _, rows = frame().to_csv(index=False, sep=";").partition("\n")
     (tmp_path / "t.csv").write_text(f"sep=;\n{head}\n# degrees; one\n#\n{rows}")
     check(tmp_path / "t.csv")

@@ -1,4 +1,4 @@
-"""Tables under any name: the first bytes tell what they are."""
+"""The format of a table is recognised by its first bytes, under any name."""
 
 import bz2
 import gzip
@@ -82,10 +82,10 @@ def test_text_under_any_name_compressed_or_not(compression, name, tmp_path):
     check(tmp_path / name)
 
 
-def test_damaged_compression_is_refused(tmp_path):
+def test_damaged_compression_is_rejected(tmp_path):
     whole = gzip.compress(frame().to_csv(index=False).encode())
     (tmp_path / "t.csv.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(TableError, match=r"t\.csv\.gz: is (damaged|no CSV file that can be read)"):
+    with pytest.raises(TableError, match=r"t\.csv\.gz: (is damaged|cannot be read)"):
         read(tmp_path / "t.csv.gz")
 
 
@@ -99,7 +99,7 @@ def test_arrow_files_streams_and_feather(tmp_path):
     check(tmp_path / "t.arrows")
     content = (tmp_path / "t.feather").read_bytes()
     (tmp_path / "cut.feather").write_bytes(content[: len(content) // 2])
-    with pytest.raises(TableError, match=r"cut\.feather: is no Arrow file that can be read"):
+    with pytest.raises(TableError, match=r"cut\.feather: cannot be read as Arrow"):
         read(tmp_path / "cut.feather")
 
 
@@ -116,7 +116,7 @@ def test_a_folder_of_parts_as_spark_dask_and_duckdb_write_it(tmp_path):
     found = custom.files({**TABLE, "file": str(folder)})
     assert sum(path.endswith(".parquet") for path in found) == 15
     (folder / "part.3.parquet").write_text("lost")
-    refused(folder, r"part\.3\.parquet is no Parquet file")
+    refused(folder, r"part\.3\.parquet is not a Parquet file")
 
 
 def test_folders_of_keys_and_nested_parts_are_one_table_without_the_keys(tmp_path):
@@ -130,7 +130,7 @@ def test_folders_of_keys_and_nested_parts_are_one_table_without_the_keys(tmp_pat
     assert len(points(tmp_path / "t")) == 20
 
 
-def test_parts_that_are_no_one_table_are_refused(tmp_path):
+def test_parts_with_different_columns_are_rejected(tmp_path):
     folder = tmp_path / "t"
     folder.mkdir()
     frame()[:10].to_parquet(folder / "a.parquet")
@@ -148,7 +148,7 @@ def test_parts_that_are_no_one_table_are_refused(tmp_path):
     np.testing.assert_array_equal(read(folder, features="emb_2").values[:, 0], values["emb_2"])
 
 
-def test_parts_that_their_summary_misses_are_refused(tmp_path):
+def test_missing_parts_are_detected_by_the_summary(tmp_path):
     collected = []
     for i in range(2):
         table = pa.Table.from_pandas(frame()[15 * i : 15 * i + 15], preserve_index=False)
@@ -157,7 +157,7 @@ def test_parts_that_their_summary_misses_are_refused(tmp_path):
     pq.write_metadata(table.schema, tmp_path / "_metadata", collected)
     check(tmp_path)
     (tmp_path / "1.parquet").unlink()
-    with pytest.raises(TableError, match="its parts have 15 rows, and _metadata speaks of 30"):
+    with pytest.raises(TableError, match="its parts have 15 rows, but _metadata states 30"):
         read(tmp_path)
 
 
@@ -193,11 +193,11 @@ def test_a_zip_store_as_zarr_writes_it(tmp_path):
     check(tmp_path / "t.zip", features="embedding")
     whole = (tmp_path / "t.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    refused(tmp_path / "cut.zip", r"cut\.zip: is no zip file that can be read")
+    refused(tmp_path / "cut.zip", r"cut\.zip: cannot be read as zip")
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_the_one_group_with_arrays_is_taken_wherever_it_stands(zarr_format, tmp_path):
+def test_the_only_group_with_arrays_is_read(zarr_format, tmp_path):
     path = tmp_path / "t.zarr"
     store(path, "2020/embeddings", zarr_format)
     check(path, features="embedding")
@@ -205,28 +205,28 @@ def test_the_one_group_with_arrays_is_taken_wherever_it_stands(zarr_format, tmp_
     check(tmp_path / "t.zip", features="embedding")
     store(path, "2021/embeddings", zarr_format)
     for look in (outline.check, lambda path, n: read(path)):
-        with pytest.raises(TableError, match=r"2 groups below it have: name one of them.*2020/embeddings"):
+        with pytest.raises(TableError, match=r"2 groups with arrays; name one of them.*2020/embeddings"):
             look(path, N)
     check(path / "2021" / "embeddings", features="embedding")
 
 
-STRANGERS = {
+UNSUPPORTED = {
     "t.h5": (b"\x89HDF\r\n\x1a\n" + bytes(9), "is HDF5 or NetCDF 4"),
     "t.npy": (b"\x93NUMPY\x01\x00", "is a single array"),
     "t.gpkg": (b"SQLite format 3\x00", "is SQLite or GeoPackage"),
     "t.pkl": (b"\x80\x04\x95\x00\x00", "is a pickle"),
-    "t.parquet": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+    "t.parquet": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
     "t.csv": (b"<!DOCTYPE html><html>", "is HTML or XML"),
     "t.geojson": (b'{"type": "FeatureCollection"}', "is JSON"),
-    "t.dat": (bytes(range(256)), "is nothing that is read"),
-    "u.parquet": (b"lon,lat,a\n1,2,3\n", "is no Parquet file that can be read"),
+    "t.dat": (bytes(range(256)), "has an unsupported format"),
+    "u.parquet": (b"lon,lat,a\n1,2,3\n", "cannot be read as Parquet"),
     "u.zarr": (b"lon,lat,a\n1,2,3\n", "is no Zarr file that can be read"),
 }
 
 
-@pytest.mark.parametrize("name", STRANGERS)
-def test_what_is_not_read_is_told_in_one_sentence(name, tmp_path):
-    content, message = STRANGERS[name]
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_unsupported_formats_are_errors_that_name_them(name, tmp_path):
+    content, message = UNSUPPORTED[name]
     (tmp_path / name).write_bytes(content)
     refused(tmp_path / name, rf"{name}: .*{message}")
 
@@ -239,7 +239,7 @@ def test_what_is_not_read_is_told_in_one_sentence(name, tmp_path):
         ("t.csv", "unpack it"),
     ],
 )
-def test_archives_of_something_else_are_told(member, message, tmp_path):
+def test_unsupported_archives_are_errors(member, message, tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr(member, "x")
     refused(tmp_path / "t.zip", message)

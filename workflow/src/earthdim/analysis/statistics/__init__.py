@@ -1,1 +1,1 @@
-"""Rank and moment correlations of a few cells in fewer families: values, intervals, tests, corrections."""
+"""Correlation of small numbers of cells grouped in families: coefficients, intervals, tests and corrections."""

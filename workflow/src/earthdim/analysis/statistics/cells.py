@@ -1,4 +1,4 @@
-"""Cells, the unit of every correlation: variants that differ in their seed alone, averaged."""
+"""Cells, the unit of every correlation: variants that differ only in their seed, averaged."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from earthdim.omissions import measured
 from earthdim.storage import schema
 
 MEASURE, TARGET, KEYS = list(schema.MEASURED_AT), list(schema.TARGET), list(schema.PANEL)
-# A coefficient of two cells is always one; that of three is shown but not tested.
+# A coefficient of two cells is always 1 or -1; that of three is reported but not tested.
 CELLS_FOR_VALUE = 3
 
 
 @dataclass(frozen=True)
 class Panel:
-    """The cells of one estimator and one task, split and head.
+    """The cells of one estimator, task, split and head.
 
     Attributes
     ----------
     key : dict
-        The columns of `KEYS`.
+        Values of the columns of `KEYS`.
     dimension, performance : ndarray, shape (n,)
     families : ndarray of str, shape (n,)
     left_out : int
-        Leaking cells, not among the n.
+        Number of cells excluded because of leakage, not among the n.
     """
 
     key: dict[str, Any]
@@ -38,7 +38,7 @@ class Panel:
     left_out: int
 
     def defect(self) -> str:
-        """Why no coefficient is defined, or nothing."""
+        """Reason why no coefficient is defined, or ""."""
         if len(self.dimension) < CELLS_FOR_VALUE:
             return f"fewer than {CELLS_FOR_VALUE} cells"
         if is_constant(self.dimension):
@@ -46,46 +46,45 @@ class Panel:
         return "constant performance" if is_constant(self.performance) else ""
 
     def take(self, rows: np.ndarray) -> "Panel":
-        """Panel of some of the cells, in their order."""
+        """Panel of the given cells, in order."""
         return Panel(
             self.key, self.dimension[rows], self.performance[rows], self.families[rows], self.left_out
         )
 
     def usable_families(self) -> tuple["Panel", list[str]]:
-        """Panel of the families that have a coefficient of their own, and what is said of the others."""
+        """Panel of the families with a defined coefficient, and a note for each of the others."""
         defects = {name: self.take(rows).defect() for name, rows in members(self.families).items()}
         keep = np.array([not defects[name] for name in self.families], dtype=bool)
-        said = [f"{name} not used: {why}" for name, why in defects.items() if why]
-        return self.take(np.flatnonzero(keep)), said
+        notes = [f"{name} not used: {why}" for name, why in defects.items() if why]
+        return self.take(np.flatnonzero(keep)), notes
 
 
 def cells(
     variants: pd.DataFrame, dimension: pd.DataFrame, probe: pd.DataFrame, cell: Sequence[str]
 ) -> pd.DataFrame:
-    """Pair dimension and performance variant by variant, then average the seeds of each cell.
+    """Pair dimension and performance by variant, then average over the seeds of each cell.
 
-    What has no value and says why in its note is passed over. Performance is the task's primary metric. ID in the space
-    "embedding" meets every task, split and head of its variant, averaged over the draws of task points if there are
-    several; "activation" meets the head it was measured in.
+    Rows without a value whose note states the reason are ignored. Performance is the primary metric of the task. An ID
+    of the space "embedding" is paired with every task, split and head of its variant, averaged over replicates of the
+    task points; an ID of the space "activation" only with the head it was measured in.
 
     Parameters
     ----------
     variants, dimension, probe : DataFrame
         The tables of these names.
     cell : sequence of str
-        Columns of the variants table that tell one cell from another, `family` among them.
+        Columns of the variants table that define a cell, including `family`.
 
     Returns
     -------
     DataFrame
-        One row a cell of each panel, sorted by all its keys: the columns of `KEYS`, of `cell`, `dimension`,
-        `performance`, `leaked` (bool) and `seeds`.
+        One row per panel and cell, sorted by all keys: the columns of `KEYS` and `cell`, `dimension`, `performance`,
+        `leaked` (bool) and `seeds` (number of variants).
 
     Raises
     ------
     ValueError
-        If a table lacks a column, names an unknown variant, repeats a row or holds a value that is not
-        finite.
+        If a table lacks a column, names an unknown variant, has duplicate rows or a value that is not finite.
     """
     if "counted" not in variants.columns:
         raise ValueError("variants: the table lacks the column counted")
@@ -99,7 +98,7 @@ def cells(
     _check(variants, dimension, [*MEASURE, *TARGET], "dimension")
     _check(variants, probe, ["points", *TARGET, "metric"], "probe")
     if probe["primary"].dtype != bool and len(probe):
-        raise ValueError("probe.primary: holds something else than True and False")
+        raise ValueError("probe.primary: values must be True or False")
     counted = variants.loc[variants["counted"].astype(bool), ["variant", *cell]]
     paired = _pair(dimension, probe[probe["primary"].astype(bool)]).merge(counted, on="variant")
     return (
@@ -115,7 +114,7 @@ def cells(
 
 
 def _text(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
-    """Copy whose named columns are text, so that an empty cell reads alike however it was stored."""
+    """Copy with the given columns as text, so that empty fields are "" regardless of how they were stored."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(f"{name}: the table lacks the column {missing[0]}")
@@ -131,17 +130,17 @@ def _check(variants: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], nam
     missing = [column for column in [*keys, "value"] if column not in table.columns]
     if missing:
         raise ValueError(f"{name}: the table lacks the column {missing[0]}")
-    strangers = sorted(set(table["variant"]) - set(variants["variant"]))
-    if strangers:
-        raise ValueError(f"{name}: {strangers[0]} is not in the table of variants")
+    unknown = sorted(set(table["variant"]) - set(variants["variant"]))
+    if unknown:
+        raise ValueError(f"{name}: {unknown[0]} is not in the variants table")
     if table.duplicated(["variant", *keys]).any():
-        raise ValueError(f"{name}: two rows stand for one measurement ({', '.join(['variant', *keys])})")
+        raise ValueError(f"{name}: duplicate rows for one measurement ({', '.join(['variant', *keys])})")
     if not np.isfinite(table["value"].to_numpy(dtype=float)).all():
-        raise ValueError(f"{name}: holds a value that is not finite")
+        raise ValueError(f"{name}: contains a value that is not finite")
 
 
 def _pair(dimension: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
-    """One row a variant and panel, with `dimension`, `performance` and `leaked`."""
+    """One row per variant and panel, with `dimension`, `performance` and `leaked`."""
     target = [*TARGET, "metric"]
     found = dimension[["variant", *MEASURE, *TARGET, "value"]].rename(columns={"value": "dimension"})
     scored = probe[["variant", "points", *target, "value"]].rename(columns={"value": "performance"})

@@ -1,8 +1,7 @@
-"""Correlation coefficients, each written as the inner product of two unit vectors.
+"""Correlation coefficients as inner products of two unit vectors.
 
-Spearman's rho, Kendall's tau-b and Pearson's r all have this form, with the centred ranks, the signs of the
-pairwise differences and the centred values as vectors. One matrix product thus gives the coefficients of
-many permutations.
+Spearman's rho, Kendall's tau-b and Pearson's r have this form, with the centred ranks, the signs of the pairwise
+differences and the centred values as vectors. A single matrix product computes the coefficients of many permutations.
 """
 
 from collections.abc import Callable
@@ -11,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-# Relative spread below which values differ by rounding alone.
+# Values with a relative spread below this differ only by rounding.
 ROUNDING = 1e-12
 
 
 class UndefinedError(ValueError):
-    """A statistic that the data at hand do not define; its message says why in a few words."""
+    """A statistic is undefined for the given data; the message is a short reason for the column note."""
 
 
 def is_constant(values: np.ndarray) -> bool:
-    """Whether values, shape (n,), n > 0, differ by rounding alone."""
+    """Whether values, shape (n,), n > 0, differ only by rounding."""
     return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
@@ -31,11 +30,11 @@ class Coefficient:
     Attributes
     ----------
     score : callable
-        (n,) values -> (n,) scores; moves with a permutation of the values.
+        (n,) values -> (n,) scores; equivariant under permutations of the values.
     direction : callable
         (..., n) scores -> (..., m) unnormalised vectors.
     half_step : callable
-        n -> half of the distance between 1 and the next value that n cells without ties can take.
+        n -> half the distance between 1 and the next lower value possible for n cells without ties.
     """
 
     score: Callable[[np.ndarray], np.ndarray]
@@ -43,13 +42,13 @@ class Coefficient:
     half_step: Callable[[int], float]
 
     def unit(self, values: np.ndarray, order: np.ndarray | None = None) -> np.ndarray:
-        """Unit vectors of values, or of their rearrangements.
+        """Unit vectors of values, or of permutations of them.
 
         Parameters
         ----------
         values : ndarray, shape (n,)
         order : ndarray of int, shape (b, n), optional
-            Rearrangements of the values.
+            Permutations of the values.
 
         Returns
         -------
@@ -58,7 +57,7 @@ class Coefficient:
         Raises
         ------
         UndefinedError
-            If the values are fewer than three or constant.
+            If there are fewer than three values or they are constant.
         """
         if len(values) < 3:
             raise UndefinedError("fewer than 3 cells")
@@ -81,9 +80,8 @@ class Coefficient:
     def fisher_z(self, value: np.ndarray | float, n: int) -> np.ndarray:
         """Fisher's z of coefficients of n cells, finite for perfect ones.
 
-        A perfect coefficient is moved half a step towards zero, the continuity correction of a discrete
-        statistic: a few cells agree perfectly by chance, and an infinite z would outvote every other
-        family.
+        A perfect coefficient is moved half a step towards zero (continuity correction of a discrete statistic). A
+        few cells can be perfectly correlated by chance, and an infinite z would dominate all other families.
 
         References
         ----------
@@ -107,6 +105,6 @@ COEFFICIENTS = {
     # One exchange of neighbouring ranks lowers rho by 12 / (n^3 - n) and tau by 4 / (n^2 - n).
     "spearman": Coefficient(rankdata, _centred, lambda n: 6.0 / (n**3 - n)),
     "kendall": Coefficient(rankdata, _pair_signs, lambda n: 2.0 / (n**2 - n)),
-    # r has no steps: only rounding is kept away from one.
+    # r is continuous: only rounding is subtracted from one.
     "pearson": Coefficient(lambda values: values, _centred, lambda n: ROUNDING),
 }

@@ -1,8 +1,8 @@
-"""Correlation of cells that come in families: pooled over them, and within them.
+"""Correlation of cells grouped in families, pooled and within families.
 
-Pooled, every cell is a point whatever its family, and the value is descriptive. Within, each family has a
-coefficient of its own and the value is their mean on Fisher's z scale, so that differences between families
-play no part in it.
+The pooled coefficient treats every cell as a point regardless of its family, and is descriptive. The coefficient within
+families is the mean of the coefficients of the families on Fisher's z scale, so it does not depend on differences
+between families.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from earthdim.analysis.statistics.coefficients import Coefficient, UndefinedError
 
-# Two permutations of equal coefficient can differ by rounding.
+# Coefficients of equivalent permutations can differ by rounding.
 TIE = 1e-9
 
 
@@ -32,7 +32,7 @@ def members(families: np.ndarray) -> dict[str, np.ndarray]:
 def by_family(
     coefficient: Coefficient, x: np.ndarray, y: np.ndarray, families: np.ndarray
 ) -> dict[str, float]:
-    """Each family's own coefficient.
+    """Coefficient of each family.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def by_family(
 
 
 def family_z(coefficient: Coefficient, values: dict[str, float], families: np.ndarray) -> np.ndarray:
-    """Fisher's z of the coefficients of `by_family`, shape (G,)."""
+    """Fisher's z of the coefficients returned by `by_family`, shape (G,)."""
     sizes = members(families)
     return np.array([coefficient.fisher_z(value, len(sizes[name])) for name, value in values.items()])
 
@@ -56,7 +56,7 @@ def leave_one_out(
     Raises
     ------
     UndefinedError
-        If what is left of the cells is fewer than three or constant.
+        If the remaining cells are fewer than three or constant.
     """
     return {
         name: coefficient(np.delete(x, rows), np.delete(y, rows)) for name, rows in members(families).items()
@@ -73,7 +73,7 @@ def pooled_interval(
     coefficient : Coefficient
     x, y : ndarray, shape (n,)
     families : ndarray of str, shape (n,)
-        G distinct names.
+        Family of each cell; G distinct names.
     confidence : float
 
     Raises
@@ -84,7 +84,7 @@ def pooled_interval(
     References
     ----------
     J. W. Tukey, "Bias and confidence in not-quite large samples", Ann. Math. Stat.
-    29, 1958; families as the deleted groups: R. G. Miller, "The jackknife: a review", Biometrika 61, 1974.
+    29, 1958. With groups deleted: R. G. Miller, "The jackknife: a review", Biometrika 61, 1974.
     """
     value = coefficient(x, y)
     if 1.0 - abs(value) < TIE:
@@ -103,12 +103,12 @@ def pooled_interval(
 def within_interval(z: np.ndarray, confidence: float) -> Interval:
     """Interval of the within coefficient: Student's t over the families' Fisher z, shape (G,).
 
-    It keeps its size when families differ in slope and in spread.
+    Its coverage holds if families differ in slope and in spread.
 
     Raises
     ------
     UndefinedError
-        If all families have one and the same coefficient, so that their spread says nothing.
+        If all families have the same coefficient, so that their spread is zero.
 
     References
     ----------
@@ -122,28 +122,29 @@ def within_interval(z: np.ndarray, confidence: float) -> Interval:
 
 
 def _student(z: float, error: float, count: int, confidence: float) -> Interval:
-    reach = float(student.ppf(0.5 + confidence / 2.0, count - 1)) * error
-    return Interval(float(np.tanh(z - reach)), float(np.tanh(z + reach)))
+    half_width = float(student.ppf(0.5 + confidence / 2.0, count - 1)) * error
+    return Interval(float(np.tanh(z - half_width)), float(np.tanh(z + half_width)))
 
 
-def rearrangements(families: np.ndarray, draws: int, seed: int) -> dict[str, np.ndarray]:
-    """Random permutations of the cells of each family, and first the order as it is.
+def rearrangements(families: np.ndarray, count: int, seed: int) -> dict[str, np.ndarray]:
+    """Random permutations of the cells of each family, preceded by the identity.
 
     Parameters
     ----------
     families : ndarray of str, shape (n,)
-    draws : int
+    count : int
+        Number of random permutations.
     seed : int
 
     Returns
     -------
-    dict of ndarray of int, shape (draws + 1, cells of the family)
+    dict of ndarray of int, shape (count + 1, cells of the family)
     """
     rng = np.random.default_rng(seed)
     orders = {}
     for name, rows in members(families).items():
         identity = np.arange(len(rows))
-        random = rng.permuted(np.tile(identity, (draws, 1)), axis=1)
+        random = rng.permuted(np.tile(identity, (count, 1)), axis=1)
         orders[name] = np.concatenate([identity[None], random])
     return orders
 
@@ -155,23 +156,23 @@ def permutation_p(
     families: np.ndarray,
     orders: dict[str, np.ndarray],
 ) -> np.ndarray:
-    """Two-sided p of the within coefficient, by permutation of the cells within families.
+    """Two-sided p of the coefficient within families, from permutations of the cells within families.
 
     Parameters
     ----------
     coefficient : Coefficient
     x : ndarray, shape (n,)
-        What is permuted.
+        The permuted variable.
     ys : ndarray, shape (n, r)
-        r variables to correlate it with.
+        r variables to correlate with x.
     families : ndarray of str, shape (n,)
     orders : dict of ndarray
-        Of `rearrangements`, B draws.
+        Return value of `rearrangements`, with B permutations.
 
     Returns
     -------
     ndarray, shape (r,)
-        (b + 1) / (B + 1), with b the draws at least as far from zero as the data.
+        (b + 1) / (B + 1), where b permutations have a statistic at least as far from zero as the data.
 
     Raises
     ------
@@ -188,5 +189,5 @@ def permutation_p(
         permuted = coefficient.unit(x[rows], orders[name])
         fixed = np.stack([coefficient.unit(y[rows]) for y in ys.T], axis=1)
         total = total + coefficient.fisher_z(permuted @ fixed, len(rows))
-    reached = np.abs(total[1:]) >= np.abs(total[0]) - TIE
-    return (reached.sum(axis=0) + 1.0) / (len(reached) + 1.0)
+    exceeds = np.abs(total[1:]) >= np.abs(total[0]) - TIE
+    return (exceeds.sum(axis=0) + 1.0) / (len(exceeds) + 1.0)

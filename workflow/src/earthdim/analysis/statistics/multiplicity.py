@@ -1,11 +1,11 @@
-"""Corrections of p values for the number of tests."""
+"""Corrections of p values for multiple testing."""
 
 import numpy as np
 from scipy.stats import false_discovery_control
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Adjust p values to hold the chance of any false rejection among them.
+    """Adjust p values to control the family-wise error rate.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def benjamini_yekutieli(p: np.ndarray) -> np.ndarray:
-    """Adjust p values to hold the rate of false discoveries, however the tests depend on each other.
+    """Adjust p values to control the false discovery rate under arbitrary dependence of the tests.
 
     Parameters
     ----------

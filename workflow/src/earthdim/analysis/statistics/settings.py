@@ -1,4 +1,4 @@
-"""The preregistered analysis as plain, checked values."""
+"""Validated settings of the preregistered analysis."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,26 +10,25 @@ from earthdim.analysis.statistics.coefficients import COEFFICIENTS
 
 @dataclass(frozen=True)
 class Settings:
-    """The preregistered analysis, as the leaf in config/statistics says it.
+    """Settings of the preregistered analysis, from a leaf of config/statistics.
 
     Attributes
     ----------
     cell : sequence of str
-        Columns of the variants table that tell one cell from another, family among them; what is not named is
-        averaged.
+        Columns of the variants table that define a cell, including family. Variants that differ only in other
+        columns are averaged.
     coefficients : sequence of str
-        Of spearman, kendall, pearson.
+        Any of spearman, kendall, pearson.
     draws, seed : int
-        Permutations within families.
+        Number of permutations within families, and the seed of their generator.
     confidence : float
-        Of the intervals, inside (0, 1).
+        Confidence level of the intervals, in (0, 1).
     min_families : int
-        No interval below this number of families.
+        Minimum number of families for an interval.
     min_cells : int
-        No test below this number of cells.
+        Minimum number of cells for a test.
     primary : sequence of mapping
-        Rows of the table named by column -> value or list of values: the claims to which Holm's correction
-        applies.
+        Primary claims, each selecting rows by column -> value or list of values. Holm's correction applies to them.
     """
 
     cell: Sequence[str]
@@ -44,7 +43,9 @@ class Settings:
     def __post_init__(self):
         unknown = sorted(set(self.coefficients) - set(COEFFICIENTS))
         if unknown or not self.coefficients:
-            raise ValueError(f"statistics.coefficients: choose from {', '.join(COEFFICIENTS)}, not {unknown}")
+            raise ValueError(
+                f"statistics.coefficients: unknown {unknown}; choose from {', '.join(COEFFICIENTS)}"
+            )
         if "family" not in self.cell:
             raise ValueError("statistics.cell: must name family")
         if not 0.0 < self.confidence < 1.0:
@@ -53,13 +54,15 @@ class Settings:
             if getattr(self, name) < least:
                 raise ValueError(f"statistics.{name}: {getattr(self, name)} is less than {least}")
         for claim in self.primary:
-            strange = sorted(set(claim) - {*KEYS, "level", "coefficient"})
-            if strange:
-                raise ValueError(f"statistics.primary: {strange[0]!r} is no column that names a row")
+            unknown = sorted(set(claim) - {*KEYS, "level", "coefficient"})
+            if unknown:
+                raise ValueError(
+                    f"statistics.primary: {unknown[0]!r} is not a key column of the correlation table"
+                )
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Settings":
-        """Read the leaf; a missing or unknown key is a ValueError."""
+        """Create from the leaf; raises ValueError for a missing or unknown key."""
         try:
             return cls(**settings)
         except TypeError as error:

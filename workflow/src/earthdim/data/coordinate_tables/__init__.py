@@ -1,4 +1,4 @@
-"""Tables with one row a place: text, Parquet, GeoParquet, Arrow, NPZ and Zarr."""
+"""Tables with one row per place: text, Parquet, GeoParquet, Arrow, NPZ and Zarr."""
 
 from earthdim.data.coordinate_tables.formats import TableError, kind_of
 from earthdim.data.coordinate_tables.reading import Table, place_keys, points, read

@@ -12,11 +12,11 @@ DEPTHS = {"point": 0, "linestring": 1, "polygon": 2, "multipoint": 1, "multiline
 
 
 def of_field(field: Any) -> tuple[str, Mapping] | None:
-    """What the type of an Arrow field says of geometries: name, and encoding, reference system and edges."""
-    told = field.metadata or {}
-    name = told.get(b"ARROW:extension:name", b"").decode()
-    details = told.get(b"ARROW:extension:metadata", b"")
-    # Arrow's own extension types, such as tensors of a fixed shape, do not show their metadata.
+    """Geometry described by the type of an Arrow field: name, and encoding, reference system and edges."""
+    metadata = field.metadata or {}
+    name = metadata.get(b"ARROW:extension:name", b"").decode()
+    details = metadata.get(b"ARROW:extension:metadata", b"")
+    # Arrow's built-in extension types, such as fixed-shape tensors, do not appear in the metadata.
     if hasattr(field.type, "__arrow_ext_serialize__"):
         name, details = field.type.extension_name, field.type.__arrow_ext_serialize__()
     encoding = name.lower().removeprefix("geoarrow.")
@@ -24,13 +24,13 @@ def of_field(field: Any) -> tuple[str, Mapping] | None:
         return None
     written = {"ogc.wkb": "WKB", "wkb": "WKB", "wkt": "text"}
     about = json.loads(details or b"{}")
-    # GeoArrow leaves the reference system out where nobody knows it; degrees are the likeliest, and are checked.
+    # GeoArrow omits an unknown reference system; degrees are the most likely, and ranges are checked later.
     crs = {"crs": about["crs"]} if about.get("crs") is not None else {}
     return field.name, {"encoding": written.get(encoding, encoding), "edges": about.get("edges"), **crs}
 
 
 def of_logical_type(file: Any, name: str) -> tuple[str, Mapping] | None:
-    """What Parquet's own types GEOMETRY and GEOGRAPHY say; `file` is a ParquetFile or lacks its `schema`."""
+    """Geometry described by Parquet's types GEOMETRY and GEOGRAPHY; `file` is a ParquetFile or has no `schema`."""
     schema = getattr(file, "schema", None)
     for number in range(len(schema.names)) if schema is not None else ():
         column = schema.column(number)
@@ -45,7 +45,7 @@ def of_logical_type(file: Any, name: str) -> tuple[str, Mapping] | None:
 
 
 def _named(crs: str, file: Any) -> str:
-    """A reference system by the prefixes of Parquet's specification."""
+    """Resolve a reference system with the prefixes of Parquet's specification."""
     kind, _, rest = crs.partition(":")
     if kind == "srid":
         return f"EPSG:{rest}" if rest != "0" else "OGC:CRS84"
@@ -55,7 +55,7 @@ def _named(crs: str, file: Any) -> str:
 
 
 def shapes(encoding: str, column: Any) -> NDArray[np.object_]:
-    """Geometries of a column in a native encoding.
+    """Convert a column in a native encoding to geometries.
 
     Parameters
     ----------
@@ -67,18 +67,18 @@ def shapes(encoding: str, column: Any) -> NDArray[np.object_]:
     Returns
     -------
     ndarray of shapely geometries, shape (n,)
-        In two dimensions; None where a row is null.
+        In two dimensions; None for null rows.
 
     Raises
     ------
     ValueError
-        If there is no such encoding, or the column is not laid out so.
+        If the encoding is unknown, or the column does not match it.
     """
     import pyarrow as pa
     import shapely
 
     if encoding not in DEPTHS:
-        raise ValueError(f"the encoding {encoding} is none of WKB, {', '.join(DEPTHS)}")
+        raise ValueError(f"the encoding {encoding} is not one of WKB, {', '.join(DEPTHS)}")
     found = np.full(len(column), None, dtype=object)
     there = column.is_valid().to_numpy()
     rows = pa.concat_arrays([chunk.drop_null() for chunk in column.chunks]) if column.num_chunks else None
@@ -88,7 +88,7 @@ def shapes(encoding: str, column: Any) -> NDArray[np.object_]:
     offsets = []
     for _ in range(DEPTHS[encoding]):
         if not hasattr(rows, "flatten") or pa.types.is_struct(rows.type):
-            raise ValueError(f"it is {column.type}, and not of the encoding {encoding}")
+            raise ValueError(f"its type {column.type} is not of the encoding {encoding}")
         offsets.append(_offsets(rows))
         rows = rows.flatten()
     kind = shapely.GeometryType[encoding.upper()]
@@ -97,7 +97,7 @@ def shapes(encoding: str, column: Any) -> NDArray[np.object_]:
 
 
 def _offsets(rows: Any) -> NDArray[np.int64]:
-    """Where each list begins among the flattened values, and where the last one ends."""
+    """Offset of each list in the flattened values, and the end of the last list."""
     import pyarrow.compute as pc
 
     lengths = pc.fill_null(pc.list_value_length(rows), 0).to_numpy(zero_copy_only=False)
@@ -116,9 +116,9 @@ def _coordinates(rows: Any, encoding: str) -> NDArray[np.float64]:
             [rows.field(axis).to_numpy(zero_copy_only=False).astype(np.float64) for axis in ("x", "y")]
         )
     if not hasattr(rows, "flatten") or not pa.types.is_floating(rows.type.value_type):
-        raise ValueError(f"its coordinates are {rows.type}, and not of the encoding {encoding}")
+        raise ValueError(f"its coordinates of type {rows.type} are not of the encoding {encoding}")
     sizes = np.unique(np.diff(_offsets(rows)))
     if len(sizes) != 1 or sizes[0] < 2:
-        raise ValueError("its coordinates are not of one length of two or more numbers")
+        raise ValueError("its coordinates must be lists of equal length, at least two numbers")
     flat = rows.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     return np.ascontiguousarray(flat.reshape(-1, sizes[0])[:, :2])

@@ -1,6 +1,6 @@
-"""Geometries of Parquet and GeoParquet files: which column holds them, how they are written, where they lie.
+"""Geometries of Parquet and GeoParquet files: their column, encoding and reference system.
 
-For tables, which need a point a row, and for the polygons from which samples are drawn.
+Used for tables, which need one point per row, and for the polygons from which samples are drawn.
 """
 
 import json
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.data.coordinate_tables import geoarrow
-from earthdim.data.coordinate_tables.formats.base import TableError, refuse
+from earthdim.data.coordinate_tables.formats.base import TableError, check_rows
 
 CRS84 = "OGC:CRS84"
-"""What GeoParquet means where it names no coordinate reference system: degrees, longitude first."""
+"""Default coordinate reference system of GeoParquet: degrees, longitude first."""
 UNDECLARED = (
     "geometry",
     "geom",
@@ -29,18 +29,18 @@ UNDECLARED = (
     "wkt",
     ".geo",
 )
-"""What people call a column of geometries where no metadata tell of one."""
+"""Common names of geometry columns in files without metadata."""
 _BOX = re.compile(
     r"(x|y|z|m|lon|lat)_?(min|max)|(min|max)_?(x|y|z|m|lon|lat)|west|south|east|north", re.IGNORECASE
 )
-# With a geometry, these repeat it.
+# Columns that repeat the geometry.
 _PLACES = frozenset({"lon", "lat", "long", "longitude", "latitude"})
 _HEX = re.compile(r"\s*0[01][0-9a-fA-F]{8}")
 _SRID = re.compile(r"\s*SRID\s*=\s*(\d+)\s*;", re.IGNORECASE)
 
 
 class Geometry(NamedTuple):
-    """A column of geometries, as its file describes it.
+    """A column of geometries, as described by its file.
 
     Attributes
     ----------
@@ -49,20 +49,20 @@ class Geometry(NamedTuple):
     encoding : str
         "WKB", "text", or one of GeoArrow's, such as "point".
     crs : object
-        Name, text or PROJ JSON of its coordinate reference system; None where the file says that nobody knows it.
+        Name, text or PROJ JSON of its coordinate reference system; None if the file declares it unknown.
     edges : str
-        "planar", or what else lies between two vertices.
-    belonging : frozenset of str
+        Interpolation between vertices: "planar" or another.
+    place_columns : frozenset of str
         All columns that describe places: geometries, their boxes, and coordinates that repeat them.
     declared : bool
-        Whether metadata or types say so, or the name alone.
+        Whether metadata or types identify it, and not only its name.
     """
 
     name: str
     encoding: str
     crs: Any
     edges: str
-    belonging: frozenset[str]
+    place_columns: frozenset[str]
     declared: bool
 
 
@@ -72,25 +72,25 @@ def describe(file: Any, path: Path) -> Geometry | None:
     Parameters
     ----------
     file : pyarrow.parquet.ParquetFile
-        Or what has its `schema_arrow` and `metadata`.
+        Or an object with its `schema_arrow` and `metadata`.
     path : Path
         For errors.
 
     Returns
     -------
     Geometry or None
-        The primary column of the metadata `geo`, wherever these stand; else a column whose type says that it holds
-        geometries; else one of the names `UNDECLARED` that holds bytes or text. None if there is none.
+        The primary column of the metadata `geo`; else a column of a geometry type; else a column of bytes or text with
+        one of the names in `UNDECLARED`. None if there is none.
 
     Raises
     ------
     TableError
-        If the metadata cannot be read or name a column that is not there.
+        If the metadata cannot be read or name a column that does not exist.
     """
-    # GDAL writes `geo` among the file's own metadata alone; Arrow's schema, once stored, hides those.
-    told = {**(file.metadata.metadata or {}), **(file.schema_arrow.metadata or {})}.get(b"geo")
+    # GDAL writes `geo` only to the file's metadata, which a stored Arrow schema hides.
+    metadata = {**(file.metadata.metadata or {}), **(file.schema_arrow.metadata or {})}.get(b"geo")
     names = file.schema_arrow.names
-    found = _of_metadata(told, path, names) if told is not None else None
+    found = _of_metadata(metadata, path, names) if metadata is not None else None
     for field in file.schema_arrow if found is None else ():
         found = found or geoarrow.of_field(field) or geoarrow.of_logical_type(file, field.name)
     found = found or _undeclared(file.schema_arrow)
@@ -99,45 +99,52 @@ def describe(file: Any, path: Path) -> Geometry | None:
     name, about = found
     crs = about.get("crs", CRS84)
     encoding = about.get("encoding") or "WKB"
-    belonging = _belonging(file.schema_arrow, about) | about.get("others", set()) | {name}
+    place_columns = _place_columns(file.schema_arrow, about) | about.get("others", set()) | {name}
     return Geometry(
-        name, encoding, crs, about.get("edges") or "planar", frozenset(belonging), "undeclared" not in about
+        name,
+        encoding,
+        crs,
+        about.get("edges") or "planar",
+        frozenset(place_columns),
+        "undeclared" not in about,
     )
 
 
-def _of_metadata(told: bytes, path: Path, names: list[str]) -> tuple[str, Mapping]:
+def _of_metadata(metadata: bytes, path: Path, names: list[str]) -> tuple[str, Mapping]:
     try:
-        geo = json.loads(told)
+        geo = json.loads(metadata)
         name = geo["primary_column"]
         about = {**geo["columns"][name], "others": set(geo["columns"])}
     except (ValueError, KeyError, TypeError) as error:
         raise TableError(
-            f"{path}: its metadata 'geo' do not describe a geometry ({type(error).__name__}: {error})"
+            f"{path}: its metadata 'geo' are invalid ({type(error).__name__}: {error})"
         ) from error
     if name not in names:
-        raise TableError(f"{path}: its metadata name the geometry {name!r}, and there is no such column")
+        raise TableError(f"{path}: its metadata name the geometry {name!r}, which is not a column")
     return name, about
 
 
 def _undeclared(schema: Any) -> tuple[str, Mapping] | None:
-    """A column whose name and type alone speak for geometries."""
+    """Find a geometry column by name and type only."""
     import pyarrow as pa
 
     for name in sorted(set(schema.names) & set(UNDECLARED), key=UNDECLARED.index):
         kind = schema.field(name).type
         if any(
-            told(kind) for told in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+            is_type(kind)
+            for is_type in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
         ):
             return name, {"undeclared": True}
         if any(
-            told(kind) for told in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+            is_type(kind)
+            for is_type in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
         ):
             return name, {"encoding": "text", "undeclared": True}
     return None
 
 
-def _belonging(schema: Any, about: Mapping) -> set[str]:
-    """The boxes of geometries, by the metadata or by what they are made of, and coordinates beside a geometry."""
+def _place_columns(schema: Any, about: Mapping) -> set[str]:
+    """Columns of bounding boxes, by metadata or by their fields, and coordinates next to a geometry."""
     import pyarrow as pa
 
     covering = (about.get("covering") or {}).get("bbox") or {}
@@ -155,26 +162,26 @@ def _belonging(schema: Any, about: Mapping) -> set[str]:
 
 
 def read(path: Path, about: Geometry, column: Any) -> NDArray[np.object_]:
-    """Make geometries of a column.
+    """Convert a column to geometries.
 
     Parameters
     ----------
     path : Path
         For errors.
     about : Geometry
-        Of this column.
+        Description of the column.
     column : pyarrow.ChunkedArray
         All rows.
 
     Returns
     -------
     ndarray of shapely geometries, shape (n,)
-        In degrees of WGS 84, longitude first; None where a row has none.
+        In degrees of WGS 84, longitude first; None for rows without a geometry.
 
     Raises
     ------
     TableError
-        If the coordinate reference system is another or the values are not what the encoding says.
+        If the coordinate reference system is not WGS 84 or the values do not match the encoding.
     """
     import shapely
 
@@ -189,41 +196,41 @@ def read(path: Path, about: Geometry, column: Any) -> NDArray[np.object_]:
     except TableError:
         raise
     except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
-        raise no_geometry(path, about.name, error) from error
+        raise geometry_error(path, about.name, error) from error
     check_srid(shapes, path, about.name)
     return shapes
 
 
-def no_geometry(path: Path, name: str, error: Exception) -> TableError:
-    """The error of a column whose text or bytes are none."""
-    told = str(error).strip().partition("\n")[0]
-    return TableError(f"{path}: {name!r} holds no geometry as WKT, GeoJSON or WKB ({told})")
+def geometry_error(path: Path, name: str, error: Exception) -> TableError:
+    """Error for a column whose text or bytes are not geometries."""
+    reason = str(error).strip().partition("\n")[0]
+    return TableError(f"{path}: {name!r} cannot be read as WKT, GeoJSON or WKB ({reason})")
 
 
-def warn(told: str) -> None:
-    """Tell the user something that does not stop the work."""
-    warnings.warn(told, UserWarning, stacklevel=2)
+def warn(message: str) -> None:
+    """Issue a UserWarning."""
+    warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def parse(values: Sequence[str | bytes | None], path: Path, name: str | None = None) -> NDArray[np.object_]:
-    """Make geometries of text or bytes: well-known text (also with `SRID=4326;`) or binary, hexadecimal too, GeoJSON.
+    """Parse geometries: well-known text (also with `SRID=4326;`), well-known binary (also hexadecimal), GeoJSON.
 
     Parameters
     ----------
     values : sequence of str, bytes or None, n of them
-        Each of its own kind.
+        Encodings may be mixed.
     path, name : Path, str
         File and column, for errors.
 
     Returns
     -------
     ndarray of shapely geometries, shape (n,)
-        None where there is no text.
+        None for missing or empty values.
 
     Raises
     ------
     ValueError
-        If a text is no geometry or names another reference system than degrees of WGS 84.
+        If a value is not a geometry or has another reference system than degrees of WGS 84.
     """
     import shapely
 
@@ -243,7 +250,7 @@ def parse(values: Sequence[str | bytes | None], path: Path, name: str | None = N
 
 
 def _kind(value: str | bytes | None) -> str | None:
-    """What a text or bytes look like."""
+    """Encoding of a text or bytes."""
     if value is None:
         return None
     if isinstance(value, bytes) or _HEX.match(value):
@@ -252,10 +259,10 @@ def _kind(value: str | bytes | None) -> str | None:
 
 
 def points(path: Path, name: str, shapes: NDArray[np.object_]) -> NDArray[np.float64]:
-    """One place a geometry: points as they are, polygons at their centre.
+    """Return one place per geometry: points themselves, and the centroids of polygons.
 
-    The centre is the centroid in the plane of longitude and latitude. A footprint whose vertices are more than 180
-    degrees apart is taken to cross the date line (or Greenwich, with longitudes from 0 to 360), drawn on or cut there.
+    The centroid is computed in the plane of longitude and latitude. A polygon whose vertices are more than 180 degrees
+    apart is assumed to cross the date line (or Greenwich, with longitudes from 0 to 360), continued or cut there.
 
     Parameters
     ----------
@@ -271,7 +278,7 @@ def points(path: Path, name: str, shapes: NDArray[np.object_]) -> NDArray[np.flo
     Raises
     ------
     TableError
-        If a row has no geometry or an empty one, or one that is neither a point nor a polygon.
+        If a row has no geometry, an empty one, or one that is neither a point nor a polygon.
 
     Warns
     -----
@@ -280,22 +287,24 @@ def points(path: Path, name: str, shapes: NDArray[np.object_]) -> NDArray[np.flo
     """
     import shapely
 
-    refuse(path, name, shapely.is_missing(shapes) | shapely.is_empty(shapes), "no geometry (null or empty)")
-    shapes = _alone(shapes)
+    check_rows(
+        path, name, shapely.is_missing(shapes) | shapely.is_empty(shapes), "no geometry (null or empty)"
+    )
+    shapes = _unwrapped(shapes)
     kinds, type_of = shapely.get_type_id(shapes), shapely.GeometryType
     areas = np.isin(kinds, (type_of.POLYGON, type_of.MULTIPOLYGON))
-    refuse(path, name, ~areas & (kinds != type_of.POINT), "something else than a point or a polygon")
+    check_rows(path, name, ~areas & (kinds != type_of.POINT), "geometries other than points and polygons")
     if areas.any():
         warn(
             f"{path}: {name!r} holds polygons in {np.count_nonzero(areas)} of {len(areas)} rows; "
-            "each is read at its centre (the centroid)"
+            "their centroids are used"
         )
         shapes[areas] = shapely.centroid(_in_one_piece(path, name, shapes, areas))
     return np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)])
 
 
-def _alone(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Collections of one geometry as that one."""
+def _unwrapped(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Replace collections of one geometry by that geometry."""
     import shapely
 
     shapes = shapes.copy()
@@ -311,7 +320,7 @@ def _alone(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
 def _in_one_piece(
     path: Path, name: str, shapes: NDArray[np.object_], areas: NDArray[np.bool_]
 ) -> NDArray[np.object_]:
-    """The polygons, each moved by whole turns to where its first vertex is."""
+    """Return the polygons with all vertices moved by multiples of 360 degrees to within 180 of the first."""
     import shapely
 
     found = shapes[areas]
@@ -323,7 +332,7 @@ def _in_one_piece(
         found[wide] = shapely.set_coordinates(shapely.force_2d(found[wide]), xy)
         still = np.zeros(len(shapes), dtype=bool)
         still[areas] = _widths(found) > 180
-        refuse(path, name, still, "polygons more than 180 degrees wide, which have no one centre,")
+        check_rows(path, name, still, "polygons more than 180 degrees wide, which have no unique centre,")
     return found
 
 
@@ -335,7 +344,7 @@ def _widths(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
 
 
 def check_srid(shapes: NDArray[np.object_], path: Path, name: str | None = None) -> None:
-    """Refuse geometries of extended WKB or WKT that name another reference system than EPSG:4326."""
+    """Raise TableError if geometries of extended WKB or WKT have another reference system than EPSG:4326."""
     import shapely
 
     srids = shapely.get_srid(shapes)
@@ -345,20 +354,22 @@ def check_srid(shapes: NDArray[np.object_], path: Path, name: str | None = None)
 
 
 def check_degrees(system: Any, path: Path, name: str | None = None) -> None:
-    """Refuse a coordinate reference system, as text or PROJ JSON, other than WGS 84 in degrees.
+    """Raise TableError unless a coordinate reference system, as text or PROJ JSON, is WGS 84 in degrees.
 
-    The order of its axes does not matter: what is read here has longitude first whatever it says.
+    The axis order of the system is ignored: all supported encodings store longitude first.
     """
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
     what = str(path) if name is None else f"{path}: {name!r}"
     if system is None:
-        raise TableError(f"{what} is in no coordinate reference system")
+        raise TableError(f"{what} has no coordinate reference system")
     try:
         known = CRS.from_user_input(system)
     except CRSError as error:
         raise TableError(f"{what} has an unknown coordinate reference system ({error})") from error
     degrees = (CRS84, "EPSG:4326", "EPSG:4979")
     if not any(known.equals(one, ignore_axis_order=True) for one in degrees):
-        raise TableError(f"{what} is in {known.name}; only degrees of WGS 84 (EPSG:4326, {CRS84}) are read")
+        raise TableError(
+            f"{what} is in {known.name}; only WGS 84 in degrees (EPSG:4326, {CRS84}) is supported"
+        )

@@ -1,6 +1,6 @@
-"""A table before any work: its header, its number of rows and its coordinates, but none of its features.
+"""Check a table while an experiment is planned: its header, number of rows and coordinates, but not its features.
 
-Apart from the reading itself, because it runs whenever an experiment is planned and makes no number.
+Separate from reading, because it runs on every invocation and does not affect results.
 """
 
 import warnings
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from earthdim.data.coordinate_tables import formats, places, reading
-from earthdim.data.coordinate_tables.features import Features, chosen, select
+from earthdim.data.coordinate_tables.features import Features, feature_columns, select
 from earthdim.data.coordinate_tables.formats.base import TableError, listed
 from earthdim.data.coordinate_tables.quantised import ALPHAEARTH, NoData
 from earthdim.data.coordinate_tables.reading import check_scales
 
-# A larger CSV takes seconds to read, and planning would read it for every job: of these the header alone is looked at.
+# Bytes. Larger CSV files take seconds to read, and planning would read them for every job: only the header is checked.
 LARGEST_CSV = 100_000_000
 
 
@@ -28,26 +28,26 @@ def check(
     dequantise: str | None = None,
     scales: str | None = None,
 ) -> None:
-    """Refuse a table that the jobs could not read, as far as that can be told without its features.
+    """Raise TableError if the jobs could not read a table, as far as can be determined without its features.
 
     Parameters
     ----------
     path : path
         See `earthdim.data.coordinate_tables.read`.
     n : int
-        Rows that are asked for.
+        Number of rows required.
     longitude, latitude, features : optional
         Columns; see there.
     whole : bool
-        Whether features are read too, or places alone.
+        Whether features are checked too, or only places.
     no_data, dequantise, scales : optional
-        See there. Rows that hold no data are counted only where the file is no larger than `LARGEST_CSV` bytes.
+        See there. Rows without data are counted only if the file is no larger than `LARGEST_CSV` bytes.
 
     Raises
     ------
     TableError
-        If the file is none, a column is missing or not numeric, a coordinate is out of range or missing, or there are
-        fewer than `n` rows.
+        If the file is not a table, a column is missing or not numeric, a coordinate is out of range or missing, or
+        there are fewer than `n` rows.
     """
     path = Path(path)
     if formats.kind_of(path) == formats.kinds.TEXT and path.stat().st_size > LARGEST_CSV:
@@ -63,7 +63,7 @@ def check(
     if not whole:
         return
     others = [name for name in file.names if name not in taken]
-    names = chosen(file, others, features)
+    names = feature_columns(file, others, features)
     check_scales(file, names, len(lonlat), dequantise, scales)
     for name in [*names, *([] if scales is None else [scales])]:
         _check_type(file, name, len(lonlat))
@@ -72,25 +72,25 @@ def check(
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, or of all files of a folder."""
+    """Size in bytes of a file, or of all files of a folder."""
     return sum(file.stat().st_size for file in path.rglob("*")) if path.is_dir() else path.stat().st_size
 
 
 def _count_rows(path: Path, n: int, *arguments: Any) -> None:
-    """Rows that hold no data are told by their features alone."""
+    """Raise TableError if fewer than `n` rows hold data, which requires reading the features."""
     with warnings.catch_warnings():
-        # The jobs tell what is left out.
+        # The jobs repeat these warnings.
         warnings.simplefilter("ignore", UserWarning)
         rows = len(reading.read(path, *arguments).lonlat)
     if n > rows:
-        raise TableError(f"{path}: has {rows} rows that hold data, fewer than n = {n}")
+        raise TableError(f"{path}: has {rows} rows with data, fewer than n = {n}")
 
 
 def _check_type(file: formats.File, name: str, rows: int) -> None:
-    """A column's type and shape, as its file's own description has them."""
+    """Check a column's type and shape, from the file's metadata."""
     file.check_axes(name)
     dtype, shape = file.describe(name)
     if dtype.kind not in "fiu":
         raise TableError(f"{file.path}: {name!r} is not numeric but holds {dtype}; {listed(file.names)}")
     if len(shape) not in (1, 2) or shape[0] != rows:
-        raise TableError(f"{file.path}: {name!r} has the shape {shape}, and there are {rows} places")
+        raise TableError(f"{file.path}: {name!r} has the shape {shape}, but there are {rows} places")

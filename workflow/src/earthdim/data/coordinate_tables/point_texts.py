@@ -1,4 +1,4 @@
-"""Points as text or bytes in a column: WKT, GeoJSON, WKB, WKB in hexadecimal digits; with SRID=4326 or none."""
+"""Points in a column of text or bytes: WKT, GeoJSON, WKB, hexadecimal WKB; with SRID=4326 or none."""
 
 import re
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ _PAIR = re.compile(rf"^\s*[(\[]?\s*{_NUMBER}\s*[,; ]\s*{_NUMBER}\s*[)\]]?\s*$")
 
 
 def read(path: Path, name: str, values: Sequence[str | bytes | None]) -> NDArray[np.float64]:
-    """Points (n, 2), longitude and latitude, of a column.
+    """Read points (n, 2), longitude and latitude, from a column.
 
     Raises
     ------
     TableError
-        If a row holds no point, or another reference system.
+        If a row holds no point, or has another reference system.
     """
     import shapely
 
@@ -29,12 +29,12 @@ def read(path: Path, name: str, values: Sequence[str | bytes | None]) -> NDArray
     except TableError:
         raise
     except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
-        raise geometry.no_geometry(path, name, error) from error
+        raise geometry.geometry_error(path, name, error) from error
     return geometry.points(path, name, shapes)
 
 
 def pairs(values: Sequence[str | bytes | None]) -> NDArray[np.float64] | None:
-    """Texts such as ``52.5, 13.4`` or ``(52.5 13.4)`` as numbers (n, 2), in their order; None if one is none."""
+    """Parse texts such as ``52.5, 13.4`` or ``(52.5 13.4)`` to numbers (n, 2) in their order; None if one fails."""
     found = [_PAIR.match(value) if isinstance(value, str) else None for value in values]
     if not found or None in found:
         return None

@@ -1,1 +1,1 @@
-"""Data sets as xarray Datasets: one function for each, read from packaged data or from a user's file."""
+"""Data sets as xarray Datasets: one function per data set, read from packaged data or user-supplied files."""

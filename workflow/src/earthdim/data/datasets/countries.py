@@ -1,7 +1,7 @@
 """Countries and continents by the borders of time zones.
 
-South of 60 degrees S all land is Antarctica: there, time zones follow stations and claims, which the Antarctic Treaty
-holds in abeyance.
+South of 60 degrees S all land is assigned to Antarctica: time zones there follow stations and territorial claims, which
+the Antarctic Treaty suspends.
 
 References
 ----------
@@ -25,9 +25,9 @@ ANTARCTICA = {"country": "AQ", "continent": "AN"}
 
 
 def check_level(level: str) -> None:
-    """Raise ValueError if `level` is neither country nor continent."""
+    """Raise ValueError unless `level` is country or continent."""
     if level not in ANTARCTICA:
-        raise ValueError(f"level: {level!r} is neither country nor continent")
+        raise ValueError(f"level: {level!r} is not country or continent")
 
 
 def class_names(dataset: "xr.Dataset", level: str) -> list[str]:

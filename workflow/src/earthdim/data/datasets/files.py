@@ -1,4 +1,4 @@
-"""A user's own raster: a Zarr store, or NetCDF of the formats 3 (classic) and 4 (HDF5)."""
+"""User-supplied rasters: Zarr stores and NetCDF files of format 3 (classic) and 4 (HDF5)."""
 
 import warnings
 import zlib
@@ -17,9 +17,9 @@ from earthdim.geo import ROUNDING
 NAMES = {"lat": ("lat", "latitude", "y"), "lon": ("lon", "longitude", "x")}
 RANGES = {"lat": (-90, 90), "lon": (-180, 360)}
 UNITS = {"lat": "degrees_north", "lon": "degrees_east"}
-# What readers of files and codecs raise where a file is cut off, is none of theirs, or holds what they refuse.
+# Errors of readers and codecs for truncated, foreign or unsupported files.
 _UNREADABLE = (ValueError, OSError, IndexError, KeyError, TypeError, AssertionError, RuntimeError, zlib.error)
-# Formats by their first bytes: what xarray calls the reader, or what they are.
+# First bytes of supported formats and xarray's engine, and first bytes of unsupported formats.
 _ENGINES = {b"CDF\x01": "scipy", b"CDF\x02": "scipy", b"\x89HDF\r\n\x1a\n": "h5netcdf"}
 _OTHERS = {
     b"CDF\x05": "NetCDF of the 64-bit data format (CDF-5)",
@@ -31,10 +31,10 @@ _OTHERS = {
     b"PK": "a zip archive",
     b"\x1f\x8b": "compressed by gzip",
 }
-READ = "a Zarr store or NetCDF is read"
-# Part of the range of values by which a repeated column may differ from what it repeats.
+READ = "Zarr stores and NetCDF are supported"
+# Largest difference of a repeated column, relative to the range of values.
 _ALIKE = 1e-6
-# Part of a cell by which axes may drift off their spacing, as Gaussian latitudes do by 0.02.
+# Largest deviation of an axis from even spacing, in cells; Gaussian latitudes deviate by 0.02.
 _DRIFT = 0.1
 
 
@@ -42,30 +42,29 @@ def raster_file(path: str, variable: str, fill_cells: int = 0) -> xr.Dataset:
     """Read one variable of a raster file.
 
     Axes are found by their names (lat, latitude, y; lon, longitude, x, in any case) or by their units, in any order
-    and direction; longitudes go from -180 to 180 or from 0 to 360. Columns that repeat others at one turn's distance
-    are dropped, and so are leading axes of length one.
+    and direction; longitudes are from -180 to 180 or from 0 to 360. Columns that repeat others 360 degrees away are
+    dropped, and so are leading axes of length one.
 
     Parameters
     ----------
     path : str
-        A Zarr store or a NetCDF file on a regular grid of degrees; the first bytes tell what it is.
+        A Zarr store or a NetCDF file on a regular grid of degrees; the format is recognised by the first bytes.
     variable : str
-        Its variable.
+        Name of the variable.
     fill_cells : int
-        A cell without a value (NaN, or the fill value that the file names) takes that of the nearest cell with one, if
-        that lies within so many cells; what lies farther stays empty, and tasks refuse points there. With 0 a raster
-        with gaps is refused.
+        A cell without a value (NaN, or the file's fill value) takes the value of the nearest cell within this many
+        cells. Cells farther away stay empty, and tasks reject points there. With 0 a raster with gaps is an error.
 
     Returns
     -------
     Dataset
-        The variable over (..., lat, lon), both ascending, longitudes from -180 to 180; of a region across the date
-        line they go on beyond 180.
+        The variable over (..., lat, lon), both ascending, longitudes from -180 to 180; for a region across the date
+        line they continue beyond 180.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If it cannot be opened, lacks the variable, is not a regular grid of degrees, or holds values that are not
         finite.
@@ -79,7 +78,7 @@ def raster_file(path: str, variable: str, fill_cells: int = 0) -> xr.Dataset:
 
 @contextmanager
 def opened(path: str, variable: str) -> Iterator[xr.Dataset]:
-    """Open a raster file and put its axes right; of the values only columns that are there twice are read.
+    """Open a raster file and normalise its axes; of the values, only repeated columns are read.
 
     Parameters
     ----------
@@ -106,7 +105,7 @@ def opened(path: str, variable: str) -> Iterator[xr.Dataset]:
             raise ValueError(f"path: {path}: {variable} is not numeric but holds {file[variable].dtype}")
         dataset = file[[variable]]
         dataset = dataset.rename({_dimension(dataset, variable, path, ours): ours for ours in NAMES})
-        # Scalars and two-dimensional helpers say nothing about a cell.
+        # Scalar and two-dimensional coordinates are not needed.
         dataset = dataset.reset_coords(drop=True)
         single = [name for name, size in dataset[variable].sizes.items() if size == 1 and name not in NAMES]
         dataset = _ascending(dataset.squeeze(single, drop=True), path, variable)
@@ -119,7 +118,7 @@ def opened(path: str, variable: str) -> Iterator[xr.Dataset]:
 
 
 def _open(path: str) -> xr.Dataset:
-    # What time is it? is no question of rasters, and many files answer it in ways that are not understood.
+    # Times are not decoded: they are not needed, and many files encode them in unsupported ways.
     if Path(path).is_dir():
         with _read_whole(path):
             return xr.open_zarr(path, decode_times=False)
@@ -128,19 +127,19 @@ def _open(path: str) -> xr.Dataset:
     for begins, what in _OTHERS.items():
         if first.startswith(begins):
             raise ValueError(
-                f"path: {path} is {what}; {READ}: convert it, for instance by xarray's to_netcdf or 'gdal_translate "
+                f"path: {path} is {what}; {READ}: convert it, for example with xarray's to_netcdf or 'gdal_translate "
                 f"-of netCDF {Path(path).name} raster.nc'"
             )
     engine = next((engine for begins, engine in _ENGINES.items() if first.startswith(begins)), None)
     if engine is None:
-        raise ValueError(f"path: {path} is no Zarr store or NetCDF file that can be read, by its first bytes")
+        raise ValueError(f"path: {path} is not a Zarr store or NetCDF file, by its first bytes")
     with _read_whole(path, "NetCDF 4 (HDF5)" if engine == "h5netcdf" else "NetCDF"):
         return xr.open_dataset(path, engine=engine, decode_times=False, cache=False)
 
 
 @contextmanager
 def _read_whole(path: str, kind: str = "Zarr store or NetCDF") -> Iterator[None]:
-    """One sentence for whatever readers raise where a file is damaged or a package is missing."""
+    """Convert errors of readers about damaged files or missing packages to a ValueError of one line."""
     if kind.startswith("NetCDF 4"):
         _check_package(path)
     try:
@@ -148,8 +147,7 @@ def _read_whole(path: str, kind: str = "Zarr store or NetCDF") -> Iterator[None]
     except _UNREADABLE as error:
         reason = " ".join(str(error).partition(". ")[0].split())
         raise ValueError(
-            f"path: {path} is no {kind} file that can be read ({reason}); fetch it again, or convert it to "
-            "Zarr or NetCDF 3"
+            f"path: {path} cannot be read as {kind} ({reason}); fetch it again, or convert it to Zarr or NetCDF 3"
         ) from error
 
 
@@ -165,7 +163,7 @@ def _check_package(path: str) -> None:
 
 
 def _dimension(dataset: xr.Dataset, variable: str, path: str, ours: str) -> str:
-    """The name of the dimension of latitudes or of longitudes."""
+    """Name of the dimension of latitudes or longitudes."""
     dims = dataset[variable].dims
     known = NAMES[ours]
     found = [dim for name in known for dim in dims if str(dim).lower() == name]
@@ -174,7 +172,7 @@ def _dimension(dataset: xr.Dataset, variable: str, path: str, ours: str) -> str:
         curved = [name for name in dataset.coords if dataset[name].ndim == 2]
         if curved:
             raise ValueError(
-                f"path: {path}: {curved[0]} has two axes; only grids of one latitude a row are read"
+                f"path: {path}: {curved[0]} has two axes; only grids with one latitude per row are supported"
             )
         raise ValueError(
             f"path: {path}: {variable} has no dimension with coordinates named {' or '.join(known)}; it has "
@@ -194,7 +192,7 @@ def _dimension(dataset: xr.Dataset, variable: str, path: str, ours: str) -> str:
 
 
 def _ascending(dataset: xr.Dataset, path: str, variable: str) -> xr.Dataset:
-    """Latitudes and longitudes ascending, each once and at one spacing; ready to be looked up."""
+    """Make latitudes and longitudes ascending, unique and evenly spaced."""
     dataset = dataset.assign_coords(lat=dataset["lat"].astype(np.float64).clip(-90, 90))
     dataset = _each_once(dataset.sortby(["lat", "lon"]), path, variable)
     lon = _turned(dataset["lon"].values.astype(np.float64))
@@ -204,7 +202,7 @@ def _ascending(dataset: xr.Dataset, path: str, variable: str) -> xr.Dataset:
 
 
 def _turned(lon: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Longitudes from -180 to below 180, or on from there where a region lies across the date line."""
+    """Longitudes from -180 to below 180, or beyond 180 for a region across the date line."""
     turned = (lon + 180.0) % 360 - 180
     turned[turned > 180 - ROUNDING] -= 360
     if turned.size < 2:
@@ -220,12 +218,12 @@ def _turned(lon: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spaced_evenly(centres: NDArray[np.float64], path: str, name: str) -> NDArray[np.float64]:
-    """Centres at one spacing, where sums in single precision have drifted off it by less than a tenth of a cell."""
+    """Evenly spaced centres, if the stored ones deviate from that by less than a tenth of a cell through rounding."""
     if centres.size < 2:
         return centres
     step, limit = (centres[-1] - centres[0]) / (centres.size - 1), _DRIFT
     if name == "lon" and _goes_round(centres):
-        # Once round the globe the spacing is known, and sums in single precision lose half a rounding a column.
+        # Around the globe the spacing is known, and sums in single precision lose half a rounding per column.
         step = 360 / centres.size
         limit = min(0.4, centres.size * ROUNDING / 2 / step)
     regular = centres[0] + step * np.arange(centres.size)
@@ -240,7 +238,7 @@ def _spaced_evenly(centres: NDArray[np.float64], path: str, name: str) -> NDArra
 
 
 def _each_once(dataset: xr.Dataset, path: str, variable: str) -> xr.Dataset:
-    """Without the columns at the end that repeat those at the beginning, as programs add them against gaps in maps."""
+    """Drop columns at the end that repeat those at the start, which some programs add to avoid gaps in maps."""
     lon = dataset["lon"].values.astype(np.float64)
     extra = int(np.count_nonzero(lon - lon[0] > 360 - ROUNDING)) if lon.size else 0
     if not extra:
@@ -248,24 +246,24 @@ def _each_once(dataset: xr.Dataset, path: str, variable: str) -> xr.Dataset:
     with _read_whole(path):
         first = dataset[variable].isel(lon=slice(0, extra)).transpose(..., "lon").values.astype(np.float64)
         last = dataset[variable].isel(lon=slice(-extra, None)).transpose(..., "lon").values.astype(np.float64)
-    same = f"longitudes {lon[0]:g} and {lon[-extra]:g} are one place, and {variable} differs there"
+    same = f"longitudes {lon[0]:g} and {lon[-extra]:g} are the same place, but {variable} differs there"
     if np.abs(lon[-extra:] - lon[:extra] - 360).max() > ROUNDING:
         raise ValueError(
-            f"path: {path}: longitudes {lon[0]:g} to {lon[-1]:g} overlap, and not column by column"
+            f"path: {path}: longitudes {lon[0]:g} to {lon[-1]:g} overlap, but not column by column"
         )
     scale = np.nanmax(np.abs(first), initial=0)
     if not np.allclose(first, last, rtol=0, atol=_ALIKE * scale, equal_nan=True):
-        # Columns that were spaced by mistake to reach from 0 to 360 are farther apart than rows are.
+        # If both 0 and 360 were included by mistake, columns are farther apart than rows.
         if not np.isclose(np.median(np.diff(lon)), np.median(np.diff(dataset["lat"])), rtol=1e-3):
             raise ValueError(
-                f"path: {path}: {same}: leave one of the columns out, or space them without the last one"
+                f"path: {path}: {same}; drop one of the columns, or compute the spacing without the last one"
             )
-        warnings.warn(f"{path}: {same}; what stands at {lon[-extra]:g} is left out", stacklevel=2)
+        warnings.warn(f"{path}: {same}; the values at {lon[-extra]:g} are dropped", stacklevel=2)
     return dataset.isel(lon=slice(0, -extra))
 
 
 def _without_gaps(dataset: xr.Dataset, path: str, variable: str, fill_cells: int) -> xr.Dataset:
-    """Refuse values that are not finite, or fill gaps as far as is said."""
+    """Fill gaps within `fill_cells` cells of a value; raise ValueError for infinite values, or for gaps if it is 0."""
     values = dataset[variable].values
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise ValueError(f"path: {path}: {variable} holds values that are not finite; fill them first")
@@ -275,8 +273,8 @@ def _without_gaps(dataset: xr.Dataset, path: str, variable: str, fill_cells: int
     if not fill_cells:
         raise ValueError(
             f"path: {path}: {variable} holds values that are not finite, in {np.count_nonzero(gaps)} of {gaps.size} "
-            "cells (NaN, or its fill value: often the sea); fill them first, or say fill_cells: 3 to fill those within "
-            "3 cells of a value from the nearest one, which leaves the others to the tasks"
+            "cells (NaN, or its fill value: often the sea); fill them first, or set fill_cells: 3 to fill cells within "
+            "3 cells of a value from the nearest one"
         )
     grids = values.reshape(-1, *values.shape[-2:])
     round_the_globe = covers_all_longitudes(axis(dataset[variable], "lon"))
@@ -289,15 +287,15 @@ def _goes_round(lon: NDArray[np.float64]) -> bool:
     return bool(abs(lon.size * step - 360) < 0.5 * step)
 
 
-def _filled(grid: NDArray, reach: int, round_the_globe: bool) -> NDArray:
-    """A grid (lat, lon) whose gaps near a value take the nearest one, in cells."""
+def _filled(grid: NDArray, fill_cells: int, round_the_globe: bool) -> NDArray:
+    """Fill gaps of a grid (lat, lon) within `fill_cells` cells of a value with the nearest value."""
     from scipy.ndimage import distance_transform_edt
 
     gaps = np.isnan(grid)
     if gaps.all():
         return grid
-    beyond = min(reach, grid.shape[1]) if round_the_globe else 0
+    beyond = min(fill_cells, grid.shape[1]) if round_the_globe else 0
     wide = np.pad(grid, ((0, 0), (beyond, beyond)), mode="wrap") if beyond else grid
     distance, (row, column) = distance_transform_edt(np.isnan(wide), return_indices=True)
-    near = np.where(distance <= reach, wide[row, column], wide)
+    near = np.where(distance <= fill_cells, wide[row, column], wide)
     return near[:, beyond : near.shape[1] - beyond]

@@ -21,13 +21,13 @@ def cities(smallest: int = 1000) -> xr.Dataset:
     Parameters
     ----------
     smallest : {500, 1000, 5000, 15000}
-        Population above which the file lists every place; it adds seats of administration below it, some of which have
-        the population 0 (not known).
+        Population above which the file lists every place; it also contains smaller administrative seats, some with
+        population 0 (unknown).
 
     Returns
     -------
     Dataset
-        Over the dimension city: `lon`, `lat` (degrees), `population`, and GeoNames' identity as the coordinate.
+        Over the dimension city: `lon`, `lat` (degrees), `population`, and the GeoNames identifier as coordinate.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def cities(smallest: int = 1000) -> xr.Dataset:
         If the package has no such file.
     """
     if smallest not in SIZES:
-        raise ValueError(f"smallest: {smallest!r} is none of {', '.join(map(str, SIZES))}")
+        raise ValueError(f"smallest: {smallest!r} is not one of {', '.join(map(str, SIZES))}")
     rows = sorted(_table(f"cities{smallest}.json").values(), key=lambda row: row["geonameid"])
     column = {name: np.array([row[name] for row in rows]) for name in ("longitude", "latitude", "population")}
     return xr.Dataset(

@@ -1,6 +1,6 @@
 """Climatologies and heights from the digital maps of ITU-R recommendations, in the package itur.
 
-The maps carry rows and columns beyond the poles and the date line, for their own interpolation; they are cut off here.
+The maps have additional rows and columns beyond the poles and the date line for interpolation; they are removed here.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def temperature() -> xr.Dataset:
     Returns
     -------
     Dataset
-        `temperature` (month, lat, lon), float32, kelvin; its rows and columns stand on the nodes of the grid.
+        `temperature` (month, lat, lon), float32, kelvin; rows and columns are the nodes of the grid.
     """
     months = [_array(f"1510/v1_t_month{month:02d}.npz")[:, :-1] for month in range(1, 13)]
     lat, lon = _array("1510/v1_lat.npz")[:, 0], _array("1510/v1_lon.npz")[0, :-1]
@@ -66,7 +66,7 @@ def rainfall() -> xr.Dataset:
     Returns
     -------
     Dataset
-        `rainfall` (month, lat, lon), float32, millimetres a month.
+        `rainfall` (month, lat, lon), float32, millimetres per month.
     """
     months = [_array(f"837/v7_mt_month{month:02d}.npz")[1:-1, 1:-1] for month in range(1, 13)]
     values = np.stack(months).astype(np.float32)
@@ -87,8 +87,8 @@ def climate() -> xr.Dataset:
     Returns
     -------
     Dataset
-        `climate` (band, lat, lon), float32: twelve months of temperature in kelvin, then twelve of the logarithm of one
-        plus rainfall in millimetres a month.
+        `climate` (band, lat, lon), float32: twelve months of temperature in kelvin, then twelve of log(1 + rainfall),
+        with rainfall in millimetres per month.
     """
     lat = centres(-90, 90, round(180 / CLIMATE_DEGREES))
     lon = centres(-180, 180, round(360 / CLIMATE_DEGREES))

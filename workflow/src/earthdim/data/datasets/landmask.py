@@ -10,7 +10,7 @@ from earthdim.data.datasets.raster import sample_raster
 
 
 def land_mask() -> xr.Dataset:
-    """Land of NOAA's GLOBE elevation model, 30 arc-seconds; lakes count as land.
+    """Land mask from NOAA's GLOBE elevation model, 30 arc-seconds; lakes count as land.
 
     Returns
     -------
@@ -19,7 +19,7 @@ def land_mask() -> xr.Dataset:
     """
     file = "global_land_mask/globe_combined_mask_compressed.npz"
     with np.load(package_file("global-land-mask", file)) as archive:
-        # The package's mask is true over the ocean, and its rows run from north to south.
+        # The package's mask is true over the ocean, with rows from north to south.
         land = ~archive["mask"][::-1]
     rows, columns = land.shape
     attributes = {"standard_name": "land_binary_mask", "units": "1"}
@@ -27,5 +27,5 @@ def land_mask() -> xr.Dataset:
 
 
 def is_land(mask: xr.Dataset) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that tells which of (n, 2) longitudes and latitudes (degrees) lie on land."""
+    """Return a function that maps (n, 2) longitudes and latitudes (degrees) to whether they lie on land."""
     return lambda lonlat: sample_raster(mask["land"], lonlat, "nearest").astype(bool)

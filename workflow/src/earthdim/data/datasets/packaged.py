@@ -1,4 +1,4 @@
-"""Files that installed packages carry, and rasters made from them."""
+"""Data files of installed packages, and rasters built from them."""
 
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -22,7 +22,7 @@ def package_file(package: str, file: str) -> Path:
     try:
         path = Path(str(distribution(package).locate_file(file)))
     except PackageNotFoundError as error:
-        raise FileNotFoundError(f"the package {package}, which carries {file}, is not installed") from error
+        raise FileNotFoundError(f"the package {package}, which contains {file}, is not installed") from error
     if not path.is_file():
         raise FileNotFoundError(f"the installed package {package} has no file {file}")
     return path
@@ -36,16 +36,16 @@ def centres(low: float, high: float, size: int) -> np.ndarray:
 def raster(
     values: np.ndarray, name: str, attributes: dict[str, str], lat: np.ndarray, lon: np.ndarray, *leading: str
 ) -> xr.Dataset:
-    """A raster with CF coordinates.
+    """Build a raster with CF coordinates.
 
     Parameters
     ----------
     values : ndarray (..., lat, lon)
         Rows from south to north.
     name : str
-        The variable's name.
+        Name of the variable.
     attributes : dict
-        Its CF attributes.
+        CF attributes of the variable.
     lat, lon : ndarray
         Ascending, degrees.
     *leading : str

@@ -1,4 +1,4 @@
-"""Rasters on regular longitude-latitude grids, looked up at points."""
+"""Sampling of rasters on regular longitude-latitude grids."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from earthdim.geo import check_lonlat
 
-# Axes stored as float32 are regular only to their rounding; a hundredth of a cell moves no value noticeably.
+# Tolerance of even spacing, in cells: axes stored as float32 are even only up to rounding.
 REGULARITY = 0.01
 
 
@@ -19,7 +19,7 @@ class NoValueError(ValueError):
     Attributes
     ----------
     points : int
-        At how many.
+        Number of these points.
     """
 
     def __init__(self, message: str, points: int) -> None:
@@ -28,7 +28,7 @@ class NoValueError(ValueError):
 
 
 class Axis(NamedTuple):
-    """A regular axis of cell centres: the first, degrees; the spacing, degrees; the number of cells."""
+    """A regular axis of cell centres: first centre and spacing, degrees, and number of cells."""
 
     start: float
     step: float
@@ -45,7 +45,7 @@ def axis(raster: xr.DataArray, name: str) -> Axis:
     Raises
     ------
     ValueError
-        If the raster lacks that coordinate, or it is not ascending at one spacing.
+        If the raster lacks that coordinate, or it is not ascending and evenly spaced.
     """
     if name not in raster.coords or raster.coords[name].dims != (name,) or raster.sizes[name] < 2:
         raise ValueError(f"raster {raster.name!r} needs a coordinate {name!r} of at least two cell centres")
@@ -53,17 +53,19 @@ def axis(raster: xr.DataArray, name: str) -> Axis:
     step = (centres[-1] - centres[0]) / (centres.size - 1)
     regular = centres[0] + step * np.arange(centres.size)
     if not step > 0 or not np.all(np.abs(centres - regular) <= REGULARITY * step):
-        raise ValueError(f"raster {raster.name!r}: the coordinate {name!r} must ascend at one spacing")
+        raise ValueError(
+            f"raster {raster.name!r}: the coordinate {name!r} must be ascending and evenly spaced"
+        )
     return Axis(float(centres[0]), float(step), centres.size)
 
 
 def covers_all_longitudes(lon: Axis) -> bool:
-    """Tell whether an axis goes once round the globe, so that its last cell touches its first."""
+    """Whether an axis covers 360 degrees, so that its last cell is adjacent to its first."""
     return abs(lon.size * lon.step - 360) < 0.5 * lon.step
 
 
 def columns_at(lon: Axis, degrees: ArrayLike) -> NDArray[np.float64]:
-    """Return fractional indices of longitudes; those of a region may be written a turn away from its own."""
+    """Return fractional indices of longitudes; for a regional axis they are first shifted by multiples of 360."""
     degrees = np.asarray(degrees, dtype=np.float64)
     if not covers_all_longitudes(lon):
         middle = lon.start + lon.step * (lon.size - 1) / 2
@@ -74,23 +76,22 @@ def columns_at(lon: Axis, degrees: ArrayLike) -> NDArray[np.float64]:
 def sample_raster(
     raster: xr.DataArray, lonlat: ArrayLike, method: Literal["nearest", "bilinear"] = "nearest"
 ) -> NDArray:
-    """Look up a raster at points.
+    """Sample a raster at points.
 
     Parameters
     ----------
     raster : DataArray, dims (..., lat, lon)
-        Cell centres at a regular ascending spacing. A raster that goes round the globe wraps over the date
-        line.
+        Cell centres, ascending and evenly spaced. A raster of all longitudes wraps at the date line.
     lonlat : array_like, shape (n, 2)
         Longitude and latitude, degrees.
     method : {"nearest", "bilinear"}
-        The cell in which the point lies, or the bilinear mix of the four nearest centres. Beyond the last
-        centre towards a pole or the edge of a regional raster, the last centre's value holds.
+        The cell that contains the point, or bilinear interpolation between the four nearest centres. Beyond the last
+        centre towards a pole or the edge of a regional raster, the value of the last centre is used.
 
     Returns
     -------
     ndarray, shape (..., n)
-        In the raster's own type for "nearest", in floating point for "bilinear".
+        In the raster's type for "nearest", in floating point for "bilinear".
 
     Raises
     ------
@@ -115,7 +116,7 @@ def sample_raster(
 
 
 def _require_inside(raster: xr.DataArray, position: NDArray[np.float64], line: Axis, what: str) -> None:
-    # A cell reaches half a spacing beyond its centre; the rest is rounding of stored coordinates.
+    # A cell extends half a spacing from its centre; REGULARITY allows for rounding of stored coordinates.
     margin = 0.5 + REGULARITY
     outside = np.count_nonzero((position < -margin) | (position > line.size - 1 + margin))
     if outside:
@@ -125,7 +126,7 @@ def _require_inside(raster: xr.DataArray, position: NDArray[np.float64], line: A
 
 
 def _flat(row: NDArray, column: NDArray, lat: Axis, lon: Axis) -> NDArray[np.int64]:
-    """Indices into the flattened grid of whole rows (clamped) and columns (wrapped, or clamped)."""
+    """Indices into the flattened grid for integer rows (clamped) and columns (wrapped or clamped)."""
     rows = np.clip(row, 0, lat.size - 1).astype(np.int64)
     if covers_all_longitudes(lon):
         columns = column.astype(np.int64) % lon.size
@@ -149,14 +150,14 @@ def _bilinear(cells: NDArray, row: NDArray, column: NDArray, lat: Axis, lon: Axi
 
 
 def flags(raster: xr.DataArray, without: Sequence[str] = ()) -> dict[str, int]:
-    """The classes of a raster of flags.
+    """Return the classes of a raster of flags.
 
     Parameters
     ----------
     raster : DataArray
         With the CF attributes `flag_values` and `flag_meanings`.
     without : sequence of str
-        Flags that are no class, such as the sea.
+        Names of flags that are not classes, such as the sea.
 
     Returns
     -------
@@ -166,13 +167,13 @@ def flags(raster: xr.DataArray, without: Sequence[str] = ()) -> dict[str, int]:
     Raises
     ------
     ValueError
-        If the raster has no flags, or a name in `without` is none of them.
+        If the raster has no flags, or a name in `without` is not one of them.
     """
     names = raster.attrs.get("flag_meanings", "").split()
     if not names:
         raise ValueError(f"variable: {raster.name} has no attribute flag_meanings")
     unknown = sorted(set(without) - set(names))
     if unknown:
-        raise ValueError(f"without: {unknown[0]!r} is none of {', '.join(names)}")
+        raise ValueError(f"without: {unknown[0]!r} is not one of {', '.join(names)}")
     found = zip(names, raster.attrs["flag_values"], strict=True)
     return {name: int(flag) for name, flag in found if name not in without}

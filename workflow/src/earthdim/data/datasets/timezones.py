@@ -1,4 +1,4 @@
-"""Countries with true borders: the polygons of time zones, each of which lies in one country."""
+"""Countries with accurate borders: the polygons of time zones, each of which lies in one country."""
 
 import numpy as np
 import xarray as xr
@@ -9,17 +9,16 @@ from earthdim.geo import check_lonlat
 
 
 def countries() -> xr.Dataset:
-    """Time zone -> country -> continent.
+    """Countries and continents of time zones.
 
-    The tz database's table gives one country for each zone; where a border is disputed it follows that table. Zones
-    that the table does not name belong to no country and are left out.
+    The table of the tz database assigns one country to each zone, also for disputed borders. Zones that are not in the
+    table belong to no country and are omitted.
 
     Returns
     -------
     Dataset
-        Over the dimension zone: `country` and `continent`, int64 codes whose meanings stand in `flag_meanings`
-        (ISO 3166 two-letter codes; GeoNames' continents). The zones' names are the attribute `zones`, in the same
-        order.
+        Over the dimension zone: `country` and `continent`, int64 codes whose meanings are in `flag_meanings` (ISO 3166
+        two-letter codes; GeoNames' continents). The attribute `zones` holds the names of the zones in the same order.
     """
     from earthdim import compiled
 

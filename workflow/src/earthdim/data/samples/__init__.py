@@ -1,26 +1,36 @@
-"""Coordinate sets: the only sampler of each kind.
-
-Every sampler is called as ``sampler(n, rng, is_land, **arguments)`` and returns exactly n points, shape (n, 2),
-float64, longitude and latitude in degrees. `arguments` are the keys of its leaf in config/sample, `rng` comes from
-the leaf's seed, and `is_land` tells which of (m, 2) coordinates lie on land. None but `points` ever returns a
-pole, where longitude means nothing.
+"""Samplers of coordinates.
 
 ========================  ==================================================================================
 `area`                    `sphere`, `land`, `region`, `patch`, `box`: independent points, uniform by area
 `polygons`                `polygon`: the same within the polygons of a file
 `designs`                 `fibonacci`, `healpix`, `grid`: fixed places; `strata`, `latin_hypercube`, `sobol`:
                           random points that are spread more evenly than independent ones
-`poisson_disc`            `poisson_disc`: random points that keep a distance from one another
-`files`                   `points`: the places of a table of one's own
+`poisson_disc`            `poisson_disc`: random points with a minimum distance
+`files`                   `points`: the places of a user-supplied table
 ========================  ==================================================================================
 
-Of the samplers in `area` and `polygons`, of `sobol`, of `points`, and of `poisson_disc` with a distance given, the
-first m points of a draw are the draw of size m. The other designs are made for one n. Their points come in random
-order, so that the first m are a random part of the design, as spread out as any, and never a corner of the globe; but
-they are not the design of size m.
+All samplers share the contract below; their docstrings state only what differs. A sampler is called as
+``sampler(n, rng, is_land, **arguments)``:
 
-To sample places of your own, write a leaf into config/sample that names your file, and name the leaf in an experiment.
-Points of a table (`files.points` says which formats)::
+``n`` : int
+    Number of points, at least 1.
+``rng`` : numpy.random.Generator
+    Source of randomness, created from the seed of the leaf.
+``is_land`` : callable
+    Takes coordinates, shape (m, 2), degrees, and returns m booleans.
+``arguments``
+    The other keys of the leaf in config/sample. Among them, ``over`` is "land" or "globe" (which includes the sea).
+
+It returns exactly n points: float64, shape (n, 2), longitude and latitude in degrees. Only `points` may return a pole,
+where longitude is undefined. A sampler raises ValueError if n is below 1, an argument is invalid, or too few points
+(no land, for instance) are found.
+
+For the samplers in `area` and `polygons`, for `sobol` and `points`, and for `poisson_disc` with a given distance, the
+first m points of a sample equal the sample of size m. The other designs depend on n. Their points are in random order,
+so that the first m are a random subset of the design and cover the same ground; they are not the design of size m.
+
+To sample your own places, write a leaf into config/sample that names your file, and name the leaf in an experiment.
+Points of a table (for the formats, see `files.points`)::
 
     _target_: earthdim.data.samples.files.points
     kind: stations

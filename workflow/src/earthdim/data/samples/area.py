@@ -1,7 +1,7 @@
 """Independent points, uniform by area, over the globe or a part of it.
 
-The first m points of a draw are the draw of size m from the same seed: proposals are drawn row by row, in chunks of a
-fixed size where some are rejected.
+The first m points of a sample equal the sample of size m from the same seed: proposals are drawn row by row, in chunks
+of fixed size if some are rejected. Parameters and return value are those of `earthdim.data.samples`.
 """
 
 from typing import Protocol
@@ -14,57 +14,22 @@ from earthdim.geo import EARTH_RADIUS_KM, check_lonlat, offset_km
 
 
 class Area(Protocol):
-    """A part of the globe: which points it holds, and a box around it, in which proposals are drawn."""
+    """A part of the globe: a membership test, and a bounding box in which proposals are drawn."""
 
     box: Box
 
     def __call__(self, lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which of (m, 2) longitudes and latitudes (degrees) lie inside."""
+        """Return which of (m, 2) longitudes and latitudes (degrees) lie inside."""
 
 
 def sphere(n: int, rng: np.random.Generator, is_land: Condition | None = None) -> NDArray[np.float64]:
-    """Draw `n` points uniformly by area over the whole globe, seas included.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw.
-    is_land : callable, optional
-        Not used; samplers are all called alike.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-    """
+    """Draw `n` points uniformly by area over the whole globe, including the sea; `is_land` is not used."""
     check_n(n)
     return in_box(GLOBE, n, rng)
 
 
 def land(n: int, rng: np.random.Generator, is_land: Condition) -> NDArray[np.float64]:
-    """Draw `n` points uniformly by area over land, by rejection from the globe.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw; always advanced by whole chunks of proposals.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1 or `is_land` finds no land on the globe.
-    """
+    """Draw `n` points uniformly by area over land, by rejection from the globe."""
     return accepted(n, lambda: in_box(GLOBE, CHUNK, rng), (is_land,), "the globe")
 
 
@@ -73,24 +38,10 @@ def region(n: int, rng: np.random.Generator, is_land: Condition, inside: Area) -
 
     Parameters
     ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw; always advanced by whole chunks of proposals.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
+    n, rng, is_land
+        See `earthdim.data.samples`.
     inside : Area
         The region, such as an `earthdim.data.regions.Territory`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1 or no land of the region is found in its box.
     """
     return accepted(n, lambda: in_box(inside.box, CHUNK, rng), (is_land, inside), "the box around the region")
 
@@ -104,26 +55,17 @@ def patch(
 
     Parameters
     ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw; always advanced by whole chunks of proposals.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
+    n, rng, is_land
+        See `earthdim.data.samples`.
     lon, lat : float
         The centre of the disc, degrees.
     diameter_km : float
         Its diameter along a great circle, km.
 
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
     Raises
     ------
     ValueError
-        If `n` is below 1, the centre is no place on the globe, the diameter is not in (0, 40030], or no land is
+        If `n` is below 1, the centre is not a valid coordinate, the diameter is not in (0, 40030], or no land is
         found in the disc.
     """
     centre = check_lonlat([[lon, lat]])
@@ -133,8 +75,8 @@ def patch(
 
     def proposals() -> NDArray[np.float64]:
         azimuth, area = rng.random((CHUNK, 2)).T
-        # The area of a cap is proportional to the square of the chord to its rim. The centre itself, which may be a
-        # pole, is never drawn: 1 - area lies in (0, 1].
+        # The area of a cap is proportional to the square of the chord to its rim. The centre, which may be a pole, is
+        # never drawn: 1 - area lies in (0, 1].
         distance = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(1 - area) * np.sin(half_angle))
         turn = 2 * np.pi * azimuth
         return offset_km(centre, distance * np.sin(turn), distance * np.cos(turn))[0]
@@ -156,29 +98,18 @@ def box(
 
     Parameters
     ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw; over land always advanced by whole chunks of proposals.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out.
+    n, rng, is_land, over
+        See `earthdim.data.samples`.
     south, north : float
         The parallels, degrees.
     west, east : float
-        The meridians, degrees. The box reaches eastwards from `west` to `east`, and so over the date line where
-        `west` is the larger.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
+        The meridians, degrees. The box extends eastwards from `west` to `east`, across the date line if `west` is
+        larger.
 
     Raises
     ------
     ValueError
-        If `n` is below 1, an edge is no place on the globe, the box is empty, `over` is unknown, or no land is found
+        If `n` is below 1, an edge is not a valid coordinate, the box is empty, `over` is unknown, or no land is found
         in the box.
     """
     conditions = ground(over, is_land)
@@ -186,7 +117,7 @@ def box(
     if not south < north:
         raise ValueError(f"south: {south} is not below north, {north}")
     if west == east:
-        raise ValueError(f"west: {west} equals east; all the way round is from -180 to 180")
+        raise ValueError(f"west: {west} equals east; for all longitudes use -180 and 180")
     within = Box(west, east - west if west < east else east - west + 360, south, north)
     if conditions:
         return accepted(n, lambda: in_box(within, CHUNK, rng), conditions, "the box")

@@ -1,12 +1,12 @@
 """Designs: points spread over the sphere more evenly than independent ones.
 
-`fibonacci`, `healpix` and `grid` are fixed places, of which chance decides the order only, and which of them are left
-out where a design has more than n points. `strata`, `latin_hypercube` and `sobol` are random, each with a rule that
-keeps its points apart. All of them map a design on the unit square to the sphere so that areas are kept, but for
-`grid`, which is crowded towards the poles.
+`fibonacci`, `healpix` and `grid` are fixed places; the seed determines only their order, and which are dropped if the
+design has more than n points. `strata`, `latin_hypercube` and `sobol` are random, each with a rule that spreads its
+points. All of them map a design on the unit square to the sphere with an equal-area map, except `grid`, which is denser
+towards the poles.
 
-Of all designs but `sobol`, the points come in an order shuffled by the seed: the first m are a random part of the
-design and not the design of size m.
+In all designs except `sobol`, the order of the points is shuffled by the seed: the first m are a random subset of the
+design and not the design of size m. Parameters and return value are those of `earthdim.data.samples`.
 """
 
 from collections.abc import Callable
@@ -17,37 +17,15 @@ from numpy.typing import NDArray
 from earthdim.data.samples.domain import CHUNK, Condition, accepted, check_n, equal_area, ground, met
 
 SPARSEST = 20
-"""Size of a design, in multiples of n, above which no larger one is tried."""
+"""Size of a design, in multiples of n, above which the search for n points on land fails."""
 
 
 def fibonacci(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> NDArray[np.float64]:
     """Place `n` points on a Fibonacci lattice: a spiral from pole to pole that turns by the golden angle.
 
-    Every point stands for the same area, and distances to the nearest point are nearly equal. There is a lattice of
-    every size. Over land, lattices grow by the number of points that are still missing until one has `n` on land (the
-    smallest that does, but for a few points); the surplus is left out at random. The first m points are a random part
-    of the lattice, not the lattice of m.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Decides the order of the points, and over land which of them are left out.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1, `over` is unknown, or hardly any land is found.
+    Every point represents the same area, and distances to the nearest point are nearly equal. A lattice exists for
+    every size. Over land, the lattice grows by the number of missing points until it has `n` on land (which is close to
+    the smallest such size); the surplus is dropped at random.
 
     References
     ----------
@@ -61,30 +39,9 @@ def fibonacci(n: int, rng: np.random.Generator, is_land: Condition, over: str) -
 def healpix(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> NDArray[np.float64]:
     """Place `n` points at centres of HEALPix pixels, which all have the same area.
 
-    The pixels are those of the smallest resolution, 12 * 4^k pixels, that has `n` centres (over land: `n` on land); the
-    surplus, which may be three quarters of them, is left out at random. Only where little is left out, as for 12,288 on
-    the globe, are the points spread as evenly as the pixels. The first m points are a random part of them.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Decides which centres are left out, and the order of the others.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1, `over` is unknown, or hardly any land is found.
+    The resolution is the lowest, 12 * 4^k pixels, with `n` centres (over land: `n` on land); the surplus, up to three
+    quarters of them, is dropped at random. The points are as evenly spread as the pixels only if few are dropped, as
+    for 12,288 on the globe.
 
     References
     ----------
@@ -98,63 +55,19 @@ def healpix(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> 
 def grid(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> NDArray[np.float64]:
     """Place `n` points on a regular grid of longitude and latitude, which is not uniform by area.
 
-    Points crowd towards the poles like meridians: half of them lie beyond 45 degrees, on 29 % of the globe. The grid is
-    that of the centres of r rows by 2 r columns of cells as wide as high in degrees, for the smallest r that gives `n`
-    points (over land: `n` on land); the surplus is left out at random. The first m points are a random part of the
-    grid.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Decides which centres are left out, and the order of the others.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1, `over` is unknown, or hardly any land is found.
+    Points are denser towards the poles, like meridians: half of them lie beyond 45 degrees, on 29 % of the globe. The
+    grid consists of the centres of r rows by 2 r columns of cells that are square in degrees, for the smallest r with
+    `n` points (over land: `n` on land); the surplus is dropped at random.
     """
     rows = next(r for r in range(1, n + 2) if 2 * r * r >= n)
     return _thinned(n, rng, ground(over, is_land), _cell_centres, rows, lambda rows, _: rows + 1)
 
 
 def strata(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> NDArray[np.float64]:
-    """Draw `n` points, each from a stratum of its own: cells of equal area, near-square away from the poles.
+    """Draw one point from each of `n` strata: cells of equal area, nearly square away from the poles.
 
-    On the globe there are exactly `n` strata. Over land, a stratum gives its point where that falls on land, and
-    stratifications grow by the number of points still missing until there are `n`; the surplus is left out at random.
-    The first m points are a random part of the draw.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1, `over` is unknown, or hardly any land is found.
+    On the globe there are exactly `n` strata. Over land, points at sea are discarded, and the number of strata grows by
+    the number of missing points until `n` points are on land; the surplus is dropped at random.
 
     References
     ----------
@@ -178,30 +91,8 @@ def strata(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> N
 def latin_hypercube(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> NDArray[np.float64]:
     """Draw a Latin hypercube: on the globe, one point in each of `n` lunes and one in each of `n` zones of equal area.
 
-    Over land, hypercubes of the globe grow by the number of points still missing until one has `n` on land; the
-    surplus is left out at random, so that no lune or zone of that hypercube holds more than one point, and some none.
-    The first m points are a random part of the draw.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1, `over` is unknown, or hardly any land is found.
+    Over land, the hypercube of the globe grows by the number of missing points until `n` are on land; the surplus is
+    dropped at random, so that no lune or zone of that hypercube holds more than one point, and some hold none.
 
     References
     ----------
@@ -217,31 +108,10 @@ def latin_hypercube(n: int, rng: np.random.Generator, is_land: Condition, over: 
 
 
 def sobol(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> NDArray[np.float64]:
-    """Take the first `n` points of a scrambled Sobol sequence (over land: the first `n` on land).
+    """Return the first `n` points of a scrambled Sobol sequence (over land: the first `n` on land).
 
-    Being a sequence, it keeps what the other designs cannot: the first m points of a draw are the draw of size m. It is
-    most even for powers of two on the globe.
-
-    Parameters
-    ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the scrambling.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1, `over` is unknown, or no land is found.
+    Unlike the other designs it is a sequence: the first m points equal the sample of size m. It is most even for powers
+    of two on the globe.
 
     References
     ----------
@@ -252,7 +122,7 @@ def sobol(n: int, rng: np.random.Generator, is_land: Condition, over: str) -> ND
     from scipy.stats import qmc
 
     sequence = qmc.Sobol(d=2, rng=rng)
-    # CHUNK is a power of two, so that every chunk is balanced by itself.
+    # CHUNK is a power of two, so every chunk is balanced.
     return accepted(n, lambda: equal_area(sequence.random(CHUNK)), ground(over, is_land), "the globe")
 
 
@@ -264,9 +134,9 @@ def _thinned(
     size: int,
     larger: Callable[[int, int], int],
 ) -> NDArray[np.float64]:
-    """Enlarge a design until `n` of its points meet the conditions; shuffle them and leave out the surplus.
+    """Enlarge a design until `n` of its points meet the conditions; shuffle them and drop the surplus.
 
-    `larger` takes a size and the number of points that are missing, and returns the next size to try.
+    `larger` takes a size and the number of missing points, and returns the next size.
     """
     check_n(n)
     while True:
@@ -301,12 +171,12 @@ def _cell_centres(rows: int) -> NDArray[np.float64]:
 
 
 def _zones(cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cut the sphere into zones of so many whole cells that a cell is about as high as wide.
+    """Divide the sphere into zones of whole cells that are about as high as wide.
 
     Returns the number of cells south of each zone, and the number in it.
     """
     side = np.sqrt(4 * np.pi / cells)
     edges = np.linspace(-np.pi / 2, np.pi / 2, max(round(np.pi / side), 1) + 1)
-    # Edges are moved to the nearest parallel with a whole number of cells to its south.
+    # Edges are moved to the nearest parallel with a whole number of cells south of it.
     south = np.unique(np.rint(cells * (1 + np.sin(edges)) / 2).astype(np.int64))
     return south[:-1], np.diff(south)

@@ -1,4 +1,4 @@
-"""What the samplers share: the ground that points may lie on, the map that keeps areas, and rejection."""
+"""Shared parts of the samplers: conditions on points, the equal-area map, and rejection sampling."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 CHUNK = 4096
 BARREN_CHUNKS = 256
-"""Chunks in a row without a point to keep (a million proposals) after which there is taken to be none."""
+"""Number of consecutive chunks without an accepted point (a million proposals) after which sampling fails."""
 
 Condition = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
-"""Tells which of (m, 2) longitudes and latitudes, degrees, meet it."""
+"""Maps (m, 2) longitudes and latitudes, degrees, to m booleans."""
 
 
 class Box(NamedTuple):
-    """What lies between two parallels and two meridians, degrees.
+    """The area between two parallels and two meridians, degrees.
 
-    It reaches `width` degrees eastwards from the meridian `west`, over the date line where need be.
+    It extends `width` degrees eastwards from the meridian `west`, across the date line if necessary.
     """
 
     west: float
@@ -31,20 +31,20 @@ GLOBE = Box(-180.0, 360.0, -90.0, 90.0)
 
 
 def check_n(n: int) -> None:
-    """Refuse an empty draw."""
+    """Raise ValueError unless `n` is at least 1."""
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
 
 
 def existing(path: str) -> str:
-    """Return the path of a sample's file, or refuse one that does not exist."""
+    """Return the path of a sample's file; raise FileNotFoundError if it does not exist."""
     if not Path(path).exists():
         raise FileNotFoundError(f"sample.path: {path} does not exist")
     return path
 
 
 def ground(over: str, is_land: Condition) -> tuple[Condition, ...]:
-    """Return what points must meet to lie over land, or over the globe, which is nothing.
+    """Return the conditions for points over land (one), or over the globe (none).
 
     Raises
     ------
@@ -52,12 +52,12 @@ def ground(over: str, is_land: Condition) -> tuple[Condition, ...]:
         If `over` is neither "land" nor "globe".
     """
     if over not in ("land", "globe"):
-        raise ValueError(f"over: {over!r} is neither land nor globe")
+        raise ValueError(f"over: {over!r} is not land or globe")
     return (is_land,) if over == "land" else ()
 
 
 def met(points: NDArray[np.float64], conditions: tuple[Condition, ...]) -> NDArray[np.float64]:
-    """Return the points, (m, 2) degrees, that meet every condition; the cheapest condition comes first."""
+    """Return the points, (m, 2) degrees, that meet all conditions, evaluated in order (cheapest first)."""
     for condition in conditions:
         if len(points):
             points = points[condition(points)]
@@ -65,22 +65,22 @@ def met(points: NDArray[np.float64], conditions: tuple[Condition, ...]) -> NDArr
 
 
 def equal_area(unit: NDArray[np.float64], box: Box = GLOBE) -> NDArray[np.float64]:
-    """Map the unit square to a box, so that equal areas of the one are equal areas of the other.
+    """Map the unit square to a box, preserving relative areas.
 
-    The area of a zone of the sphere is proportional to its height (Archimedes), so that a uniform sine of latitude
-    is uniform by area.
+    The area of a zone of the sphere is proportional to its height (Archimedes), so a uniform sine of latitude is
+    uniform by area.
 
     Parameters
     ----------
     unit : ndarray, shape (m, 2)
-        Numbers in [0, 1): the share of the box's width and that of its height along the axis of the Earth.
+        Numbers in [0, 1): the fractions of the box's width and of its height along the axis of the Earth.
     box : Box
-        What is covered; its edges may be arrays of length m, one box for each point.
+        Target area; its edges may be arrays of length m, one box per point.
 
     Returns
     -------
     ndarray of float64, shape (m, 2)
-        Longitude and latitude, degrees; latitudes stay off the poles.
+        Longitude and latitude, degrees; never a pole.
     """
     east, height = unit.T
     longitude = box.west + box.width * east
@@ -91,7 +91,7 @@ def equal_area(unit: NDArray[np.float64], box: Box = GLOBE) -> NDArray[np.float6
 
 
 def in_box(box: Box, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw points uniformly by area, row by row, so that a longer draw begins with a shorter one."""
+    """Draw points uniformly by area, row by row, so that a larger sample starts with the smaller one."""
     return equal_area(rng.random((size, 2)), box)
 
 
@@ -109,16 +109,16 @@ def accepted(
     n : int
         Number of points.
     propose : callable
-        Makes the next chunk of at most `CHUNK` points, the size of which does not depend on `n`.
+        Returns the next chunk of at most `CHUNK` points; its size does not depend on `n`.
     conditions : tuple of callable
-        What to keep, the cheapest condition first.
+        Conditions on accepted points, cheapest first.
     where, sought : str
-        For the message: where proposals lie, and what was not found there.
+        For the message: the area of the proposals, and what was not found there.
 
     Returns
     -------
     ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees. The first m of them are what `n` = m gives.
+        Longitude and latitude, degrees. The first m equal the result for `n` = m.
 
     Raises
     ------

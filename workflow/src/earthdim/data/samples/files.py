@@ -1,4 +1,4 @@
-"""Places of a table of one's own."""
+"""Places of a user-supplied table."""
 
 from collections.abc import Sequence
 
@@ -20,37 +20,27 @@ def points(
     dequantise: str | None = None,
     scales: str | None = None,
 ) -> NDArray[np.float64]:
-    """Take the first `n` points of a table, in its order, at sea or on land.
+    """Return the first `n` points of a table, in its order, at sea or on land.
 
-    Nothing is drawn: all seeds give the same points. The first m points are what `n` = m gives.
+    There is no randomness: all seeds give the same points.
 
     Parameters
     ----------
-    n : int
-        Number of points, at most the number of rows.
-    rng : numpy.random.Generator
-        Not used; samplers are all called alike.
-    is_land : callable
-        Not used.
+    n, rng, is_land
+        See `earthdim.data.samples`; `rng` and `is_land` are not used.
     path : str
         A text, Parquet, GeoParquet, Arrow, NPZ or Zarr file, or a folder of Parquet parts.
     longitude, latitude : str, optional
-        Its columns, degrees; without them, as `earthdim.data.coordinate_tables.read` finds them.
-
+        Its columns, degrees; by default found as in `earthdim.data.coordinate_tables.read`.
     features, no_data, dequantise, scales : optional
-        With `no_data` or `dequantise`, only places whose features hold data are points; as `read` takes them.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
+        As for `read`. With `no_data` or `dequantise`, only places whose features hold data are used.
 
     Raises
     ------
     ValueError
         If `n` is below 1 or above the number of rows, or the file does not hold coordinates.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     from earthdim.data import coordinate_tables
 

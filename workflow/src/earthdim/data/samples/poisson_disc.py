@@ -1,4 +1,4 @@
-"""Random points that keep a distance from one another."""
+"""Random points with a minimum distance from each other."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,36 +8,30 @@ from earthdim.data.samples.domain import CHUNK, GLOBE, Condition, check_n, equal
 from earthdim.geo import EARTH_RADIUS_KM, unit_vectors
 
 PACKING = 0.7
-"""Distance that n points keep, as a share of that in the densest (hexagonal) packing.
+"""Default distance of n points, as a fraction of that in the densest (hexagonal) packing.
 
-Discs of half that distance then cover 0.7^2 * 0.907 = 44 % of the ground; darts thrown at random never cover more than
-55 % of a plane (Feder 1980, doi:10.1016/0022-5193(80)90358-6).
+Discs of half that distance cover 0.7^2 * 0.907 = 44 % of the ground; random sequential addition covers at most 55 % of
+a plane (Feder 1980, doi:10.1016/0022-5193(80)90358-6).
 """
 BARREN = 2**18
-"""Darts in a row without room (at least, and a hundred for each point) after which there is taken to be none."""
+"""Consecutive rejected darts after which sampling fails: at least this number, and a hundred per point."""
 
 
 def poisson_disc(
     n: int, rng: np.random.Generator, is_land: Condition, over: str, min_distance_km: float | None = None
 ) -> NDArray[np.float64]:
-    """Draw `n` points by throwing darts, of which those too near to an earlier one are left out.
+    """Draw `n` points by dart throwing: a dart too close to an earlier point is rejected.
 
-    Darts are uniform by area. With `min_distance_km` given, the first m points of a draw are the draw of size m; with
-    the distance made from `n` they are not, but as evenly spread over the ground.
+    Darts are uniform by area. With a given `min_distance_km`, the first m points equal the sample of size m; with the
+    default distance, which depends on `n`, they do not, but they cover the ground as evenly.
 
     Parameters
     ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the darts.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
-    over : {"land", "globe"}
-        Whether the sea is left out. Distances are measured straight over it all the same.
+    n, rng, is_land, over
+        See `earthdim.data.samples`. Distances are great-circle distances, also across the sea.
     min_distance_km : float, optional
-        Least distance between two points along a great circle, km. Without it, seven tenths of the distance in a
-        hexagonal packing of `n` points, which always fit then.
+        Least distance between two points along a great circle, km. By default seven tenths of the distance in a
+        hexagonal packing of `n` points, at which they always fit.
 
     Returns
     -------
@@ -65,8 +59,8 @@ def poisson_disc(
         )
     chord = 2 * np.sin(angle / 2)
     kept, vectors = np.empty((0, 2)), np.empty((0, 3))
-    # The order of the darts alone decides: the size of a batch, chosen for speed, changes no point. The first is no
-    # larger than a hexagonal packing of the globe, of which most pairs are far apart.
+    # The points depend only on the order of the darts, not on the batch size, which is chosen for speed. The first
+    # batch is no larger than a hexagonal packing of the globe, so that few pairs are close.
     batch, barren = max(min(n, int(8 * np.pi / np.sqrt(3) / chord**2)), 1), 0
     while len(kept) < n:
         darts = met(in_box(GLOBE, batch, rng), conditions)
@@ -77,22 +71,22 @@ def poisson_disc(
         if barren >= max(BARREN, 100 * n):
             ground_name = "land" if conditions else "the globe"
             raise ValueError(
-                f"min_distance_km: of {n} points only {len(kept)} found room on {ground_name},"
-                f" {min_distance_km:.6g} km apart; {barren} more darts found none"
+                f"min_distance_km: only {len(kept)} of {n} points fit on {ground_name} at a distance of"
+                f" {min_distance_km:.6g} km; {barren} more darts were rejected"
             )
     return kept[:n]
 
 
 def _distance_for(n: int, conditions: tuple[Condition, ...]) -> float:
     """Return the distance, km, that `n` points can keep on the ground that meets the conditions."""
-    # The share of the ground to 1 %, from 40,000 points in rows: no draw, so that it costs the stream nothing.
+    # Area fraction to 1 %, from a fixed grid of 40,000 points, which does not consume random numbers.
     rows = np.stack(np.meshgrid(np.arange(200), np.arange(200)), axis=-1).reshape(-1, 2) / 200 + 0.0025
     share = len(met(equal_area(rows), conditions)) / len(rows)
     if share == 0:
         raise ValueError(f"is_land: no land among {len(rows)} points of the globe")
-    # Of a hexagonal packing with distance d, each point has sqrt(3) / 2 d^2 of the ground.
+    # In a hexagonal packing with distance d, each point occupies the area sqrt(3) / 2 d^2.
     area = 4 * np.pi * EARTH_RADIUS_KM**2 * share / n
-    # A few points cannot be further apart than round the globe.
+    # Two points are at most half the circumference apart.
     return min(PACKING * np.sqrt(2 / np.sqrt(3) * area), np.pi * EARTH_RADIUS_KM)
 
 
@@ -111,7 +105,7 @@ def _apart(
         return darts, vectors
     pairs = cKDTree(vectors).query_pairs(chord, output_type="ndarray")
     keep = np.ones(len(darts), dtype=bool)
-    # Ordered by the earlier dart, whose own fate is settled when its turn comes.
+    # In the order of the earlier dart: whether it is kept is then already decided.
     for first, second in pairs[np.argsort(pairs[:, 0], kind="stable")].tolist():
         if keep[first]:
             keep[second] = False

@@ -1,4 +1,4 @@
-"""Polygons out of files, whatever the files are called: their first bytes tell what they are."""
+"""Read polygons from files, whose format is recognised by their first bytes."""
 
 import codecs
 import gzip
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from shapely import Polygon
     from shapely.geometry.base import BaseGeometry
 
-READ = "GeoJSON, well-known text or binary (WKT, WKB) and GeoParquet are read"
-# How formats that are not read begin.
+READ = "GeoJSON, well-known text or binary (WKT, WKB) and GeoParquet are supported"
+# First bytes of unsupported formats.
 _OTHERS = {
     b"\x00\x00\x27\x0a": "a shapefile",
     b"SQLite format 3\x00": "a GeoPackage or another SQLite database",
@@ -32,7 +32,7 @@ _OTHERS = {
     b"\x89HDF": "an HDF5 or NetCDF file",
 }
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# Where one well-known text ends and the next begins, on a line of its own.
+# Boundary between two well-known texts on separate lines.
 _NEXT_TEXT = re.compile(r"(?:(?<=\))|(?<=EMPTY))\s*[\n;]\s*(?=[A-Za-z])")
 _HEX = re.compile(r"(0[01][0-9a-fA-F]{8,}\s*)+")
 _WORD = re.compile(r"(SRID\s*=|[A-Za-z]+\s*[(A-Za-z])", re.IGNORECASE)
@@ -45,19 +45,20 @@ def read(path: str) -> list["Polygon"]:
     ----------
     path : str
         GeoJSON (also newline-delimited, or a text sequence), well-known text (also `SRID=4326;`, one or more), WKB as
-        bytes or in hexadecimal, or GeoParquet; text in UTF-8 or UTF-16, with a byte order mark or none; or one of
+        bytes or in hexadecimal, or GeoParquet; text in UTF-8 or UTF-16, with or without a byte order mark; or one of
         these compressed by gzip.
 
     Returns
     -------
     list of Polygon
-        Each valid, in degrees from -180 to 180 and -90 to 90. Features without a geometry are passed over, and empty
-        geometries with a warning.
+        Valid, in degrees from -180 to 180 and -90 to 90. Features without a geometry are skipped, and empty geometries
+        with a warning.
 
     Raises
     ------
     ValueError
-        If the file is something else, is damaged, is not in degrees of WGS 84, or holds no polygon or what is none.
+        If the file has another format, is damaged, is not in degrees of WGS 84, or holds no polygons or other
+        geometries.
     """
     try:
         items = list(_items(Path(path)))
@@ -72,15 +73,15 @@ def read(path: str) -> list["Polygon"]:
         empty += sum(part.is_empty for part in parts) or (item is not None and not parts)
         found += [one for part in parts if not part.is_empty for one in whole(part, what)]
     if not found:
-        beside = f" (of {len(items)} geometries all are null or empty)" if items else ""
-        raise ValueError(f"sample.path: {path} holds no polygon{beside}")
+        reason = f" (all {len(items)} geometries are null or empty)" if items else ""
+        raise ValueError(f"sample.path: {path} holds no polygon{reason}")
     if empty:
-        geometry.warn(f"{path}: {empty} empty geometries are passed over")
+        geometry.warn(f"{path}: {empty} empty geometries are skipped")
     return found
 
 
 def flat(item: "BaseGeometry") -> Iterator["BaseGeometry"]:
-    """Every single geometry inside nested collections."""
+    """Iterate over the single geometries of nested collections."""
     parts = getattr(item, "geoms", None)
     if parts is None:
         yield item
@@ -90,7 +91,7 @@ def flat(item: "BaseGeometry") -> Iterator["BaseGeometry"]:
 
 
 def _items(path: Path) -> Iterator["BaseGeometry | None"]:
-    """The geometries of a file, in its order; None for a feature that has none."""
+    """Geometries of a file, in its order; None for a feature without geometry."""
     import shapely
 
     if path.is_dir():
@@ -111,13 +112,13 @@ def _items(path: Path) -> Iterator["BaseGeometry | None"]:
 
 
 def _text(path: Path, content: bytes) -> str:
-    """The file as text, unless it is of a format that is known and not read."""
+    """Decode the file as text, unless it has a known unsupported format."""
     mark = next((mark for mark in _MARKS if content.startswith(mark)), b"")
     start = content.removeprefix(mark).lstrip()
     other = next((name for begins, name in _OTHERS.items() if start.startswith(begins)), None)
     if other is not None:
         raise ValueError(
-            f"sample.path: {path} is {other}; {READ}: convert it, for instance by "
+            f"sample.path: {path} is {other}; {READ}: convert it, for example with "
             f"'ogr2ogr -t_srs EPSG:4326 polygons.geojson {path.name}'"
         )
     return content.decode(_MARKS.get(mark, "utf-8"))
@@ -132,7 +133,7 @@ def _of_text(path: Path, text: str) -> Iterator["BaseGeometry | None"]:
         return iter([_in_degrees(path, shapely.from_wkb(one)) for one in text.split()])
     texts = np.array(_NEXT_TEXT.split(text.rstrip(";")), dtype=object)
     if not _WORD.match(text):
-        raise ValueError("it begins like none of these")
+        raise ValueError("its first characters match none of the formats")
     return iter(geometry.parse(texts, path))
 
 
@@ -142,7 +143,7 @@ def _in_degrees(path: Path, item: "BaseGeometry") -> "BaseGeometry":
 
 
 def _geojson(path: Path, text: str) -> Iterator["BaseGeometry | None"]:
-    """The geometries of GeoJSON, one object or several behind each other."""
+    """Geometries of GeoJSON, one object or several in sequence."""
     decoder, place = json.JSONDecoder(), 0
     while place < len(text):
         content, place = decoder.raw_decode(text, place)
@@ -153,18 +154,18 @@ def _geojson(path: Path, text: str) -> Iterator["BaseGeometry | None"]:
 
 
 def _members(path: Path, content: object) -> Iterator["BaseGeometry | None"]:
-    """The geometries of a collection of features, a feature or a geometry."""
+    """Geometries of a feature collection, a feature or a geometry."""
     import shapely
 
     kind = content.get("type") if isinstance(content, dict) else None
     if kind == "Topology":
         raise ValueError(
-            f"sample.path: {path} is TopoJSON; {READ}: convert it, for instance by "
+            f"sample.path: {path} is TopoJSON; {READ}: convert it, for example with "
             f"'ogr2ogr polygons.geojson {path.name}'"
         )
     if kind is None:
         raise ValueError(f"it holds JSON without a type: {str(content)[:40]}")
-    # A member of the standard's forerunner; RFC 7946 knows degrees only.
+    # `crs` belongs to the predecessor of RFC 7946, which allows only degrees.
     if content.get("crs") is not None:
         named = content["crs"].get("properties") if isinstance(content["crs"], dict) else None
         geometry.check_degrees(
@@ -181,7 +182,7 @@ def _members(path: Path, content: object) -> Iterator["BaseGeometry | None"]:
 
 
 def _geoparquet(path: Path, content: bytes) -> Iterator["BaseGeometry | None"]:
-    """The primary geometry column."""
+    """Geometries of the primary geometry column."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -190,14 +191,14 @@ def _geoparquet(path: Path, content: bytes) -> Iterator["BaseGeometry | None"]:
         about = geometry.describe(file, path)
         if about is None:
             raise ValueError(
-                f"sample.path: {path} is no GeoParquet: neither its metadata nor its columns' names tell of a geometry"
+                f"sample.path: {path} is not GeoParquet: neither metadata nor names of columns identify a geometry"
             )
         column = file.read(columns=[about.name])[about.name]
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"sample.path: {path} cannot be read as GeoParquet ({error})") from error
     if about.edges != "planar":
         raise ValueError(
-            f"sample.path: {path}: {about.name!r} has {about.edges} edges; only planar ones are read, which are "
-            "straight in longitude and latitude"
+            f"sample.path: {path}: {about.name!r} has {about.edges} edges; only planar edges, straight in longitude "
+            "and latitude, are supported"
         )
     return iter(geometry.read(path, about, column))

@@ -12,37 +12,25 @@ def polygon(
 ) -> NDArray[np.float64]:
     """Draw `n` points uniformly by area within the polygons of a file, by rejection from the box around each.
 
-    Edges are straight in longitude and latitude, as GeoJSON has them, and not arcs of great circles. Holes are left
-    out; what several polygons cover counts once. A polygon that crosses the date line must be cut there in two, or be
-    drawn on beyond 180 degrees: no edge may span more than 180 degrees, but one along a pole and those of what goes
-    once round the globe (a polar continent, a zone).
+    Edges are straight in longitude and latitude, as in GeoJSON, not arcs of great circles. Holes are excluded, and
+    overlaps count once. A polygon that crosses the date line must be cut there, or continue beyond 180 degrees: no edge
+    may span more than 180 degrees, except along a pole and for polygons that surround the globe (a polar continent, a
+    zone).
 
     Parameters
     ----------
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of the draw; always advanced by whole chunks of proposals.
-    is_land : callable
-        Takes coordinates, shape (m, 2), degrees, and returns m booleans.
+    n, rng, is_land, over
+        See `earthdim.data.samples`. `rng` is always advanced by whole chunks of proposals.
     path : str
-        Polygons in degrees of longitude and latitude, as GeoJSON, well-known text or binary, or GeoParquet, by the
-        file's first bytes; see `earthdim.data.samples.polygon_files.read`.
-    over : {"land", "globe"}
-        Whether the sea is left out.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Longitude and latitude, degrees.
+        Polygons in degrees of longitude and latitude, as GeoJSON, well-known text or binary, or GeoParquet, recognised
+        by the file's first bytes; see `earthdim.data.samples.polygon_files.read`.
 
     Raises
     ------
     ValueError
-        If `n` is below 1, `over` is unknown, the file cannot be read or does not hold valid polygons in degrees, or
-        no point is found in them.
+        If the file cannot be read or does not hold valid polygons in degrees, or no point is found in them.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
 
     References
     ----------
@@ -57,7 +45,7 @@ def polygon(
     shapely.prepare(parts)
     west, south, east, north = shapely.bounds(parts).T
     boxes = np.stack([west, east - west, south, north])
-    # Parts do not overlap. Each is proposed in proportion to the area of its box, so that all ground is proposed alike.
+    # Parts do not overlap. Each is proposed in proportion to the area of its box, so proposals are uniform by area.
     share = np.cumsum((east - west) * (np.sin(np.radians(north)) - np.sin(np.radians(south))))
 
     def proposals() -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Polygons as their makers meant them: free of rounding, on longitudes from -180 to 180, and valid."""
+"""Normalise polygons: remove rounding errors, move them to longitudes from -180 to 180, and make them valid."""
 
 from typing import TYPE_CHECKING
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 WIDEST = 180.0
-"""Degrees of longitude that one edge may span: a longer one is more likely to cross the date line the wrong way."""
+"""Largest span of an edge, degrees of longitude: a longer one probably should cross the date line."""
 REPAIRED = 1e-9
-"""Share of its area by which a polygon may change when its touching lines are taken apart."""
+"""Largest relative change of a polygon's area when touching lines are separated."""
 
 
 def whole(one: "BaseGeometry", what: str) -> list["Polygon"]:
-    """Make a polygon valid and put it where longitudes are from -180 to 180.
+    """Make a polygon valid and move it to longitudes from -180 to 180.
 
     Parameters
     ----------
     one : geometry
-        Longitudes from -180 to 360; one that reaches beyond 180 is cut there.
+        Longitudes from -180 to 360; a polygon that extends beyond 180 is cut there.
     what : str
-        Begins the message of errors.
+        Prefix of errors.
 
     Returns
     -------
@@ -36,20 +36,20 @@ def whole(one: "BaseGeometry", what: str) -> list["Polygon"]:
     Raises
     ------
     ValueError
-        If it is no polygon or is not in degrees, an edge crosses the date line the wrong way, or its lines cross such
-        that it is not clear what lies inside.
+        If it is not a polygon or not in degrees, an edge spans more than half of the globe, or its lines cross, so that
+        its interior is ambiguous.
 
     Warns
     -----
     UserWarning
-        If its lines touch each other and were taken apart, which keeps its area.
+        If its lines touch each other and were separated without changing its area.
     """
     import shapely
 
     if one.geom_type != "Polygon":
         raise ValueError(f"{what} is a {one.geom_type}, not a polygon")
     xy = shapely.get_coordinates(one)
-    # Written so that a NaN, which compares false, is caught too.
+    # Written so that NaN, which compares false, is rejected too.
     within = (xy >= (-180 - ROUNDING, -90 - ROUNDING)) & (xy <= (360 + ROUNDING, 90 + ROUNDING))
     if not within.all():
         raise ValueError(f"{what} is not in degrees from -180 to 180 (or 0 to 360) and -90 to 90")
@@ -60,7 +60,7 @@ def whole(one: "BaseGeometry", what: str) -> list["Polygon"]:
 
 
 def _clipped(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coordinates on the bounds that they pass, or fall short of, by rounding."""
+    """Snap coordinates to the bounds that they miss only by rounding."""
     xy = np.clip(xy, (-180, -90), (360, 90))
     for axis, bounds in ((0, (-180, 0, 180, 360)), (1, (-90, 90))):
         for bound in bounds:
@@ -71,10 +71,10 @@ def _clipped(xy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _check_edges(ring: NDArray[np.float64], what: str) -> None:
-    """Refuse an edge that leads round more than half of the globe, for it was meant to lead round the other half.
+    """Raise ValueError for an edge that spans more than half of the globe, which should probably span the other half.
 
-    Not meant so are an edge along a pole, which is one place, and one from end to end of a ring that goes once round
-    the globe: such a ring is closed along the meridian where both its ends meet, as by a cut at the date line.
+    Exceptions are an edge along a pole, which is a single place, and an edge from end to end of a ring that surrounds
+    the globe: such a ring is closed along the meridian where its ends meet, as by a cut at the date line.
     """
     lon, lat = ring.T
     steps = np.abs(np.diff(lon))
@@ -84,20 +84,20 @@ def _check_edges(ring: NDArray[np.float64], what: str) -> None:
         far &= steps < 360
     if far.any():
         raise ValueError(
-            f"{what} has an edge that spans {steps[far].max():g} degrees of longitude; cut it at the date line, or in "
-            "two (RFC 7946)"
+            f"{what} has an edge that spans {steps[far].max():g} degrees of longitude; cut the polygon at the date "
+            "line (RFC 7946)"
         )
 
 
 def _goes_round(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> bool:
-    """Whether a ring is 360 degrees wide and runs along the meridian at both its ends."""
+    """Whether a ring is 360 degrees wide and follows a meridian at both ends."""
     west, east = lon.min(), lon.max()
     upright = (np.diff(lon) == 0) & (np.diff(lat) != 0)
     return east - west == 360 and all((upright & (lon[:-1] == end)).any() for end in (west, east))
 
 
 def _valid(one: "Polygon", what: str) -> list["Polygon"]:
-    """The polygon, or what it is made of where its lines touch."""
+    """Return the polygon, or its parts if its lines touch."""
     import shapely
 
     if one.is_valid:
@@ -106,15 +106,15 @@ def _valid(one: "Polygon", what: str) -> list["Polygon"]:
     made = shapely.get_parts(shapely.make_valid(one))
     made = [part for shape in made for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
     if not made or abs(shapely.area(made).sum() - one.area) > REPAIRED * one.area:
-        raise ValueError(f"{what} is not valid ({reason}): its lines cross; repair it, for instance in QGIS")
+        raise ValueError(f"{what} is not valid ({reason}): its lines cross; repair it, for example in QGIS")
     geometry.warn(
-        f"{what.removeprefix('sample.path: ')} is not valid ({reason}); it was repaired, with its area"
+        f"{what.removeprefix('sample.path: ')} is not valid ({reason}); it was repaired without changing its area"
     )
     return made
 
 
 def _at_home(one: "Polygon") -> list["Polygon"]:
-    """The polygon, or its parts on both sides of longitude 180, those in the east moved by 360 degrees."""
+    """Return the polygon, or its parts on both sides of longitude 180, the eastern ones moved by -360 degrees."""
     import shapely
 
     west, south, east, north = one.bounds

@@ -1,6 +1,6 @@
-"""What users bring: a function, an exported network or a table of embeddings, as a location encoder.
+"""User-supplied location encoders: a Python callable, an exported network or a table of embeddings.
 
-Planning reads `check` and `files` alone, which import no library and none of the user's code.
+Planning uses only `check` and `files`, which import no library and none of the user's code.
 """
 
 from earthdim.encoders.custom.dependencies import check, files

@@ -1,4 +1,4 @@
-"""What a user's leaf depends on, found and checked without running anything of theirs."""
+"""Check leaves of user-supplied encoders and list their files, without running the user's code."""
 
 import ast
 import os
@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from earthdim.data.coordinate_tables import TableError, kind_of
-from earthdim.data.coordinate_tables.quantised import ALPHAEARTH, AS_IT_IS, TESSERA, no_data_values
+from earthdim.data.coordinate_tables.quantised import ALPHAEARTH, TESSERA, UNCHANGED, no_data_values
 
-# What the words in a leaf may be.
+# Allowed values of the keys of a leaf.
 WORDS = {
     "takes": ("lonlat", "latlon", "lon, lat", "lat, lon"),
     "array": ("numpy", "torch"),
     "order": ("lonlat", "latlon"),
     "units": ("degrees", "radians"),
     "dtype": ("float32", "float64"),
-    "dequantise": (ALPHAEARTH, TESSERA, AS_IT_IS),
+    "dequantise": (ALPHAEARTH, TESSERA, UNCHANGED),
 }
-# An exported network may say none of these, and may want half the precision.
+# For exported networks these keys may be null, and half precision is allowed.
 EXPORTED_WORDS = {
     **WORDS,
     "takes": (None, *WORDS["takes"]),
@@ -33,7 +33,7 @@ OPTIONAL = ("array", "sha256", "places", "files", "dequantise", "no_data")
 FUNCTION = "earthdim.encoders.custom.function.location_encoder"
 TORCHSCRIPT, ONNX = "earthdim.encoders.custom.exported.torchscript", "earthdim.encoders.custom.exported.onnx"
 TABLE = "earthdim.encoders.custom.table.embeddings"
-# The key that says where what the user brings is, and the library that reads it.
+# Target -> the key that names the user's file or callable, and the library that reads it.
 SOURCES = {
     FUNCTION: ("callable", "torch"),
     TORCHSCRIPT: ("file", "torch"),
@@ -41,35 +41,35 @@ SOURCES = {
     TABLE: ("file", "pyarrow"),
 }
 MANIFEST = "embeddings.zarr"
-# Where the workflow's own stores stand, which it knows by their manifests.
+# Results folder, whose stores are identified by their manifests.
 RESULTS = "results"
 
 
 def check(leaf: Mapping[str, Any], name: str) -> None:
-    """Check a leaf of the kind `own` or `table` before any work.
+    """Check a leaf of the kind `own` or `table` before any job starts.
 
     Parameters
     ----------
     leaf : mapping
         The leaf of config/weights.
     name : str
-        Its file name; errors name the keys ``weights.<name>.<key>``.
+        Its file name; errors start with the key, ``weights.<name>.<key>``.
 
     Raises
     ------
     ValueError
-        If a value cannot be right, a file or module is not there, or the library that reads it is not installed.
+        If a value is invalid, a file or module does not exist, or the library that reads it is not installed.
     """
     key = f"weights.{name}"
     target = leaf.get("_target_")
     if target not in SOURCES:
-        raise ValueError(f"{key}._target_: {target!r} is none of {', '.join(SOURCES)}")
+        raise ValueError(f"{key}._target_: {target!r} is not one of {', '.join(SOURCES)}")
     is_table = target == TABLE
     if "kind" in leaf and (leaf["kind"] == "table") != is_table:
-        raise ValueError(f"{key}.kind: {target} makes {'a table' if is_table else 'an encoder, kind: own'}")
+        raise ValueError(f"{key}.kind: {target} needs kind: {'table' if is_table else 'own'}")
     source, library = SOURCES[target]
     if not isinstance(leaf.get(source), str):
-        raise ValueError(f"{key}.{source}: must be a text, not {leaf.get(source)!r}")
+        raise ValueError(f"{key}.{source}: must be a string, not {leaf.get(source)!r}")
     check_values(leaf, key, EXPORTED_WORDS if target in (TORCHSCRIPT, ONNX) else WORDS)
     if find_spec(library) is None:
         raise ValueError(f"{key}._target_: {target} needs the package {library}, which is not installed")
@@ -83,7 +83,7 @@ def check(leaf: Mapping[str, Any], name: str) -> None:
         except SyntaxError as error:
             raise ValueError(f"{key}.{source}: {error.filename}, line {error.lineno}: {error.msg}") from error
         if not found:
-            raise ValueError(f"{key}.{source}: {no_module(module)}")
+            raise ValueError(f"{key}.{source}: {missing_module(module)}")
         return
     path = Path(leaf[source])
     if not path.exists():
@@ -102,28 +102,28 @@ def _check_kind(path: Path, key: str) -> None:
 def check_values(
     values: Mapping[str, Any], key: str = "weights", words: Mapping[str, Sequence[Any]] = WORDS
 ) -> None:
-    """Check those keys of a leaf whose meaning is the same for every target.
+    """Check the keys of a leaf that have the same meaning for every target.
 
     Parameters
     ----------
     values : mapping
-        Of the leaf.
+        Keys and values of the leaf.
     key : str
-        What errors call it.
+        Prefix of the keys in errors.
     words : mapping
-        Key -> what its value may be: `WORDS`, or `EXPORTED_WORDS` for an exported network.
+        Key -> allowed values: `WORDS`, or `EXPORTED_WORDS` for an exported network.
 
     Raises
     ------
     ValueError
-        For the first wrong one, named below `key`.
+        For the first invalid value.
     """
     for name, value in values.items():
         if value is None and name in OPTIONAL:
             continue
         if name in words and value not in words[name]:
             known = " | ".join("null" if word is None else word for word in words[name])
-            raise ValueError(f"{key}.{name}: {value!r} is none of {known}")
+            raise ValueError(f"{key}.{name}: {value!r} is not one of {known}")
         if name == "batch" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{key}.batch: must be a positive whole number, not {value!r}")
         if name == "sha256" and not (isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)):
@@ -131,18 +131,20 @@ def check_values(
         if name == "files" and not (
             isinstance(value, list | tuple) and all(isinstance(file, str) for file in value)
         ):
-            raise ValueError(f"{key}.files: must be a list of files, not {value!r}")
+            raise ValueError(f"{key}.files: must be a list of file names, not {value!r}")
         if name == "no_data":
             try:
                 no_data_values(value)
             except ValueError as error:
                 raise ValueError(f"{key}.{error}") from None
         if name == "places" and not _are_places(value):
-            raise ValueError(f"{key}.places: must be two or more different [longitude, latitude] in degrees")
+            raise ValueError(
+                f"{key}.places: must be two or more distinct pairs [longitude, latitude], degrees"
+            )
 
 
 def _are_places(value: Any) -> bool:
-    """Whether a value lists two or more different pairs of degrees."""
+    """Whether a value lists two or more distinct pairs of degrees."""
     pairs = value if isinstance(value, list | tuple) else [None]
     numbers = all(
         isinstance(pair, list | tuple)
@@ -156,41 +158,43 @@ def _are_places(value: Any) -> bool:
 
 
 def split_callable(callable: str, key: str = "weights.callable") -> tuple[str, str]:
-    """The module and the name inside it of ``module:callable``.
+    """Split ``module:callable`` into the module and the name inside it.
 
     Raises
     ------
     ValueError
-        If the text is not of that form.
+        If the string does not have that form.
     """
     module, colon, name = callable.partition(":") if isinstance(callable, str) else ("", "", "")
     parts = [*module.split("."), *name.split(".")]
     if not colon or not all(part.isidentifier() for part in parts):
-        raise ValueError(f"{key}: {callable!r} must read module:callable, such as my_package.encoders:embed")
+        raise ValueError(
+            f"{key}: {callable!r} must have the form module:callable, such as my_package.encoders:embed"
+        )
     return module, name
 
 
-def no_module(module: str) -> str:
-    """What is wrong with a module that nobody has."""
+def missing_module(module: str) -> str:
+    """Message for a module that cannot be found."""
     return f"there is no module {module!r} in the working directory or the environment"
 
 
 def files(leaf: Mapping[str, Any]) -> list[str]:
     """List the files that a leaf depends on.
 
-    Of a callable these are its module, all modules beside it that it imports by a statement, and the leaf's `files`; of
-    an ONNX file also external data of the same name; of a Zarr group all of its files, or the manifest that stands
-    beside a store of embeddings among the results here.
+    For a callable: its module, all modules that it imports by statements from the same folder or package, and the
+    leaf's `files`. For an ONNX file: also its external data file of the same name. For a Zarr group: all of its files,
+    or only the manifest of a store of embeddings below the results folder.
 
     Parameters
     ----------
     leaf : mapping
-        A leaf that `check` passed.
+        A leaf that passed `check`.
 
     Returns
     -------
     list of str
-        Relative to the working directory, where they are inside it; sorted.
+        Sorted; relative to the working directory for files inside it.
     """
     source, _ = SOURCES[leaf["_target_"]]
     if source == "callable":
@@ -204,14 +208,14 @@ def files(leaf: Mapping[str, Any]) -> list[str]:
 
 
 def stored(path: Path) -> Iterator[Path]:
-    """The files that a path stands for: itself, or all of a folder's, be it a Zarr store or parts of a Parquet table.
+    """List the files of a path: the file itself, or all files of a folder (a Zarr store, parts of a Parquet table).
 
-    A folder's own time tells nothing of what is in it.
+    A folder's modification time does not change when a file inside it does.
     """
     manifest = path.with_suffix(".json")
     if not path.is_dir():
         yield path
-        # The name that torch gives to weights which it exports beside the graph.
+        # The name that torch gives to weights exported to a separate file.
         data = path.with_name(f"{path.name}.data")
         if path.suffix == ".onnx" and data.is_file():
             yield data
@@ -222,12 +226,12 @@ def stored(path: Path) -> Iterator[Path]:
 
 
 def is_result(path: Path) -> bool:
-    """Whether a file stands among the results below the working directory, where the workflow knows what changed."""
+    """Whether a file lies in the results folder, where the workflow itself tracks changes."""
     return Path(os.path.abspath(path)).is_relative_to(Path.cwd() / RESULTS)
 
 
 def _below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
-    """All files below a folder, in folders behind links too, which readers follow; a link that leads back is not."""
+    """All files below a folder, following links as readers do, but not links to a parent folder."""
     real = os.path.realpath(folder)
     for path in sorted(folder.iterdir()) if real not in above else ():
         if path.is_dir():
@@ -237,10 +241,10 @@ def _below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
 
 
 def _specs(module: str, folders: Sequence[str] | None) -> list[ModuleSpec]:
-    """The specs of a dotted module and of the packages around it, or none if there is no such module.
+    """Specs of a dotted module and its parent packages; empty if the module does not exist.
 
-    Nothing is imported: the standard library's own search would import the packages around a module. A folder without
-    ``__init__.py`` is a way to a module, not one.
+    Nothing is imported, whereas `importlib.util.find_spec` imports the parent packages. A folder without
+    ``__init__.py`` can contain modules but is not one.
     """
     names = list(accumulate(module.split("."), lambda above, part: f"{above}.{part}"))
     spec = PathFinder.find_spec(names[0], folders) if folders is not None else find_spec(names[0])
@@ -254,9 +258,9 @@ def _specs(module: str, folders: Sequence[str] | None) -> list[ModuleSpec]:
 
 
 def _imported_files(module: str) -> set[Path]:
-    """Files of a module and of what it imports from where it stands: the working directory, or its own package.
+    """Files of a module and of its imports from the working directory, or else from its own package.
 
-    The working directory comes before the environment, as for `python -m`. No files if there is no such module.
+    The working directory takes precedence over the environment, as for `python -m`. Empty if the module does not exist.
     """
     top = module.partition(".")[0]
     here = [str(Path.cwd())]
@@ -278,7 +282,7 @@ def _imported_files(module: str) -> set[Path]:
 
 
 def _imports(path: Path, spec: ModuleSpec) -> list[str]:
-    """The dotted names that a source file imports."""
+    """Dotted names that a source file imports."""
     if path.suffix != ".py":
         return []
     package = spec.name if spec.submodule_search_locations is not None else spec.name.rpartition(".")[0]

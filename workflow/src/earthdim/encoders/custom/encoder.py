@@ -1,4 +1,4 @@
-"""A location encoder whose inside is not ours: it is tried before it is believed."""
+"""Base class of user-supplied location encoders, and the checks that each must pass before it is used."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -13,18 +13,18 @@ from earthdim.encoders.encodings.base import Encoding
 from earthdim.encoders.location import LocationEncoder
 
 REPEAT_TOLERANCE = 1e-6
-"""How far two calls on the same places may lie apart, as a part of the largest component: rounding, no noise."""
+"""Largest difference between two calls on the same places, relative to the largest component: rounding only."""
 
 BATCH_TOLERANCE = 1e-4
-"""The same for a place alone and in a batch, where matrix products may be summed in another order: on some processors
-that moves phases of hundreds of radians in single precision by more than 1e-5."""
+"""Largest relative difference between a place embedded alone and in a batch. Matrix products may be summed in another
+order: on some processors this moves phases of hundreds of radians in single precision by more than 1e-5."""
 
-PLACES = tuple((-157.5 + 22.5 * i, -84.375 + 11.25 * (7 * i % 16)) for i in range(15))
-"""Where an encoder is tried unless its leaf says otherwise: no pole, no date line, no two on one parallel."""
+PROBE_PLACES = tuple((-157.5 + 22.5 * i, -84.375 + 11.25 * (7 * i % 16)) for i in range(15))
+"""Default places of the checks: no pole, not on the date line, no two on one parallel."""
 
 
 class Opaque(Encoding):
-    """Coordinates as they are, for an encoder that does not show its positional encoding."""
+    """Identity encoding, for an encoder whose positional encoding is unknown."""
 
     width = 2
     shortest_wavelength_km = None
@@ -36,24 +36,24 @@ class Opaque(Encoding):
 
 
 class Inputs(NamedTuple):
-    """How an encoder wants its coordinates; `check_values` knows the words."""
+    """Format of the coordinates that an encoder takes; see `WORDS` in `dependencies` for allowed values."""
 
     order: str = "lonlat"
     units: str = "degrees"
     dtype: str = "float64"
 
     def __call__(self, lonlat: Tensor) -> Tensor:
-        """Longitude and latitude, (n, 2) in degrees, in the encoder's order, units and type."""
+        """Convert longitude and latitude, (n, 2) in degrees, to the encoder's order, units and type."""
         lonlat = lonlat.flip(1) if self.order == "latlon" else lonlat.clone()
         lonlat = torch.deg2rad(lonlat) if self.units == "radians" else lonlat
         return lonlat.to(getattr(torch, self.dtype))
 
 
-class _Outside(nn.Module):
-    """The network's place in an encoder, held by what computes elsewhere.
+class _ExternalNetwork(nn.Module):
+    """Network of an encoder that computes outside this package.
 
-    A function hides modules of torch in it, so that a copy of the encoder shares them and its conversions, such as
-    `double`, do not reach them.
+    The function hides any torch modules in it, so that copies of the encoder share them and conversions such as
+    `double` do not affect them.
     """
 
     def __init__(self, compute: Callable[[Tensor], Tensor], outputs: int) -> None:
@@ -65,25 +65,24 @@ class _Outside(nn.Module):
         return self.compute(lonlat)
 
 
-class OwnEncoder(LocationEncoder):
-    """A location encoder that computes outside of this package.
+class CustomEncoder(LocationEncoder):
+    """A location encoder that computes outside this package.
 
-    Its state is a witness: what it gave at a few places when it was made. A state whose witness differs from what the
-    encoder gives now is refused, so that a file or a function which changed between two jobs cannot mix two encoders.
+    Its state holds a witness: its embeddings of a few places at construction. Loading a state with a different witness
+    is an error, so that a file or function that changed between two jobs cannot mix two encoders.
 
     Parameters
     ----------
     compute : callable
         Tensor (n, 2) of longitude and latitude in degrees, float64 -> Tensor (n, d).
     witness : ndarray (m, d)
-        Its values at some places.
+        Its embeddings of a few places.
     key : str
-        What errors are about, such as ``weights.file: encoder.pt``.
+        Prefix of errors, such as ``weights.file: encoder.pt``.
     parameters : int, optional
-        How many parameters it has, where that is known.
+        Number of parameters, if known.
     differentiable : bool
-        Whether `forward` keeps gradients with respect to coordinates. They are as precise as the encoder's own type of
-        numbers.
+        Whether `forward` keeps gradients with respect to coordinates. They have the precision of the encoder's dtype.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class OwnEncoder(LocationEncoder):
         parameters: int | None = None,
         differentiable: bool = False,
     ) -> None:
-        super().__init__(Opaque(), _Outside(compute, witness.shape[1]))
+        super().__init__(Opaque(), _ExternalNetwork(compute, witness.shape[1]))
         self.register_buffer("witness", torch.from_numpy(np.array(witness, dtype=np.float32)))
         self.register_load_state_dict_pre_hook(_compare_witness)
         self.key = key
@@ -104,11 +103,11 @@ class OwnEncoder(LocationEncoder):
 
     @property
     def parameters_count(self) -> int | None:
-        """Number of parameters, trainable or not; None where nobody can count them."""
+        """Number of parameters, trainable or not; None if unknown."""
         return self._parameters_count
 
-    def doubt(self, embeddings: NDArray) -> None:
-        """Refuse embeddings that look like no data, and tell of odd ones.
+    def check_embeddings(self, embeddings: NDArray) -> None:
+        """Reject embeddings that contain fill values, and warn of suspicious columns.
 
         Parameters
         ----------
@@ -117,10 +116,10 @@ class OwnEncoder(LocationEncoder):
         Raises
         ------
         ValueError
-            Naming the value and in how many rows it stands.
+            If there is a fill value; the message names it and the number of rows.
         """
-        plausibility.refuse_fills(embeddings, self.key, None, "sample places where it has embeddings")
-        plausibility.tell_odd_columns(embeddings, self.key)
+        plausibility.check_fill_values(embeddings, self.key, None, "sample places where it has embeddings")
+        plausibility.warn_suspicious_columns(embeddings, self.key)
 
     @property
     def differentiable(self) -> bool:
@@ -128,20 +127,20 @@ class OwnEncoder(LocationEncoder):
         return self._differentiable
 
 
-def _compare_witness(encoder: OwnEncoder, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    theirs = state.get(f"{prefix}witness")
-    ours = encoder.witness
-    if theirs is not None and (
-        theirs.shape != ours.shape or _distance(theirs.numpy(), ours.numpy()) > BATCH_TOLERANCE
+def _compare_witness(encoder: CustomEncoder, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    stored = state.get(f"{prefix}witness")
+    current = encoder.witness
+    if stored is not None and (
+        stored.shape != current.shape or _distance(stored.numpy(), current.numpy()) > BATCH_TOLERANCE
     ):
         raise ValueError(
-            f"{encoder.key}: gives other embeddings now than when the checkpoint was made; "
-            "were its weights drawn without a seed, or has a file that it reads changed?"
+            f"{encoder.key}: its embeddings differ from those at the time of the checkpoint; "
+            "check that its weights are initialised with a seed and that no file it reads has changed"
         )
 
 
-class _Blamed:
-    """Adds to an error of the user's own code which key of the config it comes from."""
+class _ErrorContext:
+    """Context that adds the config key to errors raised by user-supplied code."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -154,26 +153,26 @@ class _Blamed:
             error.add_note(f"{self.key}: raised this")
 
 
-def called(
+def batched(
     function: Callable[[Tensor], Any], inputs: Inputs, batch: int, key: str
 ) -> Callable[[Tensor], Tensor]:
-    """Make the `compute` of an `OwnEncoder` from a function that takes what `inputs` gives.
+    """Wrap a function as the `compute` argument of a `CustomEncoder`: convert coordinates, call it in batches.
 
     Parameters
     ----------
     function : callable
-        Its result is anything that can be read as numbers (n, d).
+        Returns anything that can be read as numbers (n, d).
     inputs : Inputs
-        How it wants its coordinates. They are always a copy, which it may write to.
+        Format of its coordinates. They are always copied, so it may modify them.
     batch : int
-        How many places it takes at once.
+        Number of places per call.
     key : str
-        What errors are about.
+        Prefix of errors.
     """
 
     def one(part: Tensor) -> Tensor:
-        # What others wrote runs as it is, without the modes in which this package may run its own networks.
-        with _Blamed(key), torch._C.DisableTorchFunction():
+        # User-supplied code runs without the torch function modes that this package may use for its own networks.
+        with _ErrorContext(key), torch._C.DisableTorchFunction():
             result = function(inputs(part))
         return _tensor(result, len(part), key)
 
@@ -184,53 +183,53 @@ def called(
 
 
 def _tensor(result: Any, rows: int, key: str) -> Tensor:
-    """The result of one call as a tensor (rows, d) of its own in float32 or float64."""
+    """Copy the result of one call into a tensor (rows, d) of float32 or float64."""
     if not isinstance(result, Tensor):
-        array = arrays.numbers(result, f"{key}: the {type(result).__name__} that it gave")
+        array = arrays.numbers(result, f"{key}: the {type(result).__name__} that it returned")
         result = torch.from_numpy(array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32))
     if result.is_complex() or result.dtype == torch.bool:
-        raise ValueError(f"{key}: gave a tensor of {result.dtype}, not numbers")
+        raise ValueError(f"{key}: returned a tensor of {result.dtype}, not numbers")
     if result.ndim != 2 or len(result) != rows or result.shape[1] < 1:
         raise ValueError(
-            f"{key}: gave the shape {tuple(result.shape)} for {rows} places; it must be ({rows}, d)"
+            f"{key}: returned the shape {tuple(result.shape)} for {rows} places; it must be ({rows}, d)"
         )
     result = result.clone() if result.dtype in (torch.float32, torch.float64) else result.float()
     return result.cpu()
 
 
-def tried(
+def checked_encoder(
     compute: Callable[[Tensor], Tensor],
     key: str,
     places: Sequence[Sequence[float]] | None = None,
     parameters: int | None = None,
     tolerance: float = BATCH_TOLERANCE,
-) -> OwnEncoder:
-    """Make an encoder after trying it at a few places.
+) -> CustomEncoder:
+    """Build an encoder after checking it at a few places.
 
     Parameters
     ----------
     compute : callable
-        See `called`.
+        See `batched`.
     key : str
-        What errors are about.
+        Prefix of errors.
     places : sequence of pairs, optional
-        Two or more [longitude, latitude] in degrees, all different.
+        Two or more distinct [longitude, latitude] in degrees; `PROBE_PLACES` by default.
     parameters : int, optional
-        See `OwnEncoder`.
+        See `CustomEncoder`.
     tolerance : float
-        How far a place alone and in a batch may lie apart, as a part of the largest component.
+        Largest difference between a place embedded alone and in a batch, relative to the largest component.
 
     Returns
     -------
-    OwnEncoder
+    CustomEncoder
 
     Raises
     ------
     ValueError
-        If its result is no finite matrix with a row for each place, changes from call to call, or depends on which
-        places are embedded together.
+        If its result is not a finite matrix with one row per place, differs between calls, or depends on which places
+        share a batch.
     """
-    lonlat = torch.tensor(PLACES if places is None else places, dtype=torch.float64)
+    lonlat = torch.tensor(PROBE_PLACES if places is None else places, dtype=torch.float64)
     with torch.no_grad():
         first = compute(lonlat).numpy()
         again = compute(lonlat).numpy()
@@ -239,25 +238,25 @@ def tried(
     if not finite.all():
         longitude, latitude = lonlat[np.argmin(finite)].tolist()
         raise ValueError(
-            f"{key}: gives values that are not finite at {np.count_nonzero(~finite)} of {len(lonlat)} places, "
+            f"{key}: its embeddings are not finite at {np.count_nonzero(~finite)} of {len(lonlat)} places, "
             f"the first at longitude {longitude}, latitude {latitude}; "
-            "an encoder of one region needs weights.places inside it"
+            "for a regional encoder, set weights.places inside the region"
         )
     if not _distance(again, first) <= REPEAT_TOLERANCE:
         raise ValueError(
-            f"{key}: gives other embeddings when called again with the same places; an encoder must not draw at random "
-            "(a network in training mode, with dropout, does)"
+            f"{key}: repeated calls on the same places return different embeddings; an encoder must be deterministic "
+            "(a network with dropout must be in evaluation mode)"
         )
     if alone.shape != first.shape or not _distance(alone, first) <= tolerance:
         raise ValueError(
-            f"{key}: gives a place another embedding when it stands alone than in a batch with others "
-            "(a network in training mode, with batch normalisation, does)"
+            f"{key}: the embedding of a place depends on the other places in its batch "
+            "(a network with batch normalisation must be in evaluation mode)"
         )
-    return OwnEncoder(compute, first, key, parameters, _keeps_gradients(compute, lonlat))
+    return CustomEncoder(compute, first, key, parameters, _keeps_gradients(compute, lonlat))
 
 
 def _distance(a: NDArray, b: NDArray) -> float:
-    """The largest difference of two arrays as a part of the largest component of the second."""
+    """Largest difference of two arrays, relative to the largest component of the second."""
     scale = np.abs(b).max()
     return float(np.abs(a.astype(np.float64) - b).max() / (scale if scale > 0 else 1))
 
@@ -271,6 +270,6 @@ def _keeps_gradients(compute: Callable[[Tensor], Tensor], lonlat: Tensor) -> boo
             return False
         gradient = torch.autograd.grad(embedded.sum(), lonlat, allow_unused=True)[0]
     except RuntimeError:
-        # So torch says that a step has no derivative, or leaves torch for NumPy.
+        # Raised by torch if an operation has no derivative or converts to NumPy.
         return False
     return gradient is not None and bool(torch.isfinite(gradient).all())

@@ -1,4 +1,4 @@
-"""Networks that users exported: TorchScript and ONNX files as location encoders."""
+"""Exported networks, TorchScript and ONNX files, as location encoders."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from earthdim.encoders.custom.dependencies import EXPORTED_WORDS, check_values
-from earthdim.encoders.custom.encoder import OwnEncoder
+from earthdim.encoders.custom.encoder import CustomEncoder
 from earthdim.encoders.custom.program import Leaf, Program, RunError, encoder, forms
 
 Places = Sequence[Sequence[float]] | None
@@ -34,11 +34,11 @@ def torchscript(
     batch: int = 4096,
     places: Places = None,
     files: Sequence[str] | None = None,
-) -> OwnEncoder:
+) -> CustomEncoder:
     """Wrap a TorchScript file, written by `torch.jit.save`.
 
-    Such a file holds a program. It runs in torch's own interpreter, whose operators can read and write files with your
-    rights: treat it as code, take it from people you trust, and say its sum.
+    Such a file contains a program. It runs in torch's interpreter, whose operators can read and write files with your
+    rights: treat it as code, take it from people you trust, and set `sha256`.
 
     Parameters
     ----------
@@ -47,37 +47,37 @@ def torchscript(
     sha256 : str, optional
         Hexadecimal digest that the file must have.
     takes : {"lonlat", "latlon", "lon, lat", "lat, lon"}, optional
-        One array (n, 2), in this order of its columns, or two arrays, (n,) or (n, 1) as the file wants. Where two
-        inputs are named after longitude and latitude, their names decide.
+        One array (n, 2), in this order of its columns, or two arrays, (n,) or (n, 1) as the file requires. If two
+        inputs are named after longitude and latitude, their names take precedence.
     order : {"lonlat", "latlon"}, optional
-        Of the columns of one array, as `takes`; longitude first if nothing says otherwise.
+        Order of the columns of one array, as `takes`; longitude first by default.
     units : {"degrees", "radians"}
     dtype : {"float16", "bfloat16", "float32", "float64"}, optional
-        Of its input; what the file takes unless it is said. A half type is fed only where no other runs.
+        Type of its input; by default found by probing. A half type is used only if no other runs.
     output : str or int, optional
-        The name or number of what to read, where it gives several arrays (n, d).
+        Name or number of the output to read, if it returns several arrays (n, d).
     batch : int
-        How many places it takes at once.
+        Number of places per call.
     places : sequence of pairs, optional
-        Where it is tried: two or more [longitude, latitude] in degrees, for an encoder of one region.
+        Places at which it is checked: two or more [longitude, latitude] in degrees. Needed for a regional encoder.
     files : sequence of str, optional
-        Other files that it reads, whose change is a change of the encoder. Not used here: the workflow watches them.
+        Other files that it reads. Not used here: the workflow recomputes the embeddings when one changes.
 
     Returns
     -------
-    OwnEncoder
+    CustomEncoder
         In evaluation mode; embeddings in half precision become float32.
 
     Raises
     ------
     ValueError
-        If the file is missing, is not the one that `sha256` names or no TorchScript, or holds no encoder; see
+        If the file is missing, has another digest than `sha256`, is not TorchScript, or is not an encoder; see
         `earthdim.encoders.custom.program.encoder`.
 
     Warns
     -----
     UserWarning
-        If it takes coordinates in half precision only, where degrees are steps.
+        If it accepts coordinates only in half precision, which resolves degrees coarsely.
     """
     _check(sha256, takes, order, units, dtype, batch, places)
     key = f"weights.file: {file}"
@@ -86,7 +86,7 @@ def torchscript(
         network = torch.jit.load(io.BytesIO(content), map_location="cpu")
     except RuntimeError as error:
         reason = str(error).partition(". ")[0]
-        raise ValueError(f"{key}: is no TorchScript file that can be read ({reason})") from error
+        raise ValueError(f"{key}: cannot be read as TorchScript ({reason})") from error
 
     network.eval()
     for parameter in network.parameters():
@@ -94,7 +94,7 @@ def torchscript(
     weights = next(
         (str(p.dtype).removeprefix("torch.") for p in network.parameters() if p.is_floating_point()), None
     )
-    program = Program(_scripted(network), _arguments(network), _dtypes(dtype, weights), key, weights)
+    program = Program(_scripted(network), _argument_names(network), _dtypes(dtype, weights), key, weights)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return encoder(program, Leaf(takes, order, units, output, batch, places), parameters)
 
@@ -110,27 +110,27 @@ def onnx(
     batch: int = 4096,
     places: Places = None,
     files: Sequence[str] | None = None,
-) -> OwnEncoder:
-    """Wrap an ONNX file, which onnxruntime computes on one thread.
+) -> CustomEncoder:
+    """Wrap an ONNX file, evaluated by onnxruntime on one thread.
 
     Parameters
     ----------
     file : str
-        Relative to the working directory; weights that it keeps in files of their own stand beside it.
+        Relative to the working directory. Files of external weights must be in the same folder.
     sha256 : str, optional
-        Hexadecimal digest that the file must have; it says nothing of weights in other files.
+        Hexadecimal digest that the file must have; it does not cover external weights.
     takes, order, units, batch, places
-        As for `torchscript`. A file whose first axis is fixed at 1 is given one place at a time.
+        As for `torchscript`. A file whose first axis is fixed at 1 is called with one place at a time.
     dtype : {"float16", "float32", "float64"}, optional
-        Of its input, which the file tells.
+        Type of its input; must agree with the file.
     output : str, optional
-        The output to read, where several are arrays (n, d).
+        Name of the output to read, if several are arrays (n, d).
     files : sequence of str, optional
-        As for `torchscript`: weights in files of their own, but for one named as the file with ``.data`` behind.
+        As for `torchscript`: files of external weights, except one named as the file with the suffix ``.data``.
 
     Returns
     -------
-    OwnEncoder
+    CustomEncoder
         Not differentiable; embeddings in half precision become float32.
 
     Raises
@@ -154,7 +154,7 @@ def onnx(
         _graph(session, output, key), [given.name for given in inputs], [kind], key, ranks=ranks
     )
     leaf = Leaf(takes, order, units, output, batch, places)
-    # First what the inputs are, then what their shapes are.
+    # The error about the inputs' names comes before the one about their shapes.
     forms(program, leaf)
     rows = _check_shapes(inputs, key)
     return encoder(program, replace(leaf, batch=rows or batch))
@@ -179,19 +179,21 @@ def _check(
     }
     check_values({**values, "places": places}, words=EXPORTED_WORDS)
     if order is not None and takes not in (None, order):
-        raise ValueError(f"weights.order: {order!r} contradicts weights.takes: {takes!r}; say one of them")
+        raise ValueError(
+            f"weights.order: {order!r} contradicts weights.takes: {takes!r}; set only one of them"
+        )
 
 
-def _dtypes(said: str | None, weights: str | None) -> list[str]:
-    """The types to try: what the leaf says, else the most precise that goes with the weights, else what they are."""
-    if said is not None:
-        return [said]
+def _dtypes(required: str | None, weights: str | None) -> list[str]:
+    """Types to probe, in order: only that of the leaf, if set; else float64 and float32, that of the weights first."""
+    if required is not None:
+        return [required]
     first = ["float64", "float32"] if weights == "float64" else ["float32", "float64"]
     return first if weights in (None, *first) else [*first, weights]
 
 
-def _arguments(network: Any) -> list[str]:
-    """The names of what a script must be given."""
+def _argument_names(network: Any) -> list[str]:
+    """Names of the required arguments of a script."""
     return [
         argument.name for argument in network.forward.schema.arguments[1:] if not argument.has_default_value()
     ]
@@ -200,11 +202,11 @@ def _arguments(network: Any) -> list[str]:
 def _scripted(network: Any) -> Callable[[list[Tensor]], Any]:
     def run(given: list[Tensor]) -> Any:
         try:
-            # Else the interpreter compiles itself anew while it runs, and a first result may differ from a later one.
+            # Without the optimiser, which recompiles after the first calls, so that early results may differ.
             with torch.jit.optimized_execution(False):
                 return network(*given)
         except RuntimeError as error:
-            # Above the reason stands the interpreter's own trace.
+            # The reason follows the interpreter's trace.
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = (lines or [type(error).__name__])[-1].removeprefix("RuntimeError: ")
             passed = ", ".join(f"{str(one.dtype).removeprefix('torch.')} {_shape(one)}" for one in given)
@@ -218,7 +220,7 @@ def _shape(given: Tensor) -> str:
 
 
 def _content(file: str, sha256: str | None, key: str) -> bytes:
-    """The file's bytes, their sum checked before anything reads them."""
+    """Read the file and check its digest before anything interprets it."""
     if not Path(file).is_file():
         raise ValueError(f"{key}: there is no such file")
     content = Path(file).read_bytes()
@@ -229,7 +231,7 @@ def _content(file: str, sha256: str | None, key: str) -> bytes:
 
 
 def _onnx_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises: its errors have no common base but Exception."""
+    """Error types of onnxruntime, which have no common base except Exception."""
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     return (
@@ -249,27 +251,27 @@ def _session(file: str, key: str):
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
-    # Else it writes to standard error what is raised besides.
+    # By default it also prints raised errors to standard error.
     options.log_severity_level = 4
     try:
         return InferenceSession(file, options, providers=["CPUExecutionProvider"])
     except _onnx_errors() as error:
-        raise ValueError(f"{key}: is no ONNX file that onnxruntime can run ({error})") from error
+        raise ValueError(f"{key}: cannot be loaded by onnxruntime as ONNX ({error})") from error
 
 
 def _check_type(inputs: Sequence[Any], dtype: str | None, key: str) -> str:
-    """The type of numbers that all inputs of a graph have."""
+    """Return the common dtype of a graph's inputs."""
     kinds = {_ONNX_TYPES.get(given.type, given.type) for given in inputs}
     kind = " and ".join(sorted(kinds))
     if dtype is not None and kinds != {dtype}:
-        raise ValueError(f"weights.dtype: the file's input is {kind}, not {dtype}; leave dtype out")
+        raise ValueError(f"weights.dtype: the file's input is {kind}, not {dtype}; omit dtype")
     if kind not in _ONNX_TYPES.values() or kind == "bfloat16":
         raise ValueError(f"{key}: takes {kind}, not float16, float32 or float64")
     return kind
 
 
 def _check_shapes(inputs: Sequence[Any], key: str) -> int | None:
-    """Check that a graph takes rows of coordinates; return the number of rows where that is fixed at one."""
+    """Check that a graph takes rows of coordinates; return the number of rows if it is fixed at one."""
     columns, wanted = (2, "(n, 2)") if len(inputs) == 1 else (1, "(n,) or (n, 1)")
     for given in inputs:
         shape = given.shape
@@ -277,9 +279,7 @@ def _check_shapes(inputs: Sequence[Any], key: str) -> int | None:
         if not free and (len(inputs) == 1 or len(shape) != 1):
             raise ValueError(f"{key}: takes an array of the shape {shape}, not {wanted}")
         if isinstance(shape[0], int) and shape[0] > 1:
-            raise ValueError(
-                f"{key}: takes {shape[0]} places, no more and no fewer; export it with a free first axis"
-            )
+            raise ValueError(f"{key}: takes exactly {shape[0]} places; export it with a dynamic first axis")
     return 1 if any(given.shape[0] == 1 for given in inputs) else None
 
 
@@ -295,7 +295,7 @@ def _graph(session: Any, output: str | int | None, key: str) -> Callable[[list[T
     errors = _onnx_errors()
 
     def run(parts: list[Tensor]) -> Any:
-        # Two inputs need not have the same number of axes.
+        # Two inputs may differ in their number of axes.
         shaped = [
             part.reshape(len(part), *[-1] * (rank - 1)) for part, rank in zip(parts, ranks, strict=True)
         ]

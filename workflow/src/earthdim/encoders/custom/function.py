@@ -1,4 +1,4 @@
-"""A Python callable of the user's as a location encoder."""
+"""User-supplied Python callables as location encoders."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from earthdim.encoders.custom.dependencies import check_values, no_module, split_callable
-from earthdim.encoders.custom.encoder import Inputs, OwnEncoder, called, tried
+from earthdim.encoders.custom.dependencies import check_values, missing_module, split_callable
+from earthdim.encoders.custom.encoder import CustomEncoder, Inputs, batched, checked_encoder
 
 
 def location_encoder(
@@ -22,12 +22,12 @@ def location_encoder(
     batch: int = 4096,
     places: Sequence[Sequence[float]] | None = None,
     files: Sequence[str] = (),
-) -> OwnEncoder:
+) -> CustomEncoder:
     """Wrap a callable: a function, a `torch.nn.Module`, or any object that can be called.
 
-    It is called with n coordinates and returns n embeddings: an array or tensor (n, d). Code runs as it would when
-    imported by hand, with all rights of the user. A module of torch is put in evaluation mode, and its
-    parameters keep no gradients (coordinates do).
+    It is called with n coordinates and returns n embeddings: an array or tensor (n, d). The code is imported and run
+    with all rights of the user. A torch module is set to evaluation mode, and its parameters do not require gradients
+    (coordinates may).
 
     Parameters
     ----------
@@ -39,23 +39,25 @@ def location_encoder(
     dtype : {"float64", "float32"}
         Of the coordinates. In float32 a longitude is exact to 1e-5 degrees, about a metre.
     array : {"numpy", "torch"}, optional
-        What coordinates come in. Without it a tensor for a `torch.nn.Module`, else a NumPy array.
+        Type of the coordinates passed. By default a tensor for a `torch.nn.Module`, else a NumPy array.
     batch : int
-        How many places are embedded by one call, at most.
+        Largest number of places per call.
     places : sequence of pairs, optional
-        Where the callable is tried: two or more [longitude, latitude] in degrees, for an encoder of one region.
+        Places at which the callable is checked: two or more [longitude, latitude] in degrees. Needed for a regional
+        encoder.
     files : sequence of str
-        Files that it reads, such as weights. A change in them makes the workflow embed again, as a change in its
-        module does.
+        Files that it reads, such as weights. When one changes, the workflow recomputes the embeddings, as it does when
+        the module changes.
 
     Returns
     -------
-    OwnEncoder
+    CustomEncoder
 
     Raises
     ------
     ValueError
-        If the callable cannot be found or called, or is no encoder; see `earthdim.encoders.custom.encoder.tried`.
+        If the callable cannot be found or called, or fails the checks of
+        `earthdim.encoders.custom.encoder.checked_encoder`.
     """
     check_values(
         {"takes": takes, "units": units, "dtype": dtype, "array": array, "batch": batch, "places": places}
@@ -67,37 +69,37 @@ def location_encoder(
         function.eval().requires_grad_(False)
     inputs = Inputs("lonlat" if takes.startswith("lon") else "latlon", units, dtype)
     tensors = array == "torch" or (array is None and network)
-    compute = called(_adapted(function, ", " in takes, tensors), inputs, batch, key)
+    compute = batched(_adapt(function, ", " in takes, tensors), inputs, batch, key)
     parameters = sum(parameter.numel() for parameter in function.parameters()) if network else None
-    return tried(compute, key, places, parameters)
+    return checked_encoder(compute, key, places, parameters)
 
 
 def _imported(path: str, key: str) -> Callable[..., Any]:
-    """The object that ``module:callable`` names."""
+    """Import the object named by ``module:callable``."""
     module, name = split_callable(path)
     here = str(Path.cwd())
     if here not in sys.path:
-        # For good: the module may import its neighbours as late as in a call.
+        # Kept for the life of the process: the module may import others only when it is called.
         sys.path.insert(0, here)
     try:
         found = import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise ValueError(f"{key}: {no_module(module)}") from error
+            raise ValueError(f"{key}: {missing_module(module)}") from error
         raise ValueError(f"{key}: {module} imports {error.name!r}, which is not installed") from error
     try:
         found = reduce(getattr, name.split("."), found)
     except AttributeError as error:
         raise ValueError(f"{key}: {module} has no {name!r}") from error
     if isinstance(found, type):
-        raise ValueError(f"{key}: is a class; name an object made of it, or a function")
-    if not hasattr(found, "__call__"):  # noqa: B004 (the name of the built-in is a key of the leaf elsewhere)
-        raise ValueError(f"{key}: is a {type(found).__name__}, which cannot be called")
+        raise ValueError(f"{key}: is a class; name an instance of it, or a function")
+    if not hasattr(found, "__call__"):  # noqa: B004 (`callable` is shadowed by a key of the leaf)
+        raise ValueError(f"{key}: is a {type(found).__name__}, which is not callable")
     return found
 
 
-def _adapted(function: Callable[..., Any], split: bool, tensors: bool) -> Callable[[Tensor], Any]:
-    """The callable as a function of one tensor (n, 2)."""
+def _adapt(function: Callable[..., Any], split: bool, tensors: bool) -> Callable[[Tensor], Any]:
+    """Wrap the callable as a function of one tensor (n, 2)."""
 
     def adapted(coordinates: Tensor) -> Any:
         given = coordinates if tensors else coordinates.detach().numpy()

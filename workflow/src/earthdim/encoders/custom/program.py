@@ -1,4 +1,4 @@
-"""How an exported network wants its coordinates, and which of its results are embeddings: found by trying it."""
+"""Find the input format of an exported network and which of its outputs are embeddings, by probing it."""
 
 import re
 import warnings
@@ -9,31 +9,38 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from earthdim.encoders.custom.encoder import BATCH_TOLERANCE, PLACES, Inputs, OwnEncoder, called, tried
+from earthdim.encoders.custom.encoder import (
+    BATCH_TOLERANCE,
+    PROBE_PLACES,
+    CustomEncoder,
+    Inputs,
+    batched,
+    checked_encoder,
+)
 
 LATITUDE = re.compile(r"(^|[^a-z])(lat|lats|latitude|latitudes)([^a-z]|$)")
 LONGITUDE = re.compile(r"(^|[^a-z])(lon|lons|lng|long|longitude|longitudes)([^a-z]|$)")
 _ROUNDINGS = 4
-# What a half type says of degrees: it steps by this near 180.
+# Spacing of the half types near 180, degrees.
 _STEPS = {"float16": "0.125", "bfloat16": "1"}
 
 
 class RunError(RuntimeError):
-    """A network does not run on what it was given; the text is one line of the reason."""
+    """A network cannot run on its inputs; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """In which form coordinates are passed.
+    """Layout in which coordinates are passed.
 
     Parameters
     ----------
     axes : tuple of int
         Columns of (longitude, latitude) in the order in which they are passed.
     apart : bool
-        As two arrays instead of one (n, 2).
+        Two arrays instead of one (n, 2).
     columns : bool
-        Arrays apart as (n, 1) instead of (n,).
+        Two arrays (n, 1) instead of (n,).
     """
 
     axes: tuple[int, int] = (0, 1)
@@ -41,33 +48,33 @@ class Form:
     columns: bool = False
 
     def __call__(self, lonlat: Tensor) -> list[Tensor]:
-        """Split coordinates (n, 2), longitude first, into what is passed."""
+        """Convert coordinates (n, 2), longitude first, to the arrays that are passed."""
         if not self.apart:
             parts = [lonlat if self.axes == (0, 1) else lonlat.flip(1)]
         else:
             parts = [lonlat[:, axis : axis + 1] if self.columns else lonlat[:, axis] for axis in self.axes]
-        # With the usual strides: a matrix product of others is rounded otherwise, for one place and for many.
+        # Contiguous: matrix products of other strides are rounded differently for one place and for many.
         return [part.clone(memory_format=torch.contiguous_format) for part in parts]
 
 
 @dataclass(frozen=True)
 class Program:
-    """A network in another interpreter.
+    """A network that runs in another interpreter.
 
     Parameters
     ----------
     run : callable
-        Tensors -> whatever it gives. Raises `RunError` from its own errors.
+        Tensors -> outputs. Converts errors of the interpreter to `RunError`.
     names : sequence of str
-        Of its inputs.
+        Names of its inputs.
     dtypes : sequence of str
-        Types of numbers to try, the first that runs is taken.
+        Types to probe; the first that runs is used.
     key : str
-        What errors are about.
+        Prefix of errors.
     weights : str or None
-        Type of its weights, where that is known.
+        Type of its weights, if known.
     ranks : sequence of int, optional
-        Numbers of axes of its inputs, where those are known.
+        Numbers of axes of its inputs, if known.
     """
 
     run: Callable[[list[Tensor]], Any]
@@ -80,7 +87,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Leaf:
-    """What a leaf says of an exported network; see `earthdim.encoders.custom.exported.torchscript`."""
+    """Keys of a leaf for an exported network; see `earthdim.encoders.custom.exported.torchscript`."""
 
     takes: str | None
     order: str | None
@@ -90,16 +97,18 @@ class Leaf:
     places: Sequence[Sequence[float]] | None
 
 
-def encoder(program: Program, leaf: Leaf, parameters: int | None = None) -> OwnEncoder:
-    """Make an encoder of a network in the first form in which it runs and gives embeddings.
+def encoder(program: Program, leaf: Leaf, parameters: int | None = None) -> CustomEncoder:
+    """Build an encoder from a network, with the first dtype and form for which it returns embeddings.
 
     Raises
     ------
     ValueError
-        If it runs in none, its inputs are not two coordinates, or its result is no embedding; see
-        `earthdim.encoders.custom.encoder.tried`.
+        If there is none, its inputs are not two coordinates, or it fails the checks of
+        `earthdim.encoders.custom.encoder.checked_encoder`.
     """
-    given = torch.tensor(PLACES if leaf.places is None else leaf.places, dtype=torch.float64)[: leaf.batch]
+    given = torch.tensor(PROBE_PLACES if leaf.places is None else leaf.places, dtype=torch.float64)[
+        : leaf.batch
+    ]
     failures: list[str] = []
     for dtype in program.dtypes:
         inputs = Inputs("lonlat", leaf.units, dtype)
@@ -111,11 +120,11 @@ def encoder(program: Program, leaf: Leaf, parameters: int | None = None) -> OwnE
             except (RunError, EmbeddingError) as error:
                 failures.append(str(error))
                 continue
-            return _tried(program, leaf, inputs, form, select, select(result), parameters)
-    raise ValueError(f"{program.key}: {_told(program, failures)}")
+            return _checked_encoder(program, leaf, inputs, form, select, select(result), parameters)
+    raise ValueError(f"{program.key}: {_failure_reason(program, failures)}")
 
 
-def _tried(
+def _checked_encoder(
     program: Program,
     leaf: Leaf,
     inputs: Inputs,
@@ -123,11 +132,11 @@ def _tried(
     select: Callable[[Any], Any],
     first: Any,
     parameters: int | None,
-) -> OwnEncoder:
+) -> CustomEncoder:
     if inputs.dtype in _STEPS:
         warnings.warn(
-            f"{program.key}: takes {inputs.dtype}, in which degrees near 180 step by {_STEPS[inputs.dtype]}, so places "
-            "closer than that are one; export it with an input of float32",
+            f"{program.key}: takes {inputs.dtype}, which resolves degrees near 180 only to {_STEPS[inputs.dtype]}, so "
+            "closer places coincide; export it with a float32 input",
             UserWarning,
             stacklevel=4,
         )
@@ -137,29 +146,30 @@ def _tried(
     def function(coordinates: Tensor) -> Any:
         return select(program.run(form(coordinates)))
 
-    compute = called(function, inputs, leaf.batch, program.key)
+    compute = batched(function, inputs, leaf.batch, program.key)
     tolerance = max(BATCH_TOLERANCE, _ROUNDINGS * half)
-    return tried(compute, program.key, leaf.places, parameters, tolerance)
+    return checked_encoder(compute, program.key, leaf.places, parameters, tolerance)
 
 
 def forms(program: Program, leaf: Leaf) -> list[Form]:
-    """The forms in which a network may take coordinates, by the names of its inputs and by its leaf.
+    """Possible forms of a network's coordinates, from the names of its inputs and its leaf.
 
     Raises
     ------
     ValueError
-        If neither says which input is which, or they do not go together.
+        If neither identifies longitude and latitude, or they contradict each other.
     """
     if len(program.names) == 1:
         if leaf.takes is not None and ", " in leaf.takes:
             raise ValueError(
-                f"weights.takes: {leaf.takes!r} is two arrays, and {_file(program)} takes one, {program.names[0]!r}"
+                f"weights.takes: {leaf.takes!r} means two arrays, but {_file(program)} takes one, {program.names[0]!r}"
             )
         return [Form(_together(program.names[0], leaf))]
     named = ", ".join(program.names)
     if len(program.names) != 2:
         raise ValueError(
-            f"{program.key}: takes {len(program.names)} inputs ({named}), not longitude and latitude, together or apart"
+            f"{program.key}: takes {len(program.names)} inputs ({named}); it must take longitude and latitude, in one "
+            "array or two"
         )
     axes = _apart(program, leaf, named)
     ranks = program.ranks or (None, None)
@@ -167,7 +177,7 @@ def forms(program: Program, leaf: Leaf) -> list[Form]:
 
 
 def _together(name: str, leaf: Leaf) -> tuple[int, int]:
-    """The order of the columns of one array: as the leaf says, else as the input's name does."""
+    """Column order of one array: that of the leaf, else that in the input's name."""
     order = leaf.takes or leaf.order
     if order is None:
         squeezed = name.lower().replace("latlon", "lat_lon").replace("latlng", "lat_lon")
@@ -178,25 +188,25 @@ def _together(name: str, leaf: Leaf) -> tuple[int, int]:
 
 
 def _apart(program: Program, leaf: Leaf, named: str) -> tuple[int, int]:
-    """Which of two inputs is which: as their names say, else as the leaf does."""
+    """Order of two inputs: by their names, else by the leaf."""
     axes = [_axis(name) for name in program.names]
     if axes in ([0, 1], [1, 0]):
         return axes[0], axes[1]
     if leaf.takes is None:
         raise ValueError(
-            f"{program.key}: takes 2 inputs, {named}, whose names do not say which is which; say weights.takes: "
-            "'lon, lat' or 'lat, lon'"
+            f"{program.key}: takes 2 inputs, {named}, whose names do not identify longitude and latitude; set "
+            "weights.takes: 'lon, lat' or 'lat, lon'"
         )
     if ", " not in leaf.takes:
         raise ValueError(
-            f"weights.takes: {leaf.takes!r} is one array, and {_file(program)} takes two, {named}; say 'lon, lat' or "
-            "'lat, lon'"
+            f"weights.takes: {leaf.takes!r} means one array, but {_file(program)} takes two, {named}; set 'lon, lat' "
+            "or 'lat, lon'"
         )
     return (1, 0) if leaf.takes == "lat, lon" else (0, 1)
 
 
 def _axis(name: str) -> int | None:
-    """The column of longitude and latitude that an input is named after."""
+    """Column (0 longitude, 1 latitude) that an input's name refers to; None if unclear."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     found = LONGITUDE.search(words) is not None, LATITUDE.search(words) is not None
     return {(True, False): 0, (False, True): 1}.get(found)
@@ -207,27 +217,27 @@ def _file(program: Program) -> str:
 
 
 class EmbeddingError(RuntimeError):
-    """A network ran and gave no array of a row for each place."""
+    """A network returned no array with one row per place."""
 
 
 def _selection(result: Any, rows: int, output: str | int | None, key: str) -> Callable[[Any], Any]:
-    """A function that takes the embeddings out of what a network gives, by a result of `rows` places.
+    """Return a function that selects the embeddings from a network's result, given one result for `rows` places.
 
     Raises
     ------
     EmbeddingError
-        If there are none.
+        If no output is an embedding.
     ValueError
-        If there are several, or the one that is asked for is not there.
+        If several are, or the requested one does not exist.
     """
     parts = _parts(result)
     if parts is None:
         if output is not None:
             raise ValueError(
-                f"weights.output: {key.removeprefix('weights.file: ')} has one output without a name"
+                f"weights.output: {key.removeprefix('weights.file: ')} has a single unnamed output; omit the key"
             )
         if not _is_embedding(result, rows):
-            raise EmbeddingError(f"gave {_described(result)} for {rows} places; it must be ({rows}, d)")
+            raise EmbeddingError(f"returned {_described(result)} for {rows} places; it must be ({rows}, d)")
         return lambda result: result
     if output is not None:
         wanted = next((name for name in parts if str(name) == str(output)), None)
@@ -240,17 +250,17 @@ def _selection(result: Any, rows: int, output: str | int | None, key: str) -> Ca
     fit = [name for name, part in parts.items() if _is_embedding(part, rows)]
     if not fit:
         shown = ", ".join(f"{name}: {_described(part)}" for name, part in parts.items())
-        raise EmbeddingError(f"gave {shown} for {rows} places; one of them must be ({rows}, d)")
+        raise EmbeddingError(f"returned {shown} for {rows} places; one of them must be ({rows}, d)")
     if len(fit) > 1:
         shown = ", ".join(f"{name} (n, {parts[name].shape[1]})" for name in fit)
         raise ValueError(
-            f"weights.output: {key.removeprefix('weights.file: ')} has several outputs, {shown}: say which"
+            f"weights.output: {key.removeprefix('weights.file: ')} has several outputs, {shown}: name one"
         )
     return lambda result: _parts(result)[fit[0]]
 
 
 def _parts(result: Any) -> dict[Any, Any] | None:
-    """The parts of a result by name, or by number where they have none; None for one array."""
+    """Outputs of a result by name, or by number if unnamed; None for a single array."""
     if isinstance(result, Mapping):
         return dict(result)
     if isinstance(result, tuple | list):
@@ -269,9 +279,9 @@ def _described(part: Any) -> str:
     return f"a {type(part).__name__}"
 
 
-def _told(program: Program, failures: Sequence[str]) -> str:
-    """Why a network gives no embeddings, in one sentence."""
-    own = program.weights
-    if own is not None and own not in program.dtypes:
-        return f"{failures[0]} (its weights are {own}; say weights.dtype: {own}, or leave dtype out)"
+def _failure_reason(program: Program, failures: Sequence[str]) -> str:
+    """Reason why a network returns no embeddings."""
+    weights = program.weights
+    if weights is not None and weights not in program.dtypes:
+        return f"{failures[0]} (its weights are {weights}; set weights.dtype: {weights}, or omit dtype)"
     return "; or ".join(dict.fromkeys(failures))

@@ -1,4 +1,4 @@
-"""A table of embeddings as a location encoder that knows its own places and no others."""
+"""Tables of embeddings as location encoders that embed exactly the places in the table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from earthdim.data.coordinate_tables import TableError, place_keys, read
-from earthdim.encoders.custom.encoder import OwnEncoder
+from earthdim.encoders.custom.encoder import CustomEncoder
 
 WITNESSES = 64
 
 
-class TableEncoder(OwnEncoder):
+class TableEncoder(CustomEncoder):
     """A table of embeddings.
 
     Parameters
     ----------
     file : str
-        Where it was read from; errors name it.
+        File of the table, for errors.
     lonlat : ndarray (n, 2)
         Longitude and latitude, degrees.
     values : ndarray (n, d)
-        The embedding at each.
+        Embeddings of these places.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class TableEncoder(OwnEncoder):
         self._order = np.argsort(keys, kind="stable")
         self._keys = keys[self._order]
 
-    def doubt(self, embeddings: NDArray) -> None:
-        """Nothing more: the whole table was looked at when it was read, as its leaf says."""
+    def check_embeddings(self, embeddings: NDArray) -> None:
+        """Do nothing: the whole table was checked when it was read."""
 
     def _look_up(self, lonlat: Tensor) -> Tensor:
         keys = place_keys(lonlat.detach().numpy())
@@ -52,7 +52,7 @@ class TableEncoder(OwnEncoder):
             longitude, latitude = lonlat[int(np.argmax(missing))].tolist()
             raise ValueError(
                 f"{self.key}: has no row for {np.count_nonzero(missing)} of {len(keys)} places, the first at longitude "
-                f"{longitude}, latitude {latitude}; a table embeds its own places alone, to the last digit"
+                f"{longitude}, latitude {latitude}; a table embeds only its own places, with exactly equal coordinates"
             )
         return torch.from_numpy(self._values[self._order[found]])
 
@@ -66,21 +66,21 @@ def embeddings(
     dequantise: str | None = None,
     scales: str | None = None,
 ) -> TableEncoder:
-    """Read a table of embeddings: of an image encoder, AlphaEarth, TESSERA.
+    """Read a table of embeddings, for instance of an image encoder, AlphaEarth or TESSERA.
 
     Parameters
     ----------
     file : str
-        Relative to the working directory: text, Parquet, Arrow, NPZ or Zarr, which its first bytes tell.
+        Relative to the working directory: text, Parquet, Arrow, NPZ or Zarr, recognised by its first bytes.
     longitude, latitude, features : optional
         Columns; see `earthdim.data.coordinate_tables.read`.
     no_data, dequantise, scales : optional
-        What values stand for no data, and what quantised ones stand for; see there.
+        Values that mark missing data, and the dequantisation; see there.
 
     Raises
     ------
     ValueError
-        If the table cannot be read or is doubtful in any way; see there.
+        If the table cannot be read or fails a check; see there.
     """
     try:
         table = read(Path(file), longitude, latitude, features, no_data, dequantise, scales)

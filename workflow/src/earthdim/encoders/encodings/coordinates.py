@@ -1,4 +1,4 @@
-"""Coordinates themselves as features: plain angles, the unit vector, angles wrapped onto circles."""
+"""Encodings without a resolution parameter: angles, the unit vector, angles wrapped onto circles."""
 
 import math
 
@@ -11,8 +11,8 @@ from earthdim.encoders.encodings.base import CIRCUMFERENCE_KM, Encoding
 class Direct(Encoding):
     """Longitude and latitude in radians.
 
-    Along the equator the longitude is one ramp round the Earth, so its wavelength is the circumference; the
-    date line is a seam.
+    Along the equator longitude is one ramp around the Earth, so its wavelength is the circumference. The encoding is
+    discontinuous at the date line.
 
     References
     ----------
@@ -31,7 +31,7 @@ class Direct(Encoding):
 
 
 class Cartesian3D(Encoding):
-    """The unit vector; its axes point to (0, 0), (90, 0) and the north pole.
+    """Unit vector whose axes point to (0, 0), (90, 0) and the north pole.
 
     References
     ----------
@@ -50,10 +50,10 @@ class Cartesian3D(Encoding):
 
 
 class Wrap(Encoding):
-    """Longitude and latitude wrapped onto a circle each, the positional encoding of SINR.
+    """Longitude and latitude wrapped onto one circle each, the positional encoding of SINR.
 
-    With x = (longitude / 180, latitude / 90): sin(pi x), then cos(pi x). There is no seam, but as published
-    the latitude goes once round its circle from pole to pole, so that both poles have the same code.
+    With x = (longitude / 180, latitude / 90): sin(pi x), then cos(pi x). It is continuous at the date line. As
+    published, latitude goes once around its circle from pole to pole, so both poles have the same code.
 
     References
     ----------
@@ -70,7 +70,7 @@ class Wrap(Encoding):
         self.width = 4
         self.shortest_wavelength_km = CIRCUMFERENCE_KM
         self.nominal_wavelength_km = None
-        # Degrees of longitude and latitude that are half a turn of their circles.
+        # Degrees of longitude and latitude in half a turn of their circles.
         self.register_buffer("half_turn", torch.tensor([180.0, 90.0], dtype=torch.float64), persistent=False)
 
     def forward(self, lonlat: Tensor) -> Tensor:  # noqa: D102
@@ -79,7 +79,7 @@ class Wrap(Encoding):
 
 
 def unit_vectors(lonlat: Tensor) -> Tensor:
-    """Return the unit vectors of coordinates; earthdim.geo's of tensors, with gradients.
+    """Unit vectors of coordinates: the differentiable counterpart of `earthdim.geo.unit_vectors` for tensors.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random Fourier features of the Equal Earth plane, the positional encoding of GeoCLIP."""
+"""Random Fourier features on the Equal Earth projection, the positional encoding of GeoCLIP."""
 
 import math
 from collections.abc import Sequence
@@ -11,31 +11,30 @@ from earthdim.encoders.encodings.base import CIRCUMFERENCE_KM, Encoding
 EQUAL_EARTH = (1.340264, -0.081106, 0.000893, 0.003796)
 """A1 to A4 of the projection (Savric, Patterson, Jenny 2019, doi:10.1080/13658816.2018.1504949)."""
 
-# GeoCLIP's factor: it brings the eastings of the equator into [-1, 1].
+# GeoCLIP's factor, which scales the eastings of the equator to [-1, 1].
 PLANE_SCALE = 66.50336 / 180
 
 
 class EqualEarthFourier(Encoding):
     """Random Fourier features of the scaled Equal Earth projection, one level for each sigma.
 
-    A level is cos(2 pi B v), then sin(2 pi B v), where v is the projected point, the equator's eastings
-    spanning [-1, 1], and B is drawn from N(0, sigma**2). The levels are concatenated in the order of
-    `sigmas`.
+    A level is cos(2 pi B v), then sin(2 pi B v), where v is the projected point, scaled so that the equator spans
+    [-1, 1], and the entries of B are drawn from N(0, sigma**2). Levels are concatenated in the order of `sigmas`.
 
     Parameters
     ----------
     sigmas : sequence of float
         Standard deviation of the frequencies of each level.
     features : int
-        Number of random frequencies a level; a level has twice as many features.
+        Number of random frequencies per level; a level has twice as many features.
     seed : int
-        Seed of the frequencies. The standard normal numbers behind them do not depend on `sigmas`, so
-        that hierarchies of as many levels differ by scale alone.
+        Seed of the frequencies. The underlying standard normal numbers do not depend on `sigmas`, so hierarchies with
+        the same number of levels differ only by scale.
 
     Attributes
     ----------
     frequencies : Tensor of shape (levels, features, 2), float64
-        B of each level, a buffer: the checkpoint carries it.
+        B of each level, a buffer stored in checkpoints.
 
     References
     ----------
@@ -64,14 +63,14 @@ class EqualEarthFourier(Encoding):
 
     @property
     def shortest_wavelength_km(self) -> float:
-        """5th percentile of the wavelengths along the equator, from the actual frequencies, km."""
+        """5th percentile of the wavelengths along the equator, km, from the drawn frequencies."""
         eastward = self.frequencies[..., 0].abs().flatten()
-        # The equator is 2 long in the plane of the frequencies.
+        # The equator has length 2 in the scaled plane.
         return (CIRCUMFERENCE_KM / 2 / eastward).quantile(0.05).item()
 
     @property
     def nominal_wavelength_km(self) -> float:
-        """Wavelength along the equator of one sigma of the finest level, km."""
+        """Wavelength along the equator, km, of a frequency of one sigma of the finest level."""
         return CIRCUMFERENCE_KM / 2 / max(self.sigmas)
 
     def forward(self, lonlat: Tensor) -> Tensor:  # noqa: D102

@@ -1,4 +1,4 @@
-"""The positional encoding of neural radiance fields, on the unit vector."""
+"""The positional encoding of neural radiance fields, applied to the unit vector."""
 
 import math
 
@@ -12,10 +12,10 @@ from earthdim.encoders.encodings.coordinates import unit_vectors
 
 
 class NeRF(Encoding):
-    """Sines and cosines of the unit vector's components at frequencies that double.
+    """Sines and cosines of the unit vector's components at doubling frequencies.
 
-    For each octave s = 0, 1, ..., octaves - 1: sin of 2**s pi times x, y and z, then cos of the same. There is no
-    seam and one value at a pole.
+    For each octave s = 0, 1, ..., octaves - 1: sin of 2**s pi times x, y and z, then cos of the same. The encoding is
+    continuous at the date line and unique at the poles.
 
     Parameters
     ----------
@@ -24,10 +24,10 @@ class NeRF(Encoding):
 
     Notes
     -----
-    The argument 2**s pi x has the ground wavelength 2**(1 - s) Earth radii where x changes fastest, which is
-    nominal. Along the equator x = cos(longitude), and by the Jacobi-Anger expansion the n-th harmonic of sin and
-    cos of beta cos(longitude) has the amplitude 2 |J_n(beta)|, with n odd and even in turn: the n of the largest
-    is the frequency of a feature.
+    The nominal wavelength is that of 2**s pi x of the last octave where x changes fastest: 2**(1 - s) Earth radii.
+    Along the equator x = cos(longitude), and by the Jacobi-Anger expansion the n-th harmonic of
+    sin(beta cos(longitude)), n odd, and of cos(beta cos(longitude)), n even, has the amplitude 2 |J_n(beta)|. The n of
+    the largest amplitude is taken as the frequency of a feature.
 
     References
     ----------
@@ -51,7 +51,7 @@ class NeRF(Encoding):
         frequencies = math.pi * 2.0 ** torch.arange(octaves, dtype=torch.float64)
         self.register_buffer("frequencies", frequencies, persistent=False)
         cycles = [_dominant_cycles(beta, first) for beta in frequencies.tolist() for first in (1, 2)]
-        # Each twice, for x and y; z does not change along the equator.
+        # Twice, for x and y; z is constant along the equator.
         self.shortest_wavelength_km = float(np.quantile(CIRCUMFERENCE_KM / np.repeat(cycles, 2), 0.05))
         self.nominal_wavelength_km = CIRCUMFERENCE_KM / frequencies[-1].item()
 
@@ -61,6 +61,6 @@ class NeRF(Encoding):
 
 
 def _dominant_cycles(beta: float, first: int) -> int:
-    """The order n = first, first + 2, ... of the largest |J_n(beta)|, which lies below beta, or is the first."""
+    """Order n = first, first + 2, ... of the largest |J_n(beta)|; it is below beta, or `first`."""
     orders = np.arange(first, max(beta, first) + 1, 2)
     return int(orders[np.argmax(np.abs(jv(orders, beta)))])

@@ -1,4 +1,4 @@
-"""Slepian functions of a spherical cap: band-limited, and as concentrated within the cap as the band allows."""
+"""Slepian functions of a spherical cap: band-limited functions with maximal energy inside the cap."""
 
 import math
 
@@ -11,32 +11,32 @@ from earthdim.encoders.encodings.spherical_harmonics import SphericalHarmonics
 
 
 class SlepianCap(Encoding):
-    """The Slepian functions of a cap, from the best concentrated to the last above a threshold.
+    """Slepian functions of a cap, in descending order of concentration, above a threshold.
 
-    A function's eigenvalue is the share of its square that lies within the cap. About as many eigenvalues are
-    near 1 as the Shannon number says, `legendre_polys`**2 times the cap's share of the sphere; few lie between 0 and
-    1. Far from the cap all features are near 0.
+    A function's eigenvalue is the share of its energy inside the cap. The number of eigenvalues near 1 is about the
+    Shannon number, `legendre_polys`**2 times the cap's share of the sphere; few lie between 0 and 1. Far from the cap
+    all features are near 0.
 
     Parameters
     ----------
     legendre_polys : int
-        L, the number of degrees: the functions consist of harmonics of the degrees below L.
+        L, the number of degrees: the functions are sums of harmonics of degrees below L.
     longitude, latitude : float
         The cap's centre, degrees.
     radius : float
         The cap's angular radius, degrees.
     threshold : float
-        Functions are kept whose eigenvalue is above it.
+        Functions with a larger eigenvalue are kept.
     scale : {"unit-variance", "unit-norm", "orthonormal"}
-        That of the harmonics. ``orthonormal``: the integral of each squared function over the unit sphere is 1.
+        Scale of the harmonics. ``orthonormal``: the integral of each squared function over the unit sphere is 1.
         ``unit-variance``: its mean over the sphere is 1. ``unit-norm``: the features of a point well inside the cap
-        have a norm of about 1, whatever L.
+        have a norm of about 1 for every L.
 
     Attributes
     ----------
     coefficients : Tensor of shape (legendre_polys**2, width), float64
-        The functions in terms of the harmonics, each of norm 1. A buffer that the checkpoint carries: the sign of an
-        eigenvector is the linear algebra library's choice.
+        Coefficients of the functions in the harmonics, each of norm 1. A buffer stored in checkpoints, because the sign
+        of an eigenvector depends on the linear algebra library.
     eigenvalues : Tensor of shape (width,), float64
         Descending.
 
@@ -91,30 +91,30 @@ class SlepianCap(Encoding):
         -------
         Tensor of shape (n, width), float64
         """
-        # Degree by degree, so that the harmonics, which are many more, are never in memory together.
+        # Degree by degree, so that the harmonics, which are far more numerous, are never all in memory.
         sizes = [2 * degree + 1 for degree in range(self.globe.legendre_polys)]
         parts = zip(self.globe.by_degree(lonlat), self.coefficients.split(sizes), strict=True)
         return sum(harmonics.T @ coefficients for harmonics, coefficients in parts)
 
 
 class SlepianHybrid(Encoding):
-    """Spherical harmonics for the globe, then the Slepian functions of a cap for detail in it.
+    """Spherical harmonics for the globe, followed by the Slepian functions of a cap for local detail.
 
     Parameters
     ----------
     legendre_polys : int
-        Number of degrees of the Slepian functions; the resolution within the cap.
+        Number of degrees of the Slepian functions: the resolution inside the cap.
     harmonics : int
-        Number of degrees of the harmonics, fewer than `legendre_polys`; the resolution elsewhere.
+        Number of degrees of the harmonics, less than `legendre_polys`: the resolution elsewhere.
     longitude, latitude, radius, threshold
-        The cap's centre, its angular radius, degrees, and the least eigenvalue: see SlepianCap.
+        Centre and angular radius of the cap, degrees, and the eigenvalue threshold; see `SlepianCap`.
     scale : {"unit-variance", "unit-norm", "orthonormal"}
-        Of both parts: see SphericalHarmonics and SlepianCap.
+        Scale of both parts; see `SphericalHarmonics` and `SlepianCap`.
 
     References
     ----------
     Rao, Crasto, Ooms, Rolnick, Klemmer, Russwurm (2026). Localized, high-resolution geographic representations with
-    Slepian functions. ICML: harmonics of 10 degrees beside the functions with eigenvalues above 0.1.
+    Slepian functions. ICML: 10 degrees of harmonics and the functions with eigenvalues above 0.1.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class SlepianHybrid(Encoding):
 
 
 def _check_cap(longitude: float, latitude: float, radius: float, threshold: float) -> None:
-    """Raise ValueError for a cap that is none, or a threshold that no or every eigenvalue exceeds."""
+    """Raise ValueError for an invalid cap, or a threshold that no or every eigenvalue exceeds."""
     if not abs(longitude) <= 180:
         raise ValueError(f"longitude must lie in [-180, 180], got {longitude!r}")
     if not abs(latitude) <= 90:
@@ -160,7 +160,7 @@ def _functions(
     legendre_polys: int, longitude: float, latitude: float, radius: float, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (legendre_polys**2, kept) in the order of SphericalHarmonics, and eigenvalues (kept,)."""
-    # Costs more than a second, which encodings without it should not pay.
+    # Imported late: takes more than a second.
     import pyshtools
 
     basis = pyshtools.Slepian.from_cap(radius, legendre_polys - 1)
@@ -173,7 +173,7 @@ def _functions(
     basis.rotate(clat=latitude, clon=longitude, nrot=kept)
     coefficients = np.empty((legendre_polys**2, kept))
     for number in range(kept):
-        # Cosines and sines, degree and order; with the Condon-Shortley phase, as our harmonics.
+        # Indexed by cosine or sine, degree and order; with the Condon-Shortley phase, as in SphericalHarmonics.
         cosines, sines = basis.to_array(number, normalization="4pi", csphase=-1)
         for degree in range(legendre_polys):
             row = slice(degree**2, (degree + 1) ** 2)

@@ -1,4 +1,4 @@
-"""Space2Vec's positional encodings: the grid, which CSP uses too, and the hexagonal one named theory."""
+"""Space2Vec's positional encodings: grid, also used by CSP, and the hexagonal theory."""
 
 import math
 
@@ -12,8 +12,8 @@ class Grid(Encoding):
     """Sines and cosines of longitude and latitude at geometrically spaced scales.
 
     For each scale, from the smallest to the largest: sin and cos of longitude / scale, sin and cos of
-    latitude / scale. Degrees are divided by the scale without a factor 2 pi, as published, so that a scale
-    has a period of 2 pi scale degrees, and the date line is a seam.
+    latitude / scale. As published, degrees are divided by the scale without a factor 2 pi, so the period is 2 pi times
+    the scale, degrees, and the encoding is discontinuous at the date line.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Grid(Encoding):
         super().__init__()
         scale = geometric_scales(scales, min_scale, max_scale)
         self.width = 4 * scales
-        # Follows from the arguments, so the checkpoint need not carry it.
+        # Determined by the arguments, so not stored in checkpoints.
         self.register_buffer("inverse", 1 / scale, persistent=False)
         wavelengths_km = equator_km(scale)
         self.shortest_wavelength_km = wavelengths_km.quantile(0.05).item()
@@ -49,8 +49,8 @@ class Theory(Encoding):
     """Cosines and sines along three directions, 120 degrees apart, at geometrically spaced scales.
 
     For each scale, from the smallest to the largest, and each direction a = (1, 0), (-1/2, sqrt(3)/2),
-    (-1/2, -sqrt(3)/2): cos and sin of (longitude, latitude) . a / scale. As in the grid, degrees are divided
-    by the scale without a factor 2 pi, and the date line is a seam.
+    (-1/2, -sqrt(3)/2): cos and sin of (longitude, latitude) . a / scale. As in `Grid`, degrees are divided by the scale
+    without a factor 2 pi, and the encoding is discontinuous at the date line.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Theory(Encoding):
         directions = torch.stack((torch.cos(angle), torch.sin(angle)))
         self.register_buffer("directions", directions, persistent=False)
         self.register_buffer("inverse", 1 / scale, persistent=False)
-        # Along the equator a direction's scale is stretched by 1 / |cos| of its angle: 1, 2 and 2.
+        # Along the equator the scale of a direction is stretched by 1 / |cos| of its angle: 1, 2 and 2.
         wavelengths_km = equator_km(scale[:, None] / torch.cos(angle).abs())
         self.shortest_wavelength_km = wavelengths_km.quantile(0.05).item()
         self.nominal_wavelength_km = equator_km(scale[0]).item()
@@ -90,14 +90,14 @@ class Theory(Encoding):
 
 
 def geometric_scales(scales: int, min_scale: float, max_scale: float) -> Tensor:
-    """Scales from the smallest to the largest, each the same multiple of the one before.
+    """Geometrically spaced scales, ascending.
 
     Parameters
     ----------
     scales : int
-        Their number.
+        Number of scales.
     min_scale, max_scale : float
-        The first and the last.
+        First and last scale.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def geometric_scales(scales: int, min_scale: float, max_scale: float) -> Tensor:
     Raises
     ------
     ValueError
-        If there are fewer than two, or they are not positive and growing.
+        If there are fewer than two scales, or not 0 < `min_scale` < `max_scale`.
     """
     if isinstance(scales, bool) or not isinstance(scales, int) or scales < 2:
         raise ValueError(f"scales must be a whole number of at least 2, got {scales!r}")
@@ -117,5 +117,5 @@ def geometric_scales(scales: int, min_scale: float, max_scale: float) -> Tensor:
 
 
 def equator_km(scale: Tensor) -> Tensor:
-    """Wavelength along the equator, km, of the sine of longitude / scale, both in degrees."""
+    """Wavelength along the equator, km, of sin(longitude / scale), both in degrees."""
     return 2 * math.pi * scale * CIRCUMFERENCE_KM / 360

@@ -1,4 +1,12 @@
-"""Sphere2Vec's positional encodings: sphereC, sphereM, both with grid terms, and the double Fourier sphere."""
+"""Sphere2Vec's positional encodings: sphereC, sphereM, sphereC+, sphereM+ and the double Fourier sphere.
+
+In the docstrings, l and p are longitude and latitude, and l_s and p_s the same divided by scale s.
+
+References
+----------
+Mai et al. (2023). Sphere2Vec: a general-purpose location representation learning over a spherical surface for
+large-scale geospatial predictions. ISPRS Journal of Photogrammetry and Remote Sensing 202.
+"""
 
 import math
 from typing import NamedTuple
@@ -11,7 +19,7 @@ from earthdim.encoders.encodings.space2vec import equator_km, geometric_scales
 
 
 class _Waves(NamedTuple):
-    """Sines and cosines of longitude and latitude, (n, S) each: of the angles / scales, or (n, 1): of the angles."""
+    """Sines and cosines of longitude and latitude: of the angles / scales, (n, S) each, or of the angles, (n, 1)."""
 
     sin_lon: Tensor
     cos_lon: Tensor
@@ -20,7 +28,9 @@ class _Waves(NamedTuple):
 
 
 class _Sphere2Vec(Encoding):
-    """What the encodings of Sphere2Vec share: their scales, and the order of features (scale by scale).
+    """Base of the Sphere2Vec encodings: geometrically spaced scales, features in the order of the scales.
+
+    As published, the largest scale is one radian.
 
     Parameters
     ----------
@@ -29,10 +39,10 @@ class _Sphere2Vec(Encoding):
     min_scale, max_scale : float
         Smallest and largest scale, degrees.
     terms : int
-        Features a scale.
+        Features per scale.
     scaled, plain : int
-        Pairs of features a scale that are the cosine and the sine of longitude / scale, and of longitude itself,
-        along the equator.
+        Pairs of features per scale that equal, along the equator, the cosine and sine of longitude / scale, and of
+        longitude itself.
     """
 
     inverse: Tensor
@@ -49,7 +59,7 @@ class _Sphere2Vec(Encoding):
         self.nominal_wavelength_km = equator_km(scale[0]).item()
 
     def _terms(self, scaled: _Waves, plain: _Waves) -> tuple[Tensor, ...]:
-        """The features of every scale, (n, S) each."""
+        """Features of every scale, (n, S) each."""
         raise NotImplementedError
 
     def forward(self, lonlat: Tensor) -> Tensor:
@@ -65,23 +75,17 @@ def _waves(angles: Tensor) -> _Waves:
 
 
 class SphereC(_Sphere2Vec):
-    """The unit vector of longitude / scale and latitude / scale, at geometrically spaced scales.
+    """sphereC: the unit vector of longitude / scale and latitude / scale.
 
-    With l_s and p_s the longitude and latitude divided by scale s, for each scale from the smallest to the
-    largest: sin p_s, cos p_s cos l_s, cos p_s sin l_s.
+    For each scale: sin p_s, cos p_s cos l_s, cos p_s sin l_s.
 
     Parameters
     ----------
     scales : int
         S, the number of scales; there are 3 S features.
     min_scale, max_scale : float
-        Smallest and largest scale, degrees. As published the largest is one radian: there the features are the
-        unit vector itself, whereas every smaller scale has a seam at the date line.
-
-    References
-    ----------
-    Mai et al. (2023). Sphere2Vec: a general-purpose location representation learning over a spherical surface for
-    large-scale geospatial predictions. ISPRS Journal of Photogrammetry and Remote Sensing 202, sphereC.
+        Smallest and largest scale, degrees. At one radian the features are the unit vector; at smaller scales they are
+        discontinuous at the date line.
     """
 
     def __init__(self, scales: int, min_scale: float, max_scale: float) -> None:
@@ -92,22 +96,16 @@ class SphereC(_Sphere2Vec):
 
 
 class SphereM(_Sphere2Vec):
-    """Unit vectors of which one angle at a time is divided by the scale.
+    """sphereM: unit vectors in which one angle at a time is divided by the scale.
 
-    With l, p the longitude and latitude and l_s, p_s the same divided by scale s, for each scale from the
-    smallest to the largest: sin p_s, cos p_s cos l, cos p cos l_s, cos p_s sin l, cos p sin l_s.
+    For each scale: sin p_s, cos p_s cos l, cos p cos l_s, cos p_s sin l, cos p sin l_s.
 
     Parameters
     ----------
     scales : int
         S, the number of scales; there are 5 S features.
     min_scale, max_scale : float
-        Smallest and largest scale, degrees; as published the largest is one radian.
-
-    References
-    ----------
-    Mai et al. (2023). Sphere2Vec: a general-purpose location representation learning over a spherical surface for
-    large-scale geospatial predictions. ISPRS Journal of Photogrammetry and Remote Sensing 202, sphereM.
+        Smallest and largest scale, degrees.
     """
 
     def __init__(self, scales: int, min_scale: float, max_scale: float) -> None:
@@ -118,21 +116,16 @@ class SphereM(_Sphere2Vec):
 
 
 class SphereCPlus(_Sphere2Vec):
-    """SphereC with the grid's terms besides: its three features a scale, then cos p_s, sin l_s, cos l_s.
+    """sphereC+: for each scale the three features of `SphereC`, then cos p_s, sin l_s, cos l_s of the grid.
 
-    The grid's sin p_s is sphereC's own and stands once.
+    The grid's sin p_s is already one of the three and is not repeated.
 
     Parameters
     ----------
     scales : int
         S, the number of scales; there are 6 S features.
     min_scale, max_scale : float
-        Smallest and largest scale, degrees; as published the largest is one radian.
-
-    References
-    ----------
-    Mai et al. (2023). Sphere2Vec: a general-purpose location representation learning over a spherical surface for
-    large-scale geospatial predictions. ISPRS Journal of Photogrammetry and Remote Sensing 202, sphereC+.
+        Smallest and largest scale, degrees.
     """
 
     def __init__(self, scales: int, min_scale: float, max_scale: float) -> None:
@@ -143,21 +136,16 @@ class SphereCPlus(_Sphere2Vec):
 
 
 class SphereMPlus(_Sphere2Vec):
-    """SphereM with the grid's terms besides: its five features a scale, then cos p_s, sin l_s, cos l_s.
+    """sphereM+: for each scale the five features of `SphereM`, then cos p_s, sin l_s, cos l_s of the grid.
 
-    The grid's sin p_s is sphereM's own and stands once.
+    The grid's sin p_s is already one of the five and is not repeated.
 
     Parameters
     ----------
     scales : int
         S, the number of scales; there are 8 S features.
     min_scale, max_scale : float
-        Smallest and largest scale, degrees; as published the largest is one radian.
-
-    References
-    ----------
-    Mai et al. (2023). Sphere2Vec: a general-purpose location representation learning over a spherical surface for
-    large-scale geospatial predictions. ISPRS Journal of Photogrammetry and Remote Sensing 202, sphereM+.
+        Smallest and largest scale, degrees.
     """
 
     def __init__(self, scales: int, min_scale: float, max_scale: float) -> None:
@@ -168,30 +156,26 @@ class SphereMPlus(_Sphere2Vec):
 
 
 class DoubleFourierSphere(_Sphere2Vec):
-    """The double Fourier sphere: waves of longitude and latitude at several scales, and all their products.
+    """dfs: the double Fourier sphere, waves of longitude and latitude at several scales and all their products.
 
-    With l_m and p_n the longitude and latitude divided by the scales m and n: first sin p_n, cos p_n, sin l_m and
-    cos l_m, each for all scales; then for every n and m cos p_n cos l_m, cos p_n sin l_m, sin p_n cos l_m and
-    sin p_n sin l_m.
+    First sin p_n, cos p_n, sin l_m and cos l_m, each for all scales; then for all scales n and m: cos p_n cos l_m,
+    cos p_n sin l_m, sin p_n cos l_m and sin p_n sin l_m.
 
     Parameters
     ----------
     scales : int
         S, the number of scales; there are 4 S**2 + 4 S features.
     min_scale, max_scale : float
-        Smallest and largest scale, degrees; as published the largest is one radian.
+        Smallest and largest scale, degrees.
 
     References
     ----------
-    Mai et al. (2023). Sphere2Vec: a general-purpose location representation learning over a spherical surface for
-    large-scale geospatial predictions. ISPRS Journal of Photogrammetry and Remote Sensing 202, dfs.
-
     Orszag (1974). Fourier series on spheres. Monthly Weather Review 102.
     """
 
     def __init__(self, scales: int, min_scale: float, max_scale: float) -> None:
-        geometric_scales(scales, min_scale, max_scale)  # refuses what is no number before it is reckoned with
-        # Along the equator sin p_n is 0 and cos p_n is 1, so each l_m stands alone and with S cosines.
+        geometric_scales(scales, min_scale, max_scale)  # validates `scales` before it is used below
+        # Along the equator sin p_n is 0 and cos p_n is 1, so each l_m occurs alone and in S products.
         super().__init__(scales, min_scale, max_scale, terms=4 * scales + 4, scaled=scales + 1)
 
     def forward(self, lonlat: Tensor) -> Tensor:  # noqa: D102

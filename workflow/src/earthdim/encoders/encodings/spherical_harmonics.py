@@ -13,8 +13,8 @@ class SphericalHarmonics(Encoding):
     """Real spherical harmonics of all degrees below `legendre_polys`.
 
     Feature ``l**2 + l + m`` is the harmonic of degree l and order m, -l <= m <= l: cosines for m > 0, sines
-    for m < 0, with the Condon-Shortley phase. In contrast to SatCLIP's released analytic terms, the zonal
-    ones (m = 0) carry no extra factor pi.
+    for m < 0, with the Condon-Shortley phase. Unlike in SatCLIP's released code, the zonal harmonics (m = 0) have no
+    extra factor pi.
 
     Parameters
     ----------
@@ -22,16 +22,15 @@ class SphericalHarmonics(Encoding):
         L, the number of degrees; there are L**2 features.
     scale : {"unit-variance", "unit-norm", "orthonormal"}
         ``orthonormal``: the integral of each squared harmonic over the unit sphere is 1.
-        ``unit-variance``: its mean over the sphere is 1, and by the addition theorem the features of a point
-        have the norm L. ``unit-norm``: that norm is 1, so that one learning rate suits every L.
+        ``unit-variance``: its mean over the sphere is 1; by the addition theorem the feature vector of every point
+        has norm L. ``unit-norm``: that norm is 1, so that one learning rate suits every L.
 
     Notes
     -----
     The fully normalised three-term recurrence over degrees, in float64,
     ``Y_lm = A (cos(theta) Y_(l-1)m - B Y_(l-2)m)`` with ``A**2 = (4 l**2 - 1) / (l**2 - m**2)`` and
-    ``B**2 = ((l-1)**2 - m**2) / (4 (l-1)**2 - 1)``, starts from the sectoral harmonics. The factor of
-    longitude does not change with the degree, so the recurrence runs on the harmonics themselves, all orders
-    at once.
+    ``B**2 = ((l-1)**2 - m**2) / (4 (l-1)**2 - 1)``, starts from the sectoral harmonics. The longitude factor does not
+    depend on the degree, so the recurrence is applied to the harmonics themselves, for all orders at once.
 
     References
     ----------
@@ -46,7 +45,7 @@ class SphericalHarmonics(Encoding):
         super().__init__()
         if isinstance(legendre_polys, bool) or not isinstance(legendre_polys, int) or legendre_polys < 1:
             raise ValueError(f"legendre_polys must be a positive whole number, got {legendre_polys!r}")
-        # The harmonic of degree 0, from which all others follow.
+        # The harmonic of degree 0, from which the recurrence starts.
         constants = {
             "unit-variance": 1.0,
             "unit-norm": 1 / legendre_polys,
@@ -79,7 +78,7 @@ class SphericalHarmonics(Encoding):
         return torch.cat(list(self.by_degree(lonlat))).T
 
     def by_degree(self, lonlat: Tensor) -> Iterator[Tensor]:
-        """Evaluate the harmonics in double precision one degree after the other, from 0.
+        """Evaluate the harmonics in double precision, degree by degree from 0.
 
         Parameters
         ----------
@@ -89,10 +88,10 @@ class SphericalHarmonics(Encoding):
         Yields
         ------
         Tensor of shape (2 l + 1, n), float64
-            Those of degree l, order by order from -l.
+            Harmonics of degree l, in ascending order m from -l.
         """
         longitude, latitude = torch.deg2rad(lonlat.double()).unbind(1)
-        # The polar angle theta has sin(latitude) for its cosine.
+        # The cosine of the polar angle theta is sin(latitude).
         cosine, sine = torch.sin(latitude), torch.cos(latitude)
         sectoral = torch.full_like(longitude, self._constant)
         before, last = None, sectoral[None]
@@ -111,7 +110,7 @@ class SphericalHarmonics(Encoding):
 
 
 def _coefficients(degree: int) -> tuple[Tensor, Tensor]:
-    """A for the orders |m| < degree and A B for the orders |m| < degree - 1, as float64 columns."""
+    """A for orders |m| < degree and A B for orders |m| < degree - 1, as float64 columns."""
     order = torch.arange(-degree + 1, degree, dtype=torch.float64)[:, None]
     a = torch.sqrt((4.0 * degree**2 - 1) / (degree**2 - order**2))
     b = torch.sqrt(((degree - 1.0) ** 2 - order**2) / (4.0 * (degree - 1.0) ** 2 - 1))

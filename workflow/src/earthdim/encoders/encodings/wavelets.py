@@ -1,4 +1,4 @@
-"""Spherical wavelets: one mother wavelet, dilated by stereographic projection and moved to points of a lattice."""
+"""Spherical wavelets: a mother wavelet, dilated by stereographic projection and rotated to the points of a lattice."""
 
 import math
 from collections.abc import Sequence
@@ -9,44 +9,44 @@ from torch import Tensor
 from earthdim.encoders.encodings.base import CIRCUMFERENCE_KM, Encoding
 from earthdim.encoders.encodings.coordinates import unit_vectors
 
-# Least 1 + cos(angle from the centre): next to the antipode, where every wavelet is 0 in double precision.
+# Lower bound of 1 + cos(angle from the centre). At the antipode every wavelet is 0 in double precision.
 ANTIPODE = 1e-9
-# Features that change by less along the equator say nothing about its wavelengths.
+# Features that vary less along the equator are ignored when wavelengths are computed.
 LEAST_CHANGE = 1e-3
 
 
 class Wavelets(Encoding):
     """A mother wavelet at all dilations and all points of a Fibonacci lattice.
 
-    A wavelet is a planar one seen through the stereographic projection from the antipode of its centre: with theta
-    the angle from the centre and w = tan(theta / 2) (cos, sin) of the azimuth from the wavelet's direction, it is
-    ``2 / (1 + cos(theta)) g(w / a)`` at the dilation a. The first factor makes the projection preserve norms; the
-    dilation operator's own 1 / a is left out, so that features at all dilations have the same height.
+    A spherical wavelet is the inverse stereographic projection, from the antipode of its centre, of a planar wavelet g:
+    with theta the angle from the centre and w = tan(theta / 2) (cos, sin) of the azimuth relative to the wavelet's
+    direction, it is ``2 / (1 + cos(theta)) g(w / a)`` at dilation a. The first factor makes the projection preserve
+    norms; the factor 1 / a of the dilation operator is omitted, so that all dilations have the same height.
 
     ``morlet``: g(w) = cos(wavenumber w_1) exp(-|w|**2 / 2). ``mexican-hat``: g(w) = (1 - 2 |w|**2) exp(-2 |w|**2),
-    that is (1 - r**2 / 2) exp(-r**2 / 2) of r = 2 |w|; it has no direction.
+    that is (1 - r**2 / 2) exp(-r**2 / 2) with r = 2 |w|; it is isotropic.
 
     Parameters
     ----------
     dilations : sequence of float
         Each in (0, 1]; a wavelet of dilation 1 fills the hemisphere.
     rotations : int
-        Number of centres; there are as many features for each dilation, in the order of `dilations`.
+        Number of centres, and of features per dilation; features are in the order of `dilations`.
     mother : {"morlet", "mexican-hat"}
     wavenumber : float
-        Of the Morlet wavelet. The Mexican hat has none and ignores it.
+        Wavenumber of the Morlet wavelet; ignored for the Mexican hat.
 
     Notes
     -----
-    Published are the projection, the dilation, a Fibonacci lattice, 3 dilations and 75 centres; code built on the
-    authors' has the wavenumber 6 and the dilations 2**(-1/6), 2**(-1/3), 2**(-1/2), divides by the dilation's third
-    power, and begins the lattice at a pole. Chosen here: equal heights, a lattice without points at the poles, and
-    the directions of the Morlet wavelets, which turn by pi sqrt(2) from one centre to the next, so that none is
-    preferred.
+    The publication specifies the projection, the dilation, a Fibonacci lattice, 3 dilations and 75 centres. Code
+    derived from the authors' uses wavenumber 6 and dilations 2**(-1/6), 2**(-1/3), 2**(-1/2), divides by the third
+    power of the dilation, and starts the lattice at a pole. This implementation differs: equal heights, a lattice
+    without points at the poles, and directions of the Morlet wavelets that turn by pi sqrt(2) from one centre to the
+    next, so that no direction is preferred.
 
-    The nominal wavelength is that of the finest wavelets at their centre, 2 pi times 2 a / wavenumber radians, or
-    2 pi a / sqrt(2) for the Mexican hat, where its planar spectrum has its peak. A feature's wavelength along the
-    equator is that of the peak of its spectrum there, since no wavelet is a single wave.
+    The nominal wavelength is that of the finest wavelets at their centre: 2 pi times 2 a / wavenumber radians, or
+    2 pi a / sqrt(2) for the Mexican hat, from the peak of its planar spectrum. The wavelength of a feature along the
+    equator is that of the peak of its spectrum there, because a wavelet is not a single wave.
 
     References
     ----------
@@ -123,7 +123,7 @@ class Wavelets(Encoding):
 
     def _shortest_km(self) -> float | None:
         """5th percentile of the features' wavelengths along the equator, km."""
-        # Sixteen samples to the finest wavelength, and enough for the broadest.
+        # Sixteen samples per nominal wavelength, and at least 256.
         samples = max(256, math.ceil(16 * CIRCUMFERENCE_KM / self.nominal_wavelength_km))
         longitude = torch.arange(samples, dtype=torch.float64) / samples * 360 - 180
         features = self.wavelets(torch.stack((longitude, torch.zeros_like(longitude)), dim=1))
@@ -135,7 +135,7 @@ class Wavelets(Encoding):
 
 
 def _lattice(points: int) -> tuple[Tensor, Tensor]:
-    """Unit vectors of a Fibonacci lattice, and tangents of unit length, (points, 3) each."""
+    """Unit vectors of a Fibonacci lattice and their unit tangent vectors, (points, 3) each."""
     number = torch.arange(points, dtype=torch.float64)
     height = 1 - (2 * number + 1) / points
     across = torch.sqrt(1 - height**2)

@@ -1,4 +1,4 @@
-"""What a file of released weights holds: tensors by name, and plain data beside them. Nothing of it is run."""
+"""Read tensors and plain data from a file of released weights, without running code in it."""
 
 import pickle
 import re
@@ -18,21 +18,21 @@ _DAMAGED = (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, T
 
 
 def contents(path: Path, sha256: str | None, key: str = "weights.sha256") -> dict[str, Any]:
-    """Read a checkpoint as plain data and tensors, after its sum was checked.
+    """Read a checkpoint as plain data and tensors, after verifying its digest.
 
     Parameters
     ----------
     path : Path
-        A safetensors file, or one that torch saved; its first bytes tell which, whatever it is called.
+        A safetensors or torch file, recognised by its first bytes, not by its suffix.
     sha256 : str or None
-        Its digest; None is refused.
+        Its digest; None is rejected.
     key : str
-        What config calls the digest.
+        Config key of the digest.
 
     Returns
     -------
     dict
-        An object that is neither a tensor nor plain data, such as a path among hyperparameters, is a
+        An object that is neither a tensor nor plain data, such as a path among hyperparameters, is replaced by a
         `earthdim.encoders.released.pickles.StandIn`; a warning names it.
 
     Raises
@@ -40,7 +40,7 @@ def contents(path: Path, sha256: str | None, key: str = "weights.sha256") -> dic
     FileNotFoundError
         If the file is missing.
     CheckpointError
-        If it has another sum, is damaged or of another format, or is an object instead of tensors by name.
+        If it has another digest, is damaged or of another format, or is not a mapping of tensors.
     """
     verify(path, sha256, key)
     if kind_of(path) == "safetensors":
@@ -50,42 +50,42 @@ def contents(path: Path, sha256: str | None, key: str = "weights.sha256") -> dic
         try:
             return load_file(path)
         except SafetensorError as error:
-            raise CheckpointError(f"{path} is no whole safetensors file: {error}") from None
+            raise CheckpointError(f"{path}: is not a complete safetensors file: {error}") from None
     found = _torch_contents(path)
     if isinstance(found, pickles.StandIn):
         raise CheckpointError(
-            f"{path} is one object of {found.name}, not tensors by name, and nothing of it was run; save its "
-            "state_dict() instead"
+            f"{path}: is an object of {found.name}, not a mapping of tensors; it was not run. Save its state_dict() "
+            "instead"
         )
     if not isinstance(found, Mapping):
-        raise CheckpointError(f"{path} holds a {type(found).__name__}, not tensors by name")
+        raise CheckpointError(f"{path}: holds a {type(found).__name__}, not a mapping of tensors")
     tensors = found.get("state_dict")
     if isinstance(tensors, pickles.StandIn) and pickles.as_mapping(tensors) is None:
         raise CheckpointError(
-            f"{path}: state_dict is an object of {tensors.name}, not tensors by name; nothing of it was run"
+            f"{path}: state_dict is an object of {tensors.name}, not a mapping of tensors; it was not run"
         )
     return dict(found)
 
 
 def state(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Find the tensors of what `contents` read: those below ``state_dict``, where most scripts save them, or all.
+    """Find the tensors in the result of `contents`: those in ``state_dict``, or else at the top level.
 
-    Where neither holds any, those of mappings inside, such as ``model`` or ``ema``, whose names then come first.
+    If neither has any, tensors of nested mappings such as ``model`` or ``ema``, whose names become prefixes.
 
     Returns
     -------
     dict
-        Name -> tensor. What stands among them and is none is kept; `layout.take` refuses it if it is wanted.
+        Name -> tensor. Other values among them are kept; `layout.take` rejects them if they are needed.
 
     Raises
     ------
     CheckpointError
-        If there is no tensor at all.
+        If there is no tensor.
     """
     tensors = found.get("state_dict", found)
     held = pickles.as_mapping(tensors)
     if not held:
-        raise CheckpointError(f"{path}: state_dict holds no tensors by name")
+        raise CheckpointError(f"{path}: state_dict holds no tensors")
     for candidate in (held, _flat(held)):
         if any(isinstance(value, torch.Tensor) for value in candidate.values()):
             return {str(name): value for name, value in candidate.items()}
@@ -94,25 +94,25 @@ def state(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def read(path: Path, sha256: str | None, key: str = "weights.sha256") -> dict[str, Any]:
-    """Read the tensors of a checkpoint by name; see `contents` for its parameters and errors."""
+    """Read the tensors of a checkpoint by name; see `contents` for the parameters and errors."""
     return state(contents(path, sha256, key), path)
 
 
 def not_a_tensor(value: object) -> str:
-    """Say what a value is that should be a tensor."""
+    """Describe a value that should be a tensor."""
     if isinstance(value, pickles.StandIn):
-        return f"an object of {value.name}, not a tensor; nothing of it was run"
+        return f"an object of {value.name}, not a tensor; it was not run"
     return f"a {type(value).__name__}, not a tensor"
 
 
 def some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
+    """List the first few names and the number of others."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
 
 def _flat(held: Mapping[Any, Any], before: str = "") -> dict[str, Any]:
-    """All tensors of nested mappings, by names with dots."""
+    """All tensors of nested mappings, by dotted names."""
     flat: dict[str, Any] = {}
     for name, value in held.items():
         if isinstance(value, torch.Tensor):
@@ -123,40 +123,38 @@ def _flat(held: Mapping[Any, Any], before: str = "") -> dict[str, Any]:
 
 
 def _torch_contents(path: Path) -> Any:
-    """What torch saved, by its loader that builds tensors and plain data and runs nothing."""
+    """Read a file of torch with its restricted loader, which builds only tensors and plain data."""
     try:
         with torch.serialization.safe_globals(_plain_globals()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # Torch's own message advises to load the file with its code: never repeat that.
+        # Torch's message advises to load the file with its code, so it is not repeated.
         named = re.search(r"GLOBAL (\S+)", str(error))
         if kind_of(path) == "torch":
             return _tensors_alone(path)
-        what = f"holds {named[1]}, which is" if named else "is damaged or holds something that is"
-        raise CheckpointError(
-            f"{path} {what} neither a tensor nor plain data; nothing of it was run"
-        ) from None
+        what = f"holds {named[1]}, which is" if named else "is damaged or holds an object that is"
+        raise CheckpointError(f"{path}: {what} neither a tensor nor plain data; it was not run") from None
     except _DAMAGED as error:
         if "TorchScript" in str(error):
             raise CheckpointError(
-                f"{path} is a TorchScript program, not weights by name; bring it as weights of the kind own, by "
+                f"{path}: is a TorchScript program, not a mapping of tensors; use weights of the kind own with "
                 "earthdim.encoders.custom.exported.torchscript"
             ) from None
-        raise CheckpointError(f"{path} is no whole file of weights: {_first(error)}") from None
+        raise CheckpointError(f"{path}: is not a complete file of weights: {_first(error)}") from None
 
 
 def _tensors_alone(path: Path) -> Any:
-    """What torch's own loader refused as a whole, with a stand-in for each object that is no plain data."""
+    """Read a file that torch's loader rejects, with a stand-in for each object that is not plain data."""
     try:
         found, names = pickles.read(path)
     except pickles.UNREADABLE as error:
         raise CheckpointError(
-            f"{path} is damaged or holds something that is neither a tensor nor plain data; nothing of it was run "
+            f"{path}: is damaged or holds an object that is neither a tensor nor plain data; it was not run "
             f"({_first(error)})"
         ) from None
     if names:
         warnings.warn(
-            f"{path} holds objects that are neither tensors nor plain data, which were passed over and not run: "
+            f"{path}: holds objects that are neither tensors nor plain data; they were ignored and not run: "
             f"{some(names)}",
             UserWarning,
             stacklevel=5,
@@ -169,7 +167,7 @@ def _first(error: BaseException) -> str:
 
 
 def _plain_globals() -> list[Any]:
-    """Numbers of numpy, which training scripts leave among hyperparameters: a dtype and bytes, no code."""
+    """NumPy scalars, which training scripts leave among hyperparameters: a dtype and bytes, no code."""
     import numpy as np
     from numpy._core.multiarray import scalar
 

@@ -1,4 +1,4 @@
-"""Climplicit's released location encoder: a residual SIREN that was trained to reproduce monthly climate."""
+"""Climplicit's released location encoder: a residual SIREN trained to reproduce monthly climate."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,9 @@ W0_FIRST = 30.0
 
 
 class ScaledDegrees(Encoding):
-    """Longitude / 180 and latitude / 90.
+    """Longitude / 180 and latitude / 90, discontinuous at the date line.
 
-    Along the equator the longitude is one ramp round the Earth, so its wavelength is the circumference; the date line
-    is a seam.
+    Along the equator longitude is one ramp around the Earth, so its wavelength is the circumference.
     """
 
     def __init__(self) -> None:
@@ -37,11 +36,11 @@ class ScaledDegrees(Encoding):
 
 
 class ResidualSiren(nn.Module):
-    """Climplicit's network, once for each month, the months' embeddings side by side.
+    """Climplicit's network, evaluated for each month; the months' embeddings are concatenated.
 
-    To the two features come sine and cosine of the month's angle, 2 pi month / 12. What a hidden layer's linear map
-    gives is averaged with what stood before the sine in the layer before, and the sine is taken of the average. The
-    first layer's activation is sin(30 sinh(2 x)); the last layer is linear.
+    The inputs are the two features and the sine and cosine of the month's angle, 2 pi month / 12. A hidden layer
+    averages its linear map with the pre-activation of the previous layer and applies the sine to the average. The
+    activation of the first layer is sin(30 sinh(2 x)); the last layer is linear.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ class ResidualSiren(nn.Module):
         self.last = nn.Linear(WIDTH, OUTPUTS)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map features (n, 2) to embeddings (n, 256 a month)."""
+        """Map features (n, 2) to embeddings (n, 256 per month)."""
         return torch.cat([self._of_month(features, month) for month in self.months], dim=1)
 
     def _of_month(self, features: Tensor, month: int) -> Tensor:
@@ -86,25 +85,15 @@ def location_encoder(
 
     Parameters
     ----------
-    source : mapping
-        Where the weights are; see `earthdim.encoders.released.sources.locate`.
-    sha256 : str or None
-        Hexadecimal digest that the file must have; None is refused.
+    source, sha256
+        Location of the weights and digest of their file; see `earthdim.encoders.released`.
     months : sequence of int
-        The months whose embeddings stand side by side: March, June, September and December unless the published encoder
-        is asked for another.
+        Months whose embeddings are concatenated; the published default is March, June, September and December.
 
     Returns
     -------
     LocationEncoder
-        256 dimensions a month, in evaluation mode. Coordinates are longitude, latitude, as published.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file is missing.
-    CheckpointError
-        If the file is not the one that `sha256` names, or not of this layout.
+        256 dimensions per month. It takes longitude first, as published.
 
     References
     ----------
@@ -120,5 +109,5 @@ def location_encoder(
         for ours, theirs in layers.items()
         for kind in ("weight", "bias")
     }
-    # The regression head, which turns embeddings into climate, is no part of the encoder.
+    # The regression head, which maps embeddings to climate, is not part of the encoder.
     return fill(encoder, read(path, sha256), names, path, ("chelsa_regressor.",))

@@ -1,4 +1,4 @@
-"""CSP's released location encoders, pre-trained on fMoW and iNaturalist 2018: Space2Vec's grid and a small network."""
+"""CSP's released location encoders, pretrained on fMoW and iNaturalist 2018: Space2Vec's grid and a small network."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from earthdim.encoders.released.checkpoint import contents, state
 from earthdim.encoders.released.layout import check_hyperparameters, fill
 from earthdim.encoders.released.sources import locate
 
-# The published slope is 0.2; torch's own default is 0.01.
+# The published slope is 0.2; torch's default is 0.01.
 ACTIVATIONS = {
     "gelu": nn.GELU,
     "leakyrelu": lambda: nn.LeakyReLU(0.2),
@@ -18,7 +18,7 @@ ACTIVATIONS = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
 }
-# The classifiers of its supervised stage, the decoders of its contrastive one, and the same encoder a second time.
+# Classifiers of the supervised stage, decoders of the contrastive stage, and a second copy of the encoder.
 ASIDE = (
     *(f"{part}{name}." for part in ("", "loc_enc.") for name in ("class_emb", "user_emb")),
     *("img_dec.", "loc_dec.", "spa_enc."),
@@ -26,7 +26,7 @@ ASIDE = (
 
 
 class CoordinateGrid(Grid):
-    """Space2Vec's grid in CSP's order: all scales of longitude, then all of latitude; each sine, then cosine."""
+    """Space2Vec's grid in CSP's order: all scales of longitude, then all of latitude; sine before cosine."""
 
     def __init__(self, scales: int, min_scale: float, max_scale: float) -> None:
         super().__init__(scales, min_scale, max_scale)
@@ -39,14 +39,14 @@ class CoordinateGrid(Grid):
 class CSPNetwork(nn.Module):
     """CSP's feed-forward network without its dropout.
 
-    In contrast to `earthdim.encoders.networks.SpaceFFN` the last layer too passes through the activation.
+    Unlike in `earthdim.encoders.networks.SpaceFFN`, the activation also follows the last layer.
 
     Parameters
     ----------
     inputs, width, outputs : int
         Numbers of features, of hidden units, and dimension of the embedding.
     activation : {"gelu", "leakyrelu", "relu", "sigmoid", "tanh"}
-        By its published name; the slope of leakyrelu is 0.2.
+        Published name; the slope of leakyrelu is 0.2.
     """
 
     def __init__(self, inputs: int, width: int, outputs: int, activation: str) -> None:
@@ -77,10 +77,8 @@ def location_encoder(
 
     Parameters
     ----------
-    source : mapping
-        Where the weights are; see `earthdim.encoders.released.sources.locate`.
-    sha256 : str or None
-        Hexadecimal digest that the file must have; None is refused.
+    source, sha256
+        Location of the weights and digest of their file; see `earthdim.encoders.released`.
     activation : str
         gelu for fMoW, leakyrelu for iNaturalist 2018.
     scales : int
@@ -93,20 +91,13 @@ def location_encoder(
     Returns
     -------
     LocationEncoder
-        In evaluation mode. Coordinates are longitude, latitude in degrees, as published, where they are rounded to
-        single precision before they are divided by the scales; here they are not.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file is missing.
-    CheckpointError
-        If the file is not the one that `sha256` names, or not of this layout.
+        It takes longitude first, as published. The published code rounds coordinates to single precision before it
+        divides them by the scales; this encoder does not.
 
     Notes
     -----
-    The files hold ``params``, the arguments of the training script, and a ``state_dict``. The one with one hidden layer
-    has no skip connection, since its shapes do not match.
+    The files hold ``params``, the arguments of the training script, and a ``state_dict``. The network with one hidden
+    layer has no skip connection, because its shapes do not match.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""GeoCLIP's released location encoder, from the weights that its Python package carries."""
+"""GeoCLIP's released location encoder, from the weights in its Python package."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,30 +18,20 @@ FEATURES = 256
 def location_encoder(
     source: Mapping[str, str], sha256: str | None, sigmas: Sequence[float] = SIGMAS
 ) -> LocationEncoder:
-    """Read GeoCLIP's location encoder without importing its package, which would pull in vision models.
+    """Read GeoCLIP's location encoder without importing its package, which imports vision models.
 
     Parameters
     ----------
-    source : mapping
-        Where the weights are; see `earthdim.encoders.released.sources.locate`.
-    sha256 : str or None
-        Hexadecimal digest that the file must have; None is refused.
+    source, sha256
+        Location of the weights and digest of their file; see `earthdim.encoders.released`.
     sigmas : sequence of float
-        Standard deviations of the frequencies, one a capsule. The frequencies themselves are in the file, so these
-        only say what wavelength the encoder is called after.
+        Standard deviations of the frequencies, one per capsule. The frequencies themselves are read from the file, so
+        these only determine the nominal wavelength.
 
     Returns
     -------
     LocationEncoder
-        A capsule for each sigma, 512 dimensions, in evaluation mode. Coordinates are longitude, latitude; the
-        published one takes latitude first.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the package or its weights are not installed.
-    CheckpointError
-        If the file is not the one that `sha256` names, or not of this layout.
+        One capsule per sigma, 512 dimensions. It takes longitude first; the published encoder takes latitude first.
 
     References
     ----------
@@ -56,11 +46,12 @@ def location_encoder(
             inputs=2 * FEATURES * len(sigmas), capsules=len(sigmas), width=1024, hidden_layers=3, outputs=512
         ),
     )
-    # They multiply (easting, northing), as ours do, although the published encoder takes latitude first.
+    # The frequencies multiply (easting, northing), as in EqualEarthFourier, although the published encoder takes
+    # latitude first.
     frequencies = [f"LocEnc{level}.capsule.0.b" for level in range(len(sigmas))]
     wanted = shapes(encoder, names) | dict.fromkeys(frequencies, (FEATURES, 2))
     found = take(published, wanted, path)
-    # The frequencies of all levels under one name, as our encoding keeps them.
+    # EqualEarthFourier keeps the frequencies of all levels in one tensor.
     stacked = torch.stack([found[name] for name in frequencies]).double()
     encoder.load_state_dict(
         {"encoding.frequencies": stacked, **{ours: found[theirs] for ours, theirs in names.items()}}

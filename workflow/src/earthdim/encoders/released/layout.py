@@ -1,4 +1,4 @@
-"""From the names, shapes and hyperparameters of a published checkpoint to one of our encoders."""
+"""Load a published checkpoint into an encoder, checking names, shapes and hyperparameters."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ def fill(
     path: Path,
     aside: Sequence[str] = (),
 ) -> LocationEncoder:
-    """Give an encoder the published weights, and put it into evaluation mode.
+    """Load published weights into an encoder and set it to evaluation mode.
 
     Parameters
     ----------
     encoder : LocationEncoder
-        With weights of the right shapes.
+        An encoder of the same architecture.
     published : mapping of Tensor
         The checkpoint; see `take`.
     names : mapping of str
@@ -37,7 +37,7 @@ def fill(
     path : Path
         The file, for errors.
     aside : sequence of str
-        Beginnings of the names that belong to other parts of the published model, such as its image encoder.
+        Prefixes of the names of other parts of the published model, such as its image encoder.
 
     Raises
     ------
@@ -50,9 +50,9 @@ def fill(
 
 
 def shapes(encoder: LocationEncoder, names: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor that an encoder wants, by its published name; see `fill` for the parameters."""
-    own = encoder.state_dict()
-    return {theirs: tuple(own[ours].shape) for ours, theirs in names.items()}
+    """Expected shape of each tensor, by its published name; see `fill` for the parameters."""
+    state = encoder.state_dict()
+    return {theirs: tuple(state[ours].shape) for ours, theirs in names.items()}
 
 
 def take(
@@ -61,19 +61,19 @@ def take(
     path: Path,
     aside: Sequence[str] = (),
 ) -> dict[str, Tensor]:
-    """Take the tensors of a location encoder out of a checkpoint, whatever stands before their names.
+    """Select the tensors of a location encoder from a checkpoint, with any prefix of their names.
 
     Parameters
     ----------
     published : mapping
-        Name -> tensor. Names may carry what wrappers add (``module.``, ``_orig_mod.``), more before them than
-        published, or less: they are matched by their longest common end.
+        Name -> tensor. Names may have prefixes of wrappers (``module.``, ``_orig_mod.``) and longer or shorter prefixes
+        than published: they are matched by their longest common suffix.
     wanted : mapping
         Published name -> shape.
     path : Path
         The file, for errors.
     aside : sequence of str
-        Beginnings of names of other published parts, which nobody needs to be told of.
+        Prefixes of names of other published parts, which cause no warning.
 
     Returns
     -------
@@ -83,13 +83,14 @@ def take(
     Raises
     ------
     CheckpointError
-        If a tensor is missing, has another shape or is not finite; if the encoder has one more in the checkpoint, since
-        that is another architecture; or if two places hold different tensors and neither is the published one.
+        If a tensor is missing, has another shape or is not finite; if the checkpoint has an additional tensor of the
+        encoder, which means another architecture; or if two prefixes hold different tensors and neither is the
+        published one.
 
     Warns
     -----
     UserWarning
-        Names the tensors that belong to something else and are passed over.
+        If there are other tensors, which are ignored; the message names them.
     """
     place = choose(published, wanted, path)
     found = {name: published.get(place.names.get(name, "")) for name in wanted}
@@ -110,24 +111,23 @@ def _pass_over(published: Mapping[str, Any], place: Place, aside: Sequence[str])
     )
     if inside:
         raise place.error(
-            f"{inside[0]} is not known among the weights of this model's location encoder, so it is of another "
-            "architecture"
+            f"{inside[0]} is not a weight of this model's location encoder; the checkpoint has another architecture"
         )
-    told = [name for name in rest if not any(f".{part}" in f".{name}" for part in aside)]
-    if told:
+    ignored = [name for name in rest if not any(f".{part}" in f".{name}" for part in aside)]
+    if ignored:
         where = (
-            f"those of {place.prefix!r} were taken" if place.prefix else "those without a prefix were taken"
+            f"the prefix {place.prefix!r} was used" if place.prefix else "names without a prefix were used"
         )
         warnings.warn(
-            f"{place.path}: {len(told)} tensors are no part of the location encoder and were passed over; {where}: "
-            f"{some(told)}",
+            f"{place.path}: {len(ignored)} tensors are not part of the location encoder and were ignored ({where}): "
+            f"{some(ignored)}",
             UserWarning,
             stacklevel=4,
         )
 
 
 def check_tensor(tensor: object, shape: Sequence[int], name: str, place: Place) -> None:
-    """Raise CheckpointError unless a published tensor has the shape that is expected and is finite."""
+    """Raise CheckpointError unless a published tensor has the expected shape and is finite."""
     if not isinstance(tensor, Tensor):
         raise place.error(f"{name} is {not_a_tensor(tensor)}")
     if tuple(tensor.shape) != tuple(shape):
@@ -137,31 +137,30 @@ def check_tensor(tensor: object, shape: Sequence[int], name: str, place: Place) 
 
 
 def check_hyperparameters(found: object, expected: Mapping[str, Any], path: Path) -> None:
-    """Raise CheckpointError if a checkpoint says of itself something else than the adapter computes.
+    """Raise CheckpointError if the hyperparameters stored in a checkpoint differ from the expected ones.
 
     Parameters
     ----------
     found : object
-        What the checkpoint has in the place of its hyperparameters: a mapping, which may hold them deeper inside, or an
-        object that held them by name. None is no contradiction, since a checkpoint that was converted carries tensors
-        alone.
+        The hyperparameters of the checkpoint: a mapping, possibly nested, or an object with attributes. None is
+        accepted, because a converted checkpoint contains only tensors.
     expected : mapping
-        Published name -> value. A number may stand as a text or in another type.
+        Published name -> value. A number may be stored as a string or in another type.
     path : Path
         The file, for errors.
 
     Warns
     -----
     UserWarning
-        Names hyperparameters that could not be compared, since they are objects that were not read.
+        If hyperparameters could not be compared because they are objects that are not read; the message names them.
     """
     if found is None:
         return
     held = as_mapping(found)
     if held is None and not isinstance(found, StandIn):
-        raise CheckpointError(f"{path}: its hyperparameters are a {type(found).__name__}, not values by name")
-    told = _most_telling(held or {}, expected)
-    values = {name: as_value(told[name]) for name in expected if name in told}
+        raise CheckpointError(f"{path}: its hyperparameters are a {type(found).__name__}, not a mapping")
+    stored = _most_telling(held or {}, expected)
+    values = {name: as_value(stored[name]) for name in expected if name in stored}
     unread = [name for name, value in values.items() if isinstance(value, StandIn)]
     for name, value in values.items():
         if name not in unread and not _same(value, expected[name]):
@@ -169,14 +168,14 @@ def check_hyperparameters(found: object, expected: Mapping[str, Any], path: Path
     if unread or (held is None and isinstance(found, StandIn)):
         what = f"the hyperparameters {', '.join(unread)}" if unread else "hyperparameters"
         warnings.warn(
-            f"{path}: {what} are objects that were not read, so they were not compared", stacklevel=3
+            f"{path}: {what} are objects that are not read, so they were not compared", stacklevel=3
         )
 
 
 def _most_telling(held: Mapping[Any, Any], expected: Mapping[str, Any]) -> Mapping[Any, Any]:
-    """The mapping that has most of the names: this one, or one inside it that has at least half of them."""
+    """Mapping with most of the expected names: this one, or a nested one with at least half of them."""
 
-    def told(mapping: Mapping[Any, Any]) -> int:
+    def known_names(mapping: Mapping[Any, Any]) -> int:
         return sum(name in mapping and as_mapping(as_value(mapping[name])) is None for name in expected)
 
     best, level = held, [held]
@@ -184,13 +183,13 @@ def _most_telling(held: Mapping[Any, Any], expected: Mapping[str, Any]) -> Mappi
         inside = [as_mapping(as_value(value)) for mapping in level for value in mapping.values()]
         level = [mapping for mapping in inside if mapping]
         for mapping in level:
-            if told(mapping) > told(best) and 2 * told(mapping) >= len(expected):
+            if known_names(mapping) > known_names(best) and 2 * known_names(mapping) >= len(expected):
                 best = mapping
     return best
 
 
 def _same(value: Any, expected: Any) -> bool:
-    """Whether two values say the same: 5, 5.0 and '5' do, and True and 'true'."""
+    """Whether two values are equal up to type: 5, 5.0 and '5' are, and True and 'true'."""
     if isinstance(expected, bool):
         return str(value).strip().lower() in ({"true", "1"} if expected else {"false", "0"})
     if isinstance(expected, int | float):

@@ -1,8 +1,8 @@
-"""Tensors and plain data out of what torch pickled, with an inert stand-in for everything else: nothing is run.
+"""Restricted unpickler for files of torch: tensors and plain data, with inert stand-ins for all other objects.
 
-A Lightning checkpoint keeps hyperparameters beside its tensors: paths, name spaces, configurations of other packages.
-To read those as Python does is to import and call what the file names. Here a name that is not on a short list becomes
-an empty class of this module's own, which takes whatever the pickle gives to it and does nothing.
+A Lightning checkpoint stores hyperparameters next to its tensors: paths, namespaces, configurations of other packages.
+Ordinary unpickling would import and call whatever the file names. Here every name that is not on a short list becomes
+an empty class of this module, which accepts the data of the pickle and does nothing.
 """
 
 import pickle
@@ -28,56 +28,56 @@ UNREADABLE = (
     MemoryError,
     RecursionError,
 )
-"""What reading a file that is cut off, damaged or made to do harm may raise."""
+"""Errors that a truncated, damaged or malicious file may cause."""
 
 
 class StandIn:
-    """What stands for an object of a class or function that is not read.
+    """Inert replacement for an object of a class or function that is not read.
 
     Attributes
     ----------
     name : str
-        The dotted name in the file.
+        Dotted name in the file.
     arguments : tuple
-        What the file would have called it with.
+        Arguments of the call in the file.
     state : object
-        What the file would have set its attributes to, or None.
+        Attributes in the file, or None.
     items : dict
-        What it would hold as a mapping.
+        Items that the file would set on a mapping.
     """
 
     name = ""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        # A pickle that makes an object without calling its class comes past this.
+        # Not called if the pickle creates an object without calling its class.
         self.arguments = (*arguments, *named.values())
 
     def __new__(cls, *arguments: Any, **named: Any) -> "StandIn":
-        """Make one, whatever it is given."""
+        """Create a stand-in from any arguments."""
         made = super().__new__(cls)
         made.arguments, made.state, made.items = arguments, None, {}
         return made
 
     def __setstate__(self, state: Any) -> None:
-        """Keep what would be the attributes, which are not set."""
+        """Keep the attributes without setting them."""
         self.state = state
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Keep an item of what would be a mapping."""
+        """Keep an item of a mapping."""
         self.items[key] = value
 
     def append(self, item: Any) -> None:
-        """Take an item of what would be a list, and drop it."""
+        """Ignore an item of a list."""
 
     def extend(self, items: Any) -> None:
-        """Take items of what would be a list, and drop them."""
+        """Ignore items of a list."""
 
     def add(self, item: Any) -> None:
-        """Take an item of what would be a set, and drop it."""
+        """Ignore an item of a set."""
 
 
 class _Kind(str):
-    """A dtype of numpy by its code, such as f8; its state adds the order of bytes."""
+    """A NumPy dtype by its code, such as f8; its state adds the byte order."""
 
     order = "<"
 
@@ -89,7 +89,7 @@ class _Kind(str):
 
 
 def _number(kind: Any, raw: Any = None) -> Any:
-    """A scalar of numpy: one whole, real or boolean number of plain bytes, else a stand-in."""
+    """A NumPy scalar: an integer, real or boolean number from bytes, else a stand-in."""
     import numpy as np
 
     plain = isinstance(kind, _Kind) and kind.lstrip("<>|=") in _NUMBERS and isinstance(raw, bytes)
@@ -100,7 +100,7 @@ def _number(kind: Any, raw: Any = None) -> Any:
 
 
 class _Call:
-    """A function that a pickle may call and can neither read nor change."""
+    """A function that a pickle may call but can neither read nor change."""
 
     __slots__ = ("_function",)
 
@@ -118,9 +118,9 @@ _NUMBERS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f
 
 
 def _tensor(storage: Any, offset: int, size: Any, stride: Any, *_: Any) -> Any:
-    """A tensor on its storage; hooks and what else a pickle hangs on it are dropped."""
+    """A tensor on its storage; hooks and other attributes in the pickle are dropped."""
     if not isinstance(storage, torch.storage.TypedStorage):
-        raise pickle.UnpicklingError("a tensor lies on something that is no storage")
+        raise pickle.UnpicklingError("a tensor refers to an object that is not a storage")
     return torch._utils._rebuild_tensor_v2(storage, offset, size, stride, False, OrderedDict())
 
 
@@ -129,14 +129,14 @@ def _parameter(data: Any, *_: Any) -> Any:
 
 
 def _bytes(text: Any, encoding: Any = "latin1") -> Any:
-    """Bytes as old protocols of pickle write them."""
+    """Bytes in the form of old pickle protocols."""
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError("bytes in an encoding that is not latin1")
     return text.encode("latin1")
 
 
 def _mapping(*_: Any) -> dict[Any, Any]:
-    """A dict that makes missing values, without what makes them."""
+    """A defaultdict as a plain dict, without its factory."""
     return {}
 
 
@@ -188,7 +188,7 @@ def _stand_in(name: str) -> type[StandIn]:
 
 
 class _Reader(pickle.Unpickler):
-    """Unpickles the object of a torch archive; the only names that it knows are those above."""
+    """Unpickler of a torch archive that resolves only the names listed above."""
 
     def __init__(self, archive: Any) -> None:
         super().__init__(BytesIO(archive.get_record("data.pkl")), encoding="latin1")
@@ -197,7 +197,7 @@ class _Reader(pickle.Unpickler):
         self.storages: dict[str, Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        # As Python 2 called it, and as old protocols still do.
+        # The name in Python 2, which old protocols still use.
         dotted = f"{'builtins' if module == '__builtin__' else module}.{name}"
         if dotted in _KNOWN:
             return _Call(_KNOWN[dotted])
@@ -208,7 +208,7 @@ class _Reader(pickle.Unpickler):
         return self.passed_over.setdefault(dotted, _stand_in(dotted))
 
     def persistent_load(self, saved: Any) -> Any:
-        """The storage of a tensor, from its own record of the archive."""
+        """Storage of a tensor, from its record in the archive."""
         word, dtype, key, _, count = saved
         if word != "storage" or not isinstance(dtype, torch.dtype):
             raise pickle.UnpicklingError("a storage of an unknown kind")
@@ -221,7 +221,7 @@ class _Reader(pickle.Unpickler):
 
 
 def read(path: Path) -> tuple[Any, list[str]]:
-    """Read what `torch.save` wrote into an archive, and run nothing of it.
+    """Read an archive of `torch.save` without running code in it.
 
     Parameters
     ----------
@@ -231,14 +231,14 @@ def read(path: Path) -> tuple[Any, list[str]]:
     Returns
     -------
     found : object
-        Tensors, numbers, text and containers of them. In the place of every other object stands a `StandIn`.
+        Tensors, numbers, text and containers of them. Every other object is replaced by a `StandIn`.
     passed_over : list of str
-        Dotted names of what those stand for.
+        Dotted names of the replaced objects.
 
     Raises
     ------
     ValueError
-        If it was saved on a machine with the other order of bytes.
+        If it was saved on a machine with the other byte order.
     Exception
         One of `UNREADABLE` if the file is damaged.
     """
@@ -246,16 +246,16 @@ def read(path: Path) -> tuple[Any, list[str]]:
     if archive.has_record("byteorder"):
         order = archive.get_record("byteorder").decode(errors="replace")
         if order != sys.byteorder:
-            raise ValueError(f"its bytes are in the order {order}; save it anew on a machine like this one")
+            raise ValueError(f"its byte order is {order}; save it again on a machine like this one")
     reader = _Reader(archive)
     found = reader.load()
     return found, sorted(reader.passed_over)
 
 
 def as_mapping(value: object) -> Mapping[Any, Any] | None:
-    """What an object that was passed over held by name, as far as its pickle shows it; None if it shows nothing.
+    """Named values of a replaced object, as far as its pickle contains them; None if there are none.
 
-    Name spaces keep attributes, configurations of OmegaConf a ``_content`` of nodes, dicts of other packages items.
+    Namespaces have attributes, OmegaConf configurations a ``_content`` of nodes, dicts of other packages items.
     """
     if isinstance(value, Mapping):
         return value
@@ -263,7 +263,7 @@ def as_mapping(value: object) -> Mapping[Any, Any] | None:
         return None
     state = value.state
     if isinstance(state, tuple) and len(state) == 2:
-        # Objects with slots have a pair: their dict, and their slots.
+        # The state of objects with slots is a pair: their dict and their slots.
         state = {**(state[0] or {}), **(state[1] or {})} if _are_mappings(state) else None
     if isinstance(state, Mapping) and "_content" in state:
         return as_mapping(state["_content"])
@@ -272,7 +272,7 @@ def as_mapping(value: object) -> Mapping[Any, Any] | None:
 
 
 def as_value(value: object) -> object:
-    """One value of such a mapping: a node of OmegaConf, or an enumeration, as what it holds."""
+    """Value of such a mapping, unwrapped if it is an OmegaConf node or an enumeration."""
     held = as_mapping(value) if isinstance(value, StandIn) else None
     if held is not None and "_val" in held:
         return as_value(held["_val"])

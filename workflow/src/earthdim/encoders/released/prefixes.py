@@ -1,4 +1,4 @@
-"""Where in a checkpoint the tensors of an encoder stand: below which prefix, by the longest common end of names."""
+"""Find the prefix of an encoder's tensors in a checkpoint, by the longest common suffix of names."""
 
 import re
 from collections import defaultdict
@@ -11,28 +11,28 @@ from torch import Tensor, equal
 
 from earthdim.encoders.released.sources import CheckpointError
 
-# What wrappers of a module put before, or between, the names of its tensors.
+# Parts that wrappers of a module add before or between the names of its tensors.
 _WRAPPERS = frozenset(
     {"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 )
-# Words of a running mean of weights that is kept beside them.
+# Parts of names that mark a running mean of the weights.
 _COPY = re.compile(r"(^|_)(ema|swa|averaged?|avg|mean|shadow)(_|$)")
 
 
 @dataclass(frozen=True)
 class Place:
-    """One place of a checkpoint that has tensors of the wanted names.
+    """A prefix in a checkpoint below which tensors have the wanted names.
 
     Parameters
     ----------
     path : Path
         The file.
     common : tuple of str
-        What all published names begin with.
+        Common prefix of all published names.
     before : tuple of str
-        What stands in its place here, without the parts of wrappers.
+        The prefix that replaces it here, without parts of wrappers.
     names : dict
-        Published name -> name in the checkpoint, of those that are there.
+        Published name -> name in the checkpoint, for those that exist.
     ends : tuple of str
         Published names without `common`.
     """
@@ -45,12 +45,12 @@ class Place:
 
     @property
     def prefix(self) -> str:
-        """What stands before the wanted names, as text with its last dot."""
+        """The prefix as a string with its last dot."""
         return "".join(f"{part}." for part in self.before)
 
     @property
     def shared(self) -> int:
-        """How many parts at its end the prefix has in common with the published one."""
+        """Number of trailing parts that the prefix shares with the published one."""
         count = 0
         for ours, theirs in zip(reversed(self.common), reversed(self.before), strict=False):
             if ours != theirs:
@@ -60,17 +60,17 @@ class Place:
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """The smaller, the more likely it is the place that is meant."""
+        """Sort key: the most likely place has the smallest rank."""
         copy = any(_COPY.search(part.lower()) for part in self.before)
         return (-self.shared, int(copy), len(self.before) - self.shared)
 
     def shown(self, name: str) -> str:
-        """A wanted name as it is, or would be, in the checkpoint."""
+        """Name of a wanted tensor in the checkpoint, whether or not it exists."""
         end = name[len("".join(f"{part}." for part in self.common)) :]
         return self.names.get(name, f"{self.prefix}{end}")
 
     def is_inside(self, name: str) -> bool:
-        """Whether a tensor that is not wanted, by its name of `unwrapped`, would be one more of the encoder's own."""
+        """Whether an unwanted tensor, by its name in `unwrapped`, would belong to the encoder."""
         if not name.startswith(self.prefix):
             return False
         if self.shared:
@@ -79,12 +79,12 @@ class Place:
         return _without_digits(first) in {_without_digits(end.partition(".")[0]) for end in self.ends}
 
     def error(self, message: str) -> CheckpointError:
-        """What is wrong at this place, with the name of the file."""
+        """Error with the name of the file."""
         return CheckpointError(f"{self.path}: {message}")
 
 
 def choose(published: Mapping[str, Any], wanted: Mapping[str, tuple[int, ...]], path: Path) -> Place:
-    """Find the place whose names have the longest end in common with the published ones.
+    """Find the place whose names share the longest suffix with the published ones.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ def choose(published: Mapping[str, Any], wanted: Mapping[str, tuple[int, ...]], 
     Returns
     -------
     Place
-        It has at least half of the wanted names; the published place with no names where there is none.
+        It has at least half of the wanted names; if there is none, the published prefix without names.
 
     Raises
     ------
     CheckpointError
-        If several places are as likely and hold different tensors.
+        If several places are equally likely and hold different tensors.
     """
     places = _places(published, wanted, path)
     if not places:
@@ -116,8 +116,8 @@ def choose(published: Mapping[str, Any], wanted: Mapping[str, tuple[int, ...]], 
     if any(not _alike(first, other, published) for other in whole[1:]):
         where = " and ".join(repr(place.prefix) for place in whole[:2])
         raise first.error(
-            f"{where} both have the names of this model's location encoder and hold different tensors; save the one "
-            "that is meant in a file of its own"
+            f"{where} both have the names of this model's location encoder and hold different tensors; save the right "
+            "one in a separate file"
         )
     return first
 
@@ -141,7 +141,7 @@ def _places(published: Mapping[str, Any], wanted: Mapping[str, tuple[int, ...]],
 
 
 def unwrapped(published: Mapping[str, Any]) -> dict[str, str]:
-    """Name without those of wrappers -> name; where two would become one, both stay as they are."""
+    """Name without parts of wrappers -> name; names that would collide are kept unchanged."""
     alike = defaultdict(list)
     for name in published:
         alike[_bare(name)].append(name)
@@ -153,7 +153,7 @@ def _bare(name: str) -> str:
 
 
 def _common(names: Sequence[str]) -> tuple[str, ...]:
-    """The parts that all names begin with, but for the last two parts of any."""
+    """Leading parts that all names share, excluding the last two parts of each."""
     split = [name.split(".")[:-2] for name in names]
     common = []
     for parts in zip(*split, strict=False):
@@ -175,7 +175,7 @@ def _is_whole(place: Place, published: Mapping[str, Any], wanted: Mapping[str, t
 
 
 def _alike(one: Place, other: Place, published: Mapping[str, Any]) -> bool:
-    """Whether two places hold the same tensors, as where a model registers one network twice."""
+    """Whether two places hold equal tensors, as in a model that registers one network twice."""
     if one.names.keys() != other.names.keys():
         return False
     pairs = [(published[one.names[name]], published[other.names[name]]) for name in one.names]

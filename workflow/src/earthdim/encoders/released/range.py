@@ -1,4 +1,4 @@
-"""RANGE and RANGE+: SatCLIP's embedding beside image features that are retrieved from a database of places."""
+"""RANGE and RANGE+: image features retrieved from a database of places, concatenated with SatCLIP's embedding."""
 
 import zipfile
 import zlib
@@ -15,12 +15,12 @@ from earthdim.encoders.location import LocationEncoder
 from earthdim.encoders.released import satclip
 from earthdim.encoders.released.sources import CheckpointError, locate, verify
 
-# Points that are compared with the whole database at once: 100,000 places take 100 MB each time.
+# Points compared with the whole database at once: with 100,000 places a chunk takes 100 MB.
 CHUNK = 256
 
 
 class Database:
-    """Places with the embeddings of their images.
+    """Places and the embeddings of their images.
 
     Parameters
     ----------
@@ -41,28 +41,27 @@ class Database:
 class RetrievalEncoder(LocationEncoder):
     """RANGE's location encoder.
 
-    The embedding is a mean of the database's image features, and SatCLIP's embedding of unit length. The mean weights
-    places by the softmax of `temperature` times the cosine between their key and SatCLIP's embedding of the point; in
-    RANGE+ it is mixed with one that weights them by the softmax of `geographic_temperature` times the cosine of the
-    angle on the globe.
+    The embedding is a weighted mean of the database's image features, followed by SatCLIP's embedding normalised to
+    unit length. The weights are the softmax of `temperature` times the cosine between a place's key and SatCLIP's
+    embedding of the point. RANGE+ mixes them with the softmax of `geographic_temperature` times the cosine of the
+    central angle between place and point.
 
     Parameters
     ----------
     base : LocationEncoder
-        SatCLIP's.
+        SatCLIP's location encoder.
     database : Database
-        Not part of the encoder's state: it comes from its own file.
+        Not part of the encoder's state: it is read from a separate file.
     temperature : float
-        Sharpness of the choice by SatCLIP's embedding.
+        Inverse temperature of the weights by SatCLIP's embedding.
     beta : float
-        Share of that choice, between 0 and 1; 1 is RANGE.
+        Share of these weights, between 0 and 1; 1 is RANGE.
     geographic_temperature : float
-        Sharpness of the choice by nearness.
+        Inverse temperature of the weights by distance.
 
     References
     ----------
-    Dhakal, Sastry, Khanal, Ahmad, Xing, Jacobs (2025). RANGE: Retrieval augmented neural fields for multi-resolution
-    geo-embeddings. CVPR. https://github.com/mvrl/RANGE.
+    Dhakal et al. (2025); see `location_encoder`.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class RetrievalEncoder(LocationEncoder):
 
     def _retrieve(self, lonlat: Tensor) -> Tensor:
         embedding = torch.nn.functional.normalize(super().forward(lonlat), dim=1)
-        # The database has the precision of its file; whoever asks for another of the network gets it throughout.
+        # Convert the database if the network was converted to another precision.
         keys, values, directions = (
             part.to(embedding.dtype)
             for part in (self.database.keys, self.database.values, self.database.directions)
@@ -120,9 +119,9 @@ def location_encoder(
     Parameters
     ----------
     source : mapping
-        Where SatCLIP's weights are; see `earthdim.encoders.released.sources.locate`.
+        Location of SatCLIP's weights; see `earthdim.encoders.released`.
     sha256 : str or None
-        Hexadecimal digest that their file must have; None is refused.
+        Digest of SatCLIP's weights.
     database : mapping
         `source` and `sha256` of the database.
     legendre_polys : int
@@ -132,24 +131,17 @@ def location_encoder(
     beta : float
         1 for RANGE; published for RANGE+: 0.5.
     geographic_temperature : float
-        Published: 40; without effect at beta 1.
+        Published: 40; no effect at beta 1.
 
     Returns
     -------
     LocationEncoder
-        1,024 and 256 dimensions side by side, in evaluation mode. Coordinates are longitude, latitude, as published.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file is missing.
-    CheckpointError
-        If a file is not the one that its digest names, or not of this layout.
+        1,024 + 256 dimensions. It takes longitude first, as published.
 
     Notes
     -----
-    The database is a file of numpy arrays: ``locs`` (m, 2), longitude first, ``satclip_embeddings`` (m, 256) of
-    the places' images, and ``image_embeddings`` (m, 1024) by SatMAE.
+    The database is an NPZ file: ``locs`` (m, 2), longitude first, ``satclip_embeddings`` (m, 256) of the places'
+    images, and ``image_embeddings`` (m, 1024) by SatMAE.
 
     References
     ----------
@@ -164,7 +156,7 @@ def location_encoder(
 
 
 def _read(path: Path, dimension: int) -> Database:
-    """The database, of plain arrays only: objects, which numpy would unpickle, are refused."""
+    """Read the database; object arrays, which NumPy would unpickle, are rejected."""
     arrays = {}
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -173,7 +165,7 @@ def _read(path: Path, dimension: int) -> Database:
                     raise CheckpointError(f"{path}: {name} is missing")
                 arrays[name] = file[name]
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, TypeError) as error:
-        raise CheckpointError(f"{path} is no whole file of arrays: {error}") from None
+        raise CheckpointError(f"{path} is not a complete NPZ file: {error}") from None
     except ValueError as error:
         if isinstance(error, CheckpointError):
             raise

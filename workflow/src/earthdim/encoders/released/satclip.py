@@ -1,4 +1,4 @@
-"""SatCLIP's released location encoders: spherical harmonics as they were fed in training, and a SIREN."""
+"""SatCLIP's released location encoders: spherical harmonics as computed by its code, and a SIREN."""
 
 import math
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ from earthdim.encoders.released.checkpoint import contents, state
 from earthdim.encoders.released.layout import check_hyperparameters, fill
 from earthdim.encoders.released.sources import locate
 
-# Parts of the published model that are not its location encoder; it registers the same network twice.
+# Other parts of the published model, which registers the location network twice.
 ASIDE = ("model.visual.", "model.nnet.", "model.logit_scale")
 
 
 class ReleasedHarmonics(Encoding):
     """Real spherical harmonics as SatCLIP's released code computes them.
 
-    Against orthonormal ones, the harmonic of degree l and order m is multiplied by (-1)**(l + m), because the published
-    polar angle is latitude + 90 degrees and the azimuth longitude + 180, without the Condon-Shortley phase; and the
-    zonal ones (m = 0) by pi besides, since the published formula has sqrt((2 l + 1) / 4 * pi) in the place of
+    Compared with orthonormal harmonics, the harmonic of degree l and order m is multiplied by (-1)**(l + m), because
+    the code's polar angle is latitude + 90 degrees and its azimuth longitude + 180, without the Condon-Shortley phase.
+    Zonal harmonics (m = 0) are also multiplied by pi, because the code has sqrt((2 l + 1) / 4 * pi) instead of
     sqrt((2 l + 1) / (4 pi)). The weights were trained on these inputs.
 
     Parameters
@@ -49,7 +49,7 @@ class ReleasedHarmonics(Encoding):
             for degree in range(legendre_polys)
             for order in range(-degree, degree + 1)
         ]
-        # Follows from the arguments, so the checkpoint need not carry it.
+        # Determined by the arguments, so not stored in checkpoints.
         self.register_buffer("factors", torch.tensor(factors, dtype=torch.float32), persistent=False)
 
     def forward(self, lonlat: Tensor) -> Tensor:  # noqa: D102
@@ -68,10 +68,8 @@ def location_encoder(
 
     Parameters
     ----------
-    source : mapping
-        Where the weights are; see `earthdim.encoders.released.sources.locate`.
-    sha256 : str or None
-        Hexadecimal digest that the file must have; None is refused.
+    source, sha256
+        Location of the weights and digest of their file; see `earthdim.encoders.released`.
     legendre_polys : int
         L: 10 or 40.
     width, hidden_layers, outputs : int
@@ -80,21 +78,13 @@ def location_encoder(
     Returns
     -------
     LocationEncoder
-        In evaluation mode and single precision; the published one computes in double precision. Coordinates are
-        longitude, latitude, as published.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file is missing.
-    CheckpointError
-        If the file is not the one that `sha256` names, or not of this layout.
+        In single precision; the published encoder uses double precision. Both take longitude first.
 
     Notes
     -----
-    The files are Lightning's: ``hyper_parameters`` of numbers and words, and a ``state_dict`` that has the location
-    encoder below ``model.location``, the image encoder beside it. The published harmonics of degree 39 lose digits in
-    their expanded polynomials; these do not.
+    The files are Lightning checkpoints: ``hyper_parameters`` of numbers and strings, and a ``state_dict`` with the
+    location encoder below ``model.location``, next to the image encoder. The published harmonics of degree 39 lose
+    digits in their expanded polynomials; these do not.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""SINR's released location encoders: coordinates wrapped onto circles and a residual network, trained on sightings."""
+"""SINR's released location encoders: wrapped coordinates and a residual network, trained on species observations."""
 
 from collections.abc import Mapping
 
@@ -17,10 +17,8 @@ def location_encoder(
 
     Parameters
     ----------
-    source : mapping
-        Where the weights are; see `earthdim.encoders.released.sources.locate`.
-    sha256 : str or None
-        Hexadecimal digest that the file must have; None is refused.
+    source, sha256
+        Location of the weights and digest of their file; see `earthdim.encoders.released`.
     width : int
         Units of every layer, and dimension of the embedding.
     blocks : int
@@ -29,20 +27,12 @@ def location_encoder(
     Returns
     -------
     LocationEncoder
-        In evaluation mode: the features before the layer of species. Coordinates are longitude, latitude, as published.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file is missing.
-    CheckpointError
-        If the file is not the one that `sha256` names, or not of this layout; models that read climate rasters besides
-        coordinates are not.
+        It returns the features before the species layer. It takes longitude first, as published.
 
     Notes
     -----
-    The authors' files hold ``params``, among them every species, and a ``state_dict``; copies in the package rshf's
-    format hold the same tensors alone.
+    The authors' files hold ``params``, including all species, and a ``state_dict``; copies in the format of the package
+    rshf hold only the tensors. Models that also read climate rasters are rejected.
 
     References
     ----------
@@ -63,7 +53,7 @@ def location_encoder(
     encoder = LocationEncoder(encoding, ResidualFCNet(encoding.width, width, blocks))
     layers = {"first": "feats.0"}
     for i in range(blocks):
-        # The first two of the published sequence are the first layer and its ReLU.
+        # Entries 0 and 1 of the published sequence are the first layer and its ReLU.
         layers |= {f"blocks.{i}.first": f"feats.{i + 2}.w1", f"blocks.{i}.second": f"feats.{i + 2}.w2"}
     names = {
         f"network.{ours}.{kind}": f"{theirs}.{kind}"

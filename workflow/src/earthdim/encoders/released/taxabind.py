@@ -1,4 +1,4 @@
-"""TaxaBind's released location encoder: GeoCLIP's architecture, trained further on images of species."""
+"""TaxaBind's released location encoder: GeoCLIP's architecture, fine-tuned on images of species."""
 
 from collections.abc import Mapping
 
@@ -9,28 +9,18 @@ from earthdim.encoders.released import geoclip
 def location_encoder(source: Mapping[str, str], sha256: str | None) -> LocationEncoder:
     """Read TaxaBind's location encoder.
 
-    Its public loaders build GeoCLIP's location encoder with three capsules and load a state of the same names into it,
-    from a safetensors file (the package rshf) or from torch's format (the repository of RANGE).
+    Its public loaders build GeoCLIP's location encoder with three capsules and load a state with the same names, from a
+    safetensors file (the package rshf) or from torch's format (the repository of RANGE).
 
     Parameters
     ----------
-    source : mapping
-        Where the weights are; see `earthdim.encoders.released.sources.locate`.
-    sha256 : str or None
-        Hexadecimal digest that the file must have; None is refused.
+    source, sha256
+        Location of the weights and digest of their file; see `earthdim.encoders.released`.
 
     Returns
     -------
     LocationEncoder
-        512 dimensions, not normalised, in evaluation mode. Coordinates are longitude, latitude; the published one
-        takes latitude first.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file is missing.
-    CheckpointError
-        If the file is not the one that `sha256` names, or not of this layout.
+        512 dimensions, not normalised. It takes longitude first; the published encoder takes latitude first.
 
     References
     ----------

@@ -1,7 +1,19 @@
-"""Estimators of intrinsic dimension: one leaf each, fed from one graph and one spectrum, and judged alike."""
+"""Estimators of intrinsic dimension, one file and one config leaf each, with one interface.
 
-from earthdim.estimation.estimators.embedding import Evidence
+Classes of `skdim.id` are used directly. Classes defined here follow the same contract, documented in
+`earthdim.estimation.estimators.estimate`.
+"""
+
+from earthdim.estimation.estimators.embedding import PreparedEmbedding
 from earthdim.estimation.estimators.estimate import ArgumentError, Estimate, EstimateError, estimate, library
 from earthdim.estimation.estimators.spectrum import Spectrum
 
-__all__ = ["ArgumentError", "Estimate", "EstimateError", "Evidence", "Spectrum", "estimate", "library"]
+__all__ = [
+    "ArgumentError",
+    "Estimate",
+    "EstimateError",
+    "PreparedEmbedding",
+    "Spectrum",
+    "estimate",
+    "library",
+]

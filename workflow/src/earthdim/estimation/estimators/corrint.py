@@ -1,4 +1,4 @@
-"""Correlation dimension."""
+"""Correlation dimension (CorrInt)."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class CorrInt:
     Parameters
     ----------
     k, k1 : int
-        The radii are the medians of the distances to the `k1`-th and the `k`-th neighbour, k1 < k;
-        scikit-dimension calls `k` k2.
+        The radii are the median distances to the `k1`-th and the `k`-th neighbour, k1 < k; scikit-dimension calls `k`
+        k2.
 
     Attributes
     ----------
@@ -32,16 +32,10 @@ class CorrInt:
     k1: int
 
     def fit(self, points: np.ndarray, graph: Graph) -> None:
-        """Estimate from points (m, d) and their graph.
-
-        Raises
-        ------
-        ValueError
-            If `k1` does not lie below `k`.
-        """
+        """Estimate from points (m, d) and their graph; ArgumentError if `k1` is not below `k`."""
         if not 1 <= self.k1 < self.k:
-            raise ArgumentError(f"k1: must lie in 1 .. {self.k - 1}, below k, is {self.k1}")
+            raise ArgumentError(f"k1: must be in 1 .. {self.k - 1}, below k, is {self.k1}")
         radii = np.median(graph.distance[:, [self.k1 - 1, self.k - 1]], axis=0)
-        # The share of all ordered pairs that are closer than each radius.
+        # Share of ordered pairs closer than each radius.
         share = count_within(points, graph, radii) / len(points) ** 2
         self.dimension_ = float(np.diff(np.log(share))[0] / np.log(radii[1] / radii[0]))

@@ -8,27 +8,26 @@ from earthdim.estimation.estimators.estimate import ArgumentError
 
 
 class DANCo(skdim.id.DANCo):
-    """Dimension from the concentration of angles and norms, by comparison with uniform balls of the same size.
+    """Dimension from the concentration of angles and norms, compared with uniform balls of the same number of points.
 
-    scikit-dimension 0.5.0 hands its `k` to the simulated calibration in the place of the largest dimension: the norms
-    of every ball then look like those of `k` dimensions at most, and above that angles alone decide. Here each ball's
-    own dimension may be found.
+    scikit-dimension 0.5.0 passes its `k` to the simulated calibration as the largest dimension. The norms of every ball
+    then appear to have at most `k` dimensions, and above that only the angles count. This class removes that limit.
 
     Parameters
     ----------
     k : int
-        Neighbours whose angles are read; one more is searched.
+        Number of neighbours whose angles are used; one more neighbour is searched.
     D : int
-        The largest dimension of a ball. The cost grows with D times the number of points.
+        Largest dimension of a ball. The cost is proportional to D times the number of points.
     ver : {"DANCo", "DANCoFit"}
-        Balls simulated for this number of points, or scikit-dimension's table of such simulations, which is for
-        k = 10, D up to 100 and 20 to 5,000 points.
+        DANCo simulates balls with this number of points. DANCoFit uses scikit-dimension's table of simulations, which
+        is valid for k = 10, D up to 100 and 20 to 5,000 points.
     fractal : bool
-        Whether the estimate lies between whole numbers.
+        Whether non-integer estimates are allowed.
     random_state : int
         Seed of the balls.
     limit : int
-        The largest number of points that is accepted.
+        Maximum number of points.
 
     Attributes
     ----------
@@ -49,9 +48,10 @@ class DANCo(skdim.id.DANCo):
 
         Raises
         ------
+        ArgumentError
+            If `ver` is unknown.
         ValueError
-            If the version is unknown, there are more than `limit` points, or no ball of fewer than `D` dimensions
-            is the most alike.
+            If there are more than `limit` points, or the most similar ball is not below dimension `D`.
         """
         if self.ver not in ("DANCo", "DANCoFit"):
             raise ArgumentError(f"ver: must be DANCo or DANCoFit, is {self.ver!r}")
@@ -65,10 +65,10 @@ class DANCo(skdim.id.DANCo):
         return self
 
     def _increaseMaxDimByOne(self, dancoCalDat: dict) -> dict:  # noqa: N802
-        """Add the statistics of a ball of one dimension more."""
+        """Add the statistics of a ball with one dimension more."""
         d = dancoCalDat["maxdim"] + 1
         ball = hyperBall(dancoCalDat["N"], d, 1, center=[0] * d, random_state=self.random_state_)
-        # The likelihood of the distances is searched some way above d, where scikit-dimension stops at k.
+        # The maximum likelihood is searched up to 2 d + 5; scikit-dimension stops at k.
         dancoCalDat["calibration_data"].append(self._dancoDimEstNoCalibration(ball, 2 * d + 5))
         dancoCalDat["maxdim"] = d
         return dancoCalDat

@@ -1,30 +1,34 @@
-"""One way to run every estimator: built from its leaf, given what it reads, refused when it makes no sense.
+"""One interface to all estimators: build one from its leaf, fit it, and check the value.
 
-An estimator's leaf names a class with the contract of scikit-dimension (`fit`, then `dimension_` or, where it is local,
-`dimension_pw_`), its arguments, and keys of our own:
+A leaf of config/estimator names a class, its arguments, and the keys below. All classes share one contract, that of
+scikit-dimension: ``fit(data)`` sets `dimension_`, the dimension of the whole set, or for local estimators
+`dimension_pw_`, an array of one value per point. ``fit`` raises `ArgumentError` for an invalid argument, and ValueError
+for points that it cannot be applied to. A class with an analytic interval also sets `interval_`: low, high, and the
+name of the method.
 
 ``reads``
-    What the class is fitted to:
+    The data passed to ``fit``:
 
     ==============  ===================================================================================
-    ``neighbours``  the points with the `k` nearest neighbours of each (scikit-dimension's local classes)
-    ``distances``   the distances to the `k` nearest neighbours alone
-    ``graph``       the points and the whole graph (classes of ours)
-    ``points``      the points alone
-    ``spectrum``    the `Spectrum` of the points (classes of ours)
-    ``variances``   the principal variances of the points, and their number as the argument `n_samples`
-                    (scikit-dimension's lPCA)
+    ``neighbours``  the points and the `k` nearest neighbours of each (local classes of scikit-dimension)
+    ``distances``   the distances to the `k` nearest neighbours
+    ``graph``       the points (m, d) and the whole graph (classes of this package)
+    ``points``      the points (m, d)
+    ``spectrum``    the `Spectrum` of the points (classes of this package)
+    ``variances``   the principal variances of the points, with their number as the argument `n_samples`
+                    (lPCA of scikit-dimension)
     ==============  ===================================================================================
 ``k``
-    The number of neighbours that are read. With ``graph`` it is an argument of the class too; with ``points``,
-    ``spectrum`` and ``variances`` it is null, or an argument of the class.
+    The number of neighbours used. With ``graph`` it is also an argument of the class. With ``points``, ``spectrum`` and
+    ``variances`` it is null or an argument of the class.
 ``name``
-    What tables call it, where that is not the leaf's own name: one estimator at several k.
+    Name in tables, if it differs from the name of the leaf: the same estimator at several k.
 ``aggregation``
-    How the pointwise values of a local estimator become one: ``harmonic-mean``, ``mean`` or ``median``.
-    ``global`` where the estimator gives one value by itself.
+    Reduction of the pointwise values of a local estimator: ``harmonic-mean``, ``mean`` or ``median``; ``global`` if the
+    estimator returns a single value.
 
-A class that knows the interval of its own value has it as `interval_`: low, high, and how it was made.
+The points are distinct, centred, and have a median distance to the 20th neighbour of 1 (see
+`earthdim.estimation.neighbours.prepare`).
 
 References
 ----------
@@ -41,10 +45,10 @@ from typing import Any
 import numpy as np
 
 from earthdim.build import build
-from earthdim.estimation.estimators.embedding import Evidence
+from earthdim.estimation.estimators.embedding import PreparedEmbedding
 from earthdim.omissions import OmittedError
 
-OWN_KEYS = ("reads", "k", "aggregation")
+ENVELOPE_KEYS = ("reads", "k", "aggregation")
 NAME = "name"
 
 AGGREGATIONS = {
@@ -55,39 +59,39 @@ AGGREGATIONS = {
 
 GLOBAL = "global"
 
-MARKED_ABOVE = 1.0
-"""Ratio of the estimate to the ambient dimension above which an estimate is marked."""
+FLAGGED_ABOVE = 1.0
+"""Ratio of estimate to ambient dimension above which an estimate is flagged."""
 
-REFUSED_ABOVE = 1.5
-"""Ratio of the estimate to the ambient dimension above which an estimate is refused."""
+REJECTED_ABOVE = 1.5
+"""Ratio of estimate to ambient dimension above which an estimate is rejected."""
 
 DISTRIBUTIONS = {"skdim": "scikit-dimension", "earthdim": "earthdim"}
 
 
 class EstimateError(OmittedError):
-    """An estimator failed, or gave a value that no dimension can have."""
+    """An estimator failed, or returned a value that cannot be a dimension."""
 
 
 class ArgumentError(EstimateError):
-    """An argument of an estimator is wrong, whatever the points."""
+    """An argument of an estimator is invalid, independently of the points."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An intrinsic dimension.
+    """An estimated intrinsic dimension.
 
     Attributes
     ----------
     value : float
-        The dimension of the whole set of points; finite and positive.
+        Dimension of the whole set of points; finite and positive.
     local : numpy.ndarray or None
-        Shape (m,), float64: the value at each point, not judged. None where the estimator is global.
+        Shape (m,), float64: the value at each point, unchecked. None if the estimator is global.
     above_ambient : bool
         Whether `value` exceeds the number of columns along which the points vary.
     low, high : float or None
-        The ends of the estimator's own interval, where it has one.
+        Ends of the estimator's analytic interval, if it has one.
     interval : str
-        How that interval was made; empty where there is none.
+        Method of that interval; empty if there is none.
     """
 
     value: float
@@ -99,86 +103,86 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What one value of `reads` means.
+class InputKind:
+    """Definition of one value of the key `reads`.
 
     Attributes
     ----------
     fit : callable
-        Fits an estimator to its part of the evidence; takes the estimator, k and the evidence.
+        Fits an estimator to its part of the embedding. Arguments: the estimator, k, and the embedding.
     aggregations : tuple of str
-        Those that a leaf may name.
+        Permitted values of the leaf's `aggregation`.
     of_graph : bool
-        Whether `k` counts neighbours of the graph.
+        Whether `k` is a number of neighbours of the graph.
     k_argument : bool
-        Whether a `k` that is not null is handed to the class.
+        Whether a `k` other than null is passed to the class.
     filled : callable
-        Arguments that only the evidence knows.
+        Returns arguments that are determined by the embedding.
     """
 
-    fit: Callable[[Any, Any, Evidence], Any]
+    fit: Callable[[Any, Any, PreparedEmbedding], Any]
     aggregations: tuple[str, ...]
     of_graph: bool
     k_argument: bool
-    filled: Callable[[Evidence], dict[str, Any]] = lambda evidence: {}
+    filled: Callable[[PreparedEmbedding], dict[str, Any]] = lambda embedding: {}
 
 
-def _fit_neighbours(estimator: Any, k: int, evidence: Evidence) -> None:
-    # scikit-dimension reads every column that it is given; n_neighbors only keeps it from warning of its own default.
-    arrays = (evidence.graph.distance[:, :k], evidence.graph.index[:, :k])
-    estimator.fit(evidence.prepared.points, precomputed_knn_arrays=arrays, n_neighbors=k)
+def _fit_neighbours(estimator: Any, k: int, embedding: PreparedEmbedding) -> None:
+    # scikit-dimension uses all columns that it is given; n_neighbors only suppresses a warning about its default.
+    arrays = (embedding.graph.distance[:, :k], embedding.graph.index[:, :k])
+    estimator.fit(embedding.prepared.points, precomputed_knn_arrays=arrays, n_neighbors=k)
 
 
 READS = {
-    "neighbours": Reading(_fit_neighbours, tuple(AGGREGATIONS), True, False),
-    "distances": Reading(
-        lambda e, k, evidence: e.fit(evidence.graph.distance[:, :k]), (GLOBAL,), True, False
+    "neighbours": InputKind(_fit_neighbours, tuple(AGGREGATIONS), True, False),
+    "distances": InputKind(
+        lambda e, k, embedding: e.fit(embedding.graph.distance[:, :k]), (GLOBAL,), True, False
     ),
-    "graph": Reading(
-        lambda e, k, evidence: e.fit(evidence.prepared.points, evidence.graph),
+    "graph": InputKind(
+        lambda e, k, embedding: e.fit(embedding.prepared.points, embedding.graph),
         (*AGGREGATIONS, GLOBAL),
         True,
         True,
     ),
-    "points": Reading(lambda e, k, evidence: e.fit(evidence.prepared.points), (GLOBAL,), False, True),
-    "spectrum": Reading(lambda e, k, evidence: e.fit(evidence.spectrum), (GLOBAL,), False, True),
-    "variances": Reading(
-        lambda e, k, evidence: e.fit(evidence.spectrum.variances),
+    "points": InputKind(lambda e, k, embedding: e.fit(embedding.prepared.points), (GLOBAL,), False, True),
+    "spectrum": InputKind(lambda e, k, embedding: e.fit(embedding.spectrum), (GLOBAL,), False, True),
+    "variances": InputKind(
+        lambda e, k, embedding: e.fit(embedding.spectrum.variances),
         (GLOBAL,),
         False,
         True,
-        lambda evidence: {"n_samples": evidence.spectrum.n},
+        lambda embedding: {"n_samples": embedding.spectrum.n},
     ),
 }
 
 
-def estimate(leaf: Mapping[str, Any], evidence: Evidence) -> Estimate:
-    """Estimate the intrinsic dimension of points.
+def estimate(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> Estimate:
+    """Estimate the intrinsic dimension of an embedding.
 
     Parameters
     ----------
     leaf : mapping
-        An estimator of config/estimator.
-    evidence : Evidence
-        The points, and their graph with at least as many neighbours as the leaf's `k`.
+        A leaf of config/estimator.
+    embedding : PreparedEmbedding
+        The points, and their graph with at least the leaf's `k` neighbours.
 
     Raises
     ------
     ValueError
-        If the leaf is not an estimator's, or the graph does not fit it.
+        If the leaf is not a valid estimator, or the graph has too few neighbours for it.
     OmittedError
         If there are too few points for the leaf's `k`.
     EstimateError
-        If the estimator fails, or its value is not finite, not positive, or above 1.5 times the number of
-        columns along which the points vary.
+        If the estimator fails, or its value is not finite, not positive, or above 1.5 times the number of columns along
+        which the points vary.
     """
-    _check(leaf, evidence)
+    _check(leaf, embedding)
     title = _title(leaf)
-    estimator = _estimator(leaf, evidence)
-    # Divisions by zero are how scikit-dimension treats the border of a neighbourhood; the result is judged.
+    estimator = _estimator(leaf, embedding)
+    # scikit-dimension divides by zero at the border of a neighbourhood; the result is checked below.
     with np.errstate(all="ignore"):
         try:
-            READS[leaf["reads"]].fit(estimator, leaf["k"], evidence)
+            READS[leaf["reads"]].fit(estimator, leaf["k"], embedding)
         except ValueError as error:
             kind = ArgumentError if isinstance(error, ArgumentError) else EstimateError
             raise kind(f"{title}: {error}") from error
@@ -188,68 +192,68 @@ def estimate(leaf: Mapping[str, Any], evidence: Evidence) -> Estimate:
         else:
             local = np.asarray(_result(estimator, "dimension_pw_", title), dtype=np.float64)
             value = float(AGGREGATIONS[leaf["aggregation"]](local))
-    above = _above_ambient(title, value, evidence.ambient)
+    above = _above_ambient(title, value, embedding.ambient)
     low, high, interval = getattr(estimator, "interval_", (None, None, ""))
     return Estimate(value, local, above, low, high, interval)
 
 
 def library(leaf: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the name and the version of the distribution that an estimator comes from."""
+    """Return the name and the version of the distribution that provides an estimator."""
     name = DISTRIBUTIONS[leaf["_target_"].partition(".")[0]]
     return name, version(name)
 
 
-def _check(leaf: Mapping[str, Any], evidence: Evidence) -> None:
-    """Raise ValueError unless the leaf is complete and fits the graph."""
-    missing = [key for key in ("_target_", *OWN_KEYS) if key not in leaf]
+def _check(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> None:
+    """Raise ValueError if the leaf is incomplete or does not match the graph."""
+    missing = [key for key in ("_target_", *ENVELOPE_KEYS) if key not in leaf]
     if missing:
         raise ValueError(f"{', '.join(missing)}: missing from the estimator {dict(leaf)!r}")
-    reads, k, aggregation = (leaf[key] for key in OWN_KEYS)
+    reads, k, aggregation = (leaf[key] for key in ENVELOPE_KEYS)
     if reads not in READS:
         raise ValueError(f"reads: must be one of {', '.join(READS)}, is {reads!r}")
-    choices = READS[reads].aggregations
-    if aggregation not in choices:
+    allowed = READS[reads].aggregations
+    if aggregation not in allowed:
         raise ValueError(
-            f"aggregation: must be {' or '.join(choices)} where {reads} are read, is {aggregation!r}"
+            f"aggregation: must be {' or '.join(allowed)} for reads: {reads}, is {aggregation!r}"
         )
-    neighbours, points = evidence.graph.k, len(evidence.prepared.points)
+    neighbours, points = embedding.graph.k, len(embedding.prepared.points)
     if READS[reads].of_graph and not (isinstance(k, int) and 2 <= k <= neighbours):
-        # A graph that is as deep as its points allow is no mistake of whoever made it.
+        # The graph has as many neighbours as its points allow, so the points are at fault.
         if isinstance(k, int) and k > points - 2 == neighbours:
             raise OmittedError(f"{points} distinct points are too few for k = {k}")
         raise ValueError(f"k: must lie in 2 .. {neighbours}, the neighbours in the graph, is {k!r}")
 
 
 def _title(leaf: Mapping[str, Any]) -> str:
-    """What errors call an estimator."""
+    """Name of an estimator in error messages."""
     k = "" if leaf["k"] is None else f"k = {leaf['k']}, "
     return f"{leaf['_target_']} ({k}{leaf['aggregation']})"
 
 
-def _estimator(leaf: Mapping[str, Any], evidence: Evidence) -> Any:
-    """Build the object that a leaf describes."""
-    reading = READS[leaf["reads"]]
-    arguments = {key: value for key, value in leaf.items() if key not in (*OWN_KEYS, NAME)}
-    if reading.k_argument and leaf["k"] is not None:
+def _estimator(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> Any:
+    """Build the object described by a leaf."""
+    kind = READS[leaf["reads"]]
+    arguments = {key: value for key, value in leaf.items() if key not in (*ENVELOPE_KEYS, NAME)}
+    if kind.k_argument and leaf["k"] is not None:
         arguments["k"] = leaf["k"]
-    # Importing skdim.id switches off every warning of the process; this restores them.
+    # Importing skdim.id disables all warnings of the process; this restores them.
     with warnings.catch_warnings():
-        return build({**arguments, **reading.filled(evidence)})
+        return build({**arguments, **kind.filled(embedding)})
 
 
 def _result(estimator: Any, attribute: str, title: str) -> Any:
-    """Return what an estimator found; ValueError where it does not give that."""
+    """Return a fitted attribute of an estimator; ValueError if it is not set."""
     if not hasattr(estimator, attribute):
-        raise ValueError(f"aggregation: {title} gives no {attribute}")
+        raise ValueError(f"aggregation: {title} does not set {attribute}")
     return getattr(estimator, attribute)
 
 
 def _above_ambient(title: str, value: float, ambient: int) -> bool:
-    """Return whether a value lies above the ambient dimension; EstimateError where it makes no sense."""
+    """Return whether a value exceeds the ambient dimension; EstimateError if it cannot be a dimension."""
     if not np.isfinite(value) or value <= 0:
         raise EstimateError(f"{title} gave {value}, which is no dimension")
-    if value > REFUSED_ABOVE * ambient:
+    if value > REJECTED_ABOVE * ambient:
         raise EstimateError(
-            f"{title} gave {value:.2f}, above {REFUSED_ABOVE} times the {ambient} columns that vary"
+            f"{title} gave {value:.2f}, above {REJECTED_ABOVE} times the {ambient} columns that vary"
         )
-    return value > MARKED_ABOVE * ambient
+    return value > FLAGGED_ABOVE * ambient

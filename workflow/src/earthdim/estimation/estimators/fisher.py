@@ -1,4 +1,4 @@
-"""Fisher separability: how many pairs of points a linear discriminant cannot tell apart, counted in blocks."""
+"""Fisher separability (FisherS): the share of pairs that a linear discriminant cannot separate, computed in blocks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ BLOCK_BYTES = 2**25
 """Memory for one block of rows."""
 
 TILE = 1024
-"""Points on each side of one matrix of inner products, which then fits into the cache."""
+"""Side of one tile of inner products, which fits into the cache."""
 
 
 @dataclass
 class FisherS:
     """Intrinsic dimension by Fisher separability, equal to scikit-dimension's FisherS.
 
-    The points are centred, projected on the principal components above a share of the first, whitened and put on
-    the unit sphere. The share of ordered pairs that are inseparable, <x, y> >= alpha <x, x>, is that of a uniform
-    sphere of some dimension, which scikit-dimension finds. Here those pairs are counted from tiles of the matrix of
-    inner products in a few dozen megabytes; each tile serves both orders of its pairs.
+    The points are centred, projected onto the leading principal components, whitened and scaled to unit length. The
+    share of inseparable ordered pairs, <x, y> >= alpha <x, x>, is matched to that of a uniform sphere, whose dimension
+    scikit-dimension computes. Here the pairs are counted from tiles of the matrix of inner products in a few dozen
+    megabytes; each tile serves both orders of its pairs.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ class FisherS:
     alphas : sequence of float or None
         Ascending, inside (0, 1); None: 0.60, 0.62 .. 0.98.
     limit_maxdim : bool
-        Whether the estimate is cut at the number of columns.
+        Whether the estimate is limited to the number of columns.
 
     Attributes
     ----------
     dimension_ : float
     components_ : int
-        How many principal components were kept.
+        Number of principal components kept.
     inseparable_ : numpy.ndarray
-        The number of inseparable ordered pairs at each alpha, int64.
+        Number of inseparable ordered pairs at each alpha, int64.
 
     References
     ----------
@@ -62,8 +62,10 @@ class FisherS:
 
         Raises
         ------
+        ArgumentError
+            If `alphas` is not ascending inside (0, 1).
         ValueError
-            If `alphas` is not ascending inside (0, 1), a point lies at the mean, or all points are separable.
+            If a point lies at the mean, or all points are separable.
         """
         alphas = np.arange(0.6, 1, 0.02) if self.alphas is None else np.asarray(self.alphas, dtype=np.float64)
         if (
@@ -85,13 +87,13 @@ class FisherS:
         reference = skdim.id.FisherS()
         reference._alphas = alphas[None]
         pairs = len(points) * (len(points) - 1)
-        # Several alphas may be as near the reference alpha; the largest of their dimensions is taken, as there.
+        # Several alphas may be equally close to the reference alpha; scikit-dimension takes the largest dimension.
         value = float(reference._dimension_uniform_sphere(self.inseparable_ / pairs)[1].max())
         self.dimension_ = min(value, points.shape[1]) if self.limit_maxdim else value
 
 
 def whiten(points: np.ndarray, conditional_number: float, sphere: bool) -> np.ndarray:
-    """Return the leading principal components of points, each of variance 1, in bounded memory.
+    """Return the leading principal components of points, each with variance 1, in bounded memory.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ def whiten(points: np.ndarray, conditional_number: float, sphere: bool) -> np.nd
     Raises
     ------
     ValueError
-        If a point lies at the mean, so that nothing can be compared with it.
+        If a point lies at the mean, because it has no direction.
     """
     n, d = points.shape
     mean = points.mean(axis=0)
@@ -141,17 +143,17 @@ def count_inseparable(points: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     points : numpy.ndarray
-        Shape (n, components), float64, no row 0.
+        Shape (n, components), float64, without zero rows.
     alphas : numpy.ndarray
         Positive, ascending.
 
     Returns
     -------
     numpy.ndarray
-        One int64 an alpha.
+        One int64 per alpha.
     """
     lengths = np.einsum("ij,ij->i", points, points)
-    # In each order of a pair; a little lower, so that rounding decides nothing here.
+    # Thresholds of the first comparison, slightly lowered so that rounding has no effect on the result.
     bounds = alphas[0] * lengths * (1 - 1e-12)
     between = np.zeros(len(alphas), dtype=np.int64)
     buffer = np.empty(min(TILE, len(points)) ** 2)
@@ -166,18 +168,18 @@ def count_inseparable(points: np.ndarray, alphas: np.ndarray) -> np.ndarray:
             )
             sides = (lengths[rows], lengths[columns], bounds[rows], bounds[columns])
             _count_tile(products, *sides, alphas, first == second, between)
-    # A pair counts at its own alpha and at all below.
+    # A pair counts at its alpha and at all lower ones.
     return np.cumsum(between[::-1])[::-1]
 
 
 @njit(error_model="numpy")
 def _count_tile(products, row_length, column_length, row_bound, column_bound, alphas, diagonal, between):
-    """Add to `between` how many ordered pairs of a tile lie at each alpha and below the next."""
+    """Add to `between` the number of ordered pairs of a tile with ratios from each alpha up to the next."""
     lowest = column_bound.min()
     for i in range(products.shape[0]):
         row, bound = products[i], min(row_bound[i], lowest)
         for j in range(i + 1 if diagonal else 0, row.size):
-            # Few pairs pass the first comparison, which is all that the others cost.
+            # Most pairs fail the first comparison and cost nothing more.
             if row[j] >= bound:
                 if row[j] >= row_bound[i]:
                     _add(row[j] / row_length[i], alphas, between)
@@ -187,7 +189,7 @@ def _count_tile(products, row_length, column_length, row_bound, column_bound, al
 
 @njit()
 def _add(ratio, alphas, between):
-    """Count a ratio at the last alpha that it reaches, if it reaches any."""
+    """Count a ratio at the largest alpha that it is not below, if any."""
     low, high = 0, alphas.size
     while low < high:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""Gride: the dimension at the scale of the k-th neighbour, with an interval of its own."""
+"""Generalised ratios (Gride): dimension at the scale of the k-th neighbour, with an analytic interval."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ NORMAL_95 = 1.959964
 
 @dataclass
 class Gride:
-    """Generalised ratios: maximum likelihood from the distances to two neighbours, the second twice as far in rank.
+    """Maximum likelihood from the ratio of the distances to the k-th and the k/2-th neighbour.
 
-    Larger `k` reads larger neighbourhoods of all points, where decimation reads those of fewer points. k = 2 is
-    the maximum likelihood version of TwoNN.
+    A larger `k` measures larger neighbourhoods with all points, whereas decimation measures them with fewer points. k =
+    2 is the maximum likelihood version of TwoNN.
 
-    The interval is the estimate's own: 1.96 times the square root of the inverse Fisher information on either
-    side. It takes the ratios at different points for independent, which they are not once neighbourhoods
-    overlap, so it is too narrow, the more so the larger `k`: over 200 draws of 400 points of a disc the values'
-    standard deviation was 1.2, 1.5 and 2.1 times the standard error at k = 2, 16 and 64. It does not see bias either.
+    The analytic interval is +- 1.96 times the square root of the inverse Fisher information. It assumes independent
+    ratios. Ratios of overlapping neighbourhoods are dependent, so the interval is too narrow, increasingly so with `k`:
+    over 200 samples of 400 points of a disc the standard deviation of the estimate was 1.2, 1.5 and 2.1 times the
+    standard error at k = 2, 16 and 64. The interval does not include bias.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Gride:
     ----------
     dimension_ : float
     interval_ : tuple of (float, float, str)
-        Low, high, and how it was made.
+        Low, high, and the method.
 
     References
     ----------
@@ -48,11 +48,13 @@ class Gride:
 
         Raises
         ------
+        ArgumentError
+            If `k` is odd.
         ValueError
-            If `k` is odd, or fewer than two points have two different distances.
+            If fewer than two points have two different distances.
         """
         if self.k % 2:
-            raise ArgumentError(f"k: must be even, since the nearer neighbour is the k/2-th, is {self.k}")
+            raise ArgumentError(f"k: must be even, because the nearer neighbour is the k/2-th, is {self.k}")
         self.dimension_, error = (float(part) for part in _gride(graph.distance, self.k // 2, self.k))
-        reach = NORMAL_95 * error
-        self.interval_ = (self.dimension_ - reach, self.dimension_ + reach, "analytic 95 %")
+        margin = NORMAL_95 * error
+        self.interval_ = (self.dimension_ - margin, self.dimension_ + margin, "analytic 95 %")

@@ -1,4 +1,4 @@
-"""Dimension from the growth of the k-nearest-neighbour graph's length (KNN)."""
+"""Dimension from the growth of the length of the k-nearest-neighbour graph (KNN)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from scipy.spatial.distance import pdist, squareform
 
 @dataclass
 class KNN:
-    """Dimension from how the length of the neighbour graph grows with the number of points.
+    """Dimension from the growth of the total edge length of the neighbour graph with the number of points.
 
-    Equal to scikit-dimension's KNN with the same seed, which computes the distances of all pairs of points for the
-    few that it draws. Samples are drawn with replacement, as there: they must be few against the points, or their
-    coincidences look like a low dimension.
+    Equal to scikit-dimension's KNN with the same seed, but computes distances within the samples only instead of
+    between all points. Samples are drawn with replacement, as in scikit-dimension. They must be small compared with the
+    number of points, because repeated points appear as a low dimension.
 
     Parameters
     ----------
     k : int
-        The number of neighbours of each point of a sample.
+        Number of neighbours of each point of a sample.
     ps : sequence of int or None
-        The sizes of the samples, each above `k`; None: k + 1 .. k + 4.
+        Sizes of the samples, each above `k`; None: k + 1 .. k + 4.
     M : int
-        The number of samples of each size.
+        Number of samples of each size.
     gamma : float
-        The power of the distances that are summed.
+        Power of the distances that are summed.
     random_state : int
-        Seed of the draws.
+        Seed of the samples.
 
     Attributes
     ----------
@@ -46,13 +46,7 @@ class KNN:
     random_state: int
 
     def fit(self, points: np.ndarray) -> None:
-        """Estimate from points (n, d).
-
-        Raises
-        ------
-        ValueError
-            If a sample would have no more than `k` points, or more than there are.
-        """
+        """Estimate from points (n, d); ValueError if a size is not above `k`, or exceeds the number of points."""
         sizes = np.arange(self.k + 1, self.k + 5) if self.ps is None else np.asarray(self.ps)
         n, d = points.shape
         if sizes.min() <= self.k or sizes.max() > n:
@@ -66,7 +60,7 @@ class KNN:
                 sample = points[random.randint(0, n, size)]
                 nearest = np.sort(squareform(pdist(sample)), axis=1)[:, 1 : self.k + 1]
                 length[row, column] = (nearest**self.gamma).sum()
-        # Lengths grow like c size^((m - gamma) / m): the m whose best c leaves the least squares.
+        # Lengths grow as c size^((m - gamma) / m). Choose the m with the least squared error at its optimal c.
         errors = np.empty(d)
         for m in range(1, d + 1):
             growth = sizes ** ((m - self.gamma) / m)

@@ -9,12 +9,12 @@ from earthdim.estimation.neighbours import Graph
 
 @dataclass
 class MADA:
-    """Manifold-adaptive dimension at every point: how many more neighbours a larger ball holds.
+    """Manifold-adaptive dimension at every point, from the ratio of the radii that hold k and k/2 neighbours.
 
     Parameters
     ----------
     k : int
-        The balls reach to the `k`-th neighbour and to the k/2-th.
+        The radii are the distances to the `k`-th and the k/2-th neighbour.
 
     Attributes
     ----------

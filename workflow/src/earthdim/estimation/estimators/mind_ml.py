@@ -11,17 +11,17 @@ from earthdim.estimation.neighbours import Graph
 
 @dataclass
 class MiNDML:
-    """Maximum likelihood of the ratio of the nearest to the farthest of `k` neighbours.
+    """Maximum likelihood from the ratio of the nearest to the farthest of `k` neighbours.
 
     Parameters
     ----------
     k : int
-        The number of neighbours that are read. scikit-dimension and the authors count one less: their k is the
-        number of neighbours inside the ball that the last one bounds.
+        Number of neighbours used. scikit-dimension and the authors count one less: their k is the number of neighbours
+        inside the ball bounded by the last one.
     D : int
-        The largest dimension that is tried.
+        Largest dimension considered.
     ver : {"MLk", "MLi"}
-        A real number or the best integer.
+        MLk returns a real number, MLi the best integer.
 
     Attributes
     ----------
@@ -42,9 +42,10 @@ class MiNDML:
 
         Raises
         ------
+        ArgumentError
+            If `ver` is unknown.
         ValueError
-            If the version is unknown, the neighbours of a point are all at one distance, or no dimension below
-            `D` is the best.
+            If the neighbours of a point are all at the same distance, or the best dimension is not below `D`.
         """
         if self.ver not in ("MLk", "MLi"):
             raise ArgumentError(f"ver: must be MLk or MLi, is {self.ver!r}")

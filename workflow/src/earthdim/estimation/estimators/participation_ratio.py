@@ -7,16 +7,16 @@ from earthdim.estimation.estimators.spectrum import Spectrum
 
 @dataclass
 class ParticipationRatio:
-    """The participation ratio of the principal variances, (tr C)^2 / tr C^2, corrected for the bias of few points.
+    """Participation ratio of the principal variances, (tr C)^2 / tr C^2, corrected for finite samples.
 
-    With the sample's own covariance matrix S, tr S^2 is too large by about (tr C)^2 / n, so the plain ratio is
-    pulled towards n / (n + ratio) of itself. Numerator and denominator are each estimated without bias,
-    whatever the distribution of the points.
+    For the sample covariance matrix S, tr S^2 exceeds tr C^2 by about (tr C)^2 / n, so the plain ratio is too small by
+    about the factor n / (n + ratio). Here numerator and denominator are each estimated without bias, for any
+    distribution of the points.
 
     Attributes
     ----------
     dimension_ : float
-        The ratio of the two estimates.
+        Ratio of the two unbiased estimates.
 
     References
     ----------
@@ -25,13 +25,7 @@ class ParticipationRatio:
     """
 
     def fit(self, spectrum: Spectrum) -> None:
-        """Estimate from a spectrum.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than four points, or the estimate of tr C^2 is not positive.
-        """
+        """Estimate from a spectrum; ValueError for fewer than four points, or a non-positive estimate of tr C^2."""
         squared_trace, trace_of_square = traces(spectrum)
         if trace_of_square <= 0:
             raise ValueError(
@@ -41,17 +35,14 @@ class ParticipationRatio:
 
 
 def traces(spectrum: Spectrum) -> tuple[float, float]:
-    """Estimate (tr C)^2 and tr C^2 of the covariance matrix C that the points were drawn with, without bias.
+    """Return unbiased estimates of (tr C)^2 and tr C^2 for the covariance matrix C of the distribution of the points.
+
+    The formulas are those of Himeno and Yamada (2014) for distributions that need not be normal.
 
     Raises
     ------
     ValueError
         If there are fewer than four points.
-
-    References
-    ----------
-    Himeno, T. and Yamada, T. (2014), Journal of Multivariate Analysis 130, 27-44: the estimators for distributions
-    that need not be normal.
     """
     n = spectrum.n
     if n < 4:

@@ -1,4 +1,4 @@
-"""RankMe: the exponential of the entropy of the singular values."""
+"""RankMe: exponential of the entropy of the singular values."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from earthdim.estimation.estimators.spectrum import Spectrum
 
 @dataclass
 class RankMe:
-    """The effective rank of the embedding as it is, not centred: exp of the entropy of its singular values.
+    """Effective rank of the uncentred embedding: exponential of the entropy of its normalised singular values.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The linear spectrum of an embedding: what principal component analysis knows of it, in bounded memory."""
+"""Principal variances and singular values of an embedding, computed in bounded memory."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -16,15 +16,15 @@ class Spectrum:
     Attributes
     ----------
     variances : numpy.ndarray
-        Shape (d,), float64, descending, never negative: the eigenvalues of the covariance matrix (divisor
-        n - 1), in the squared unit of the points.
+        Shape (d,), float64, descending, never negative: eigenvalues of the covariance matrix (divisor n - 1), in the
+        squared unit of the points.
     singular_values : numpy.ndarray
-        Shape (min(n, d),), float64, descending: those of the matrix of the points where they lay before they
-        were centred, in the unit of the points.
+        Shape (min(n, d),), float64, descending: singular values of the matrix of the uncentred points, in the unit of
+        the points.
     n : int
-        The number of points.
+        Number of points.
     fourth_moment : float
-        The sum over points of the fourth power of the distance to their mean, divided by n - 1.
+        Sum over points of the fourth power of the distance to their mean, divided by n - 1.
     """
 
     variances: np.ndarray
@@ -36,18 +36,18 @@ class Spectrum:
     def of(cls, points: np.ndarray, centre: np.ndarray, block_bytes: int = BLOCK_BYTES) -> Self:
         """Compute the spectrum of points.
 
-        The rows are reduced block by block to one triangular factor, whose singular values are theirs. The
-        eigenvalues of the covariance matrix itself would carry errors of 1e-16 times the largest, under
-        which the spectrum of a smooth encoder disappears.
+        The rows are reduced block by block to one triangular factor with the same singular values. The eigenvalues of
+        the covariance matrix itself would have errors of 1e-16 times the largest, which hide the spectrum of a smooth
+        encoder.
 
         Parameters
         ----------
         points : numpy.ndarray
             Shape (n, d), n > 1; their mean need not be 0.
         centre : numpy.ndarray
-            Shape (d,): what was subtracted from the embedding, in the unit of the points.
+            Shape (d,): the vector that was subtracted from the embedding, in the unit of the points.
         block_bytes : int
-            Memory for one block of rows; a block never has fewer than 4 d rows.
+            Memory for one block of rows; a block has at least 4 d rows.
 
         References
         ----------
@@ -66,7 +66,7 @@ class Spectrum:
         variances = np.zeros(d)
         centred = np.linalg.svd(triangle, compute_uv=False)
         variances[: len(centred)] = centred**2 / (n - 1)
-        # What centring took away is one more row: X'X = C'C + n m m' for the mean m of X.
+        # Centring is undone by one additional row: X'X = C'C + n m m' for the mean m of X.
         raw = np.vstack([triangle, np.sqrt(n) * (mean + centre)])
         return cls(
             variances=variances,

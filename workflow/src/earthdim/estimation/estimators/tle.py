@@ -1,4 +1,4 @@
-"""Tight local estimation of intrinsic dimension on the graph that is there."""
+"""Tight local intrinsic dimensionality estimation (TLE) on the shared graph."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ from earthdim.estimation.neighbours.kernels import LANES, squared_distance
 class TLE:
     """Tight local intrinsic dimensionality at every point, equal to scikit-dimension's TLE.
 
-    Beside the distances to its neighbours a point's estimate uses those between the neighbours, as if each of them,
-    and its reflection through the point, were a centre too. scikit-dimension takes every neighbourhood through a few
-    dozen array operations; here they are one compiled loop.
+    In addition to the distances from a point to its neighbours, the estimate uses the distances between the neighbours,
+    as if each neighbour and its reflection through the point were a centre too. scikit-dimension processes each
+    neighbourhood with a few dozen array operations; this is one compiled loop.
 
     Parameters
     ----------
     k : int
-        The number of neighbours that are read.
+        Number of neighbours used.
     epsilon : float
-        Measurements below this distance are left out; the median distance to the 20th neighbour is 1.
+        Distances below this are left out; the median distance to the 20th neighbour is 1.
 
     Attributes
     ----------
@@ -52,35 +52,35 @@ def _fit(points, distance, index, k, epsilon, dimension):
         members = index[me, :k]
         for i in range(k):
             for j in range(i):
-                # The square of the rounded root, as where distances are what is given.
+                # The square of the rounded root, as scikit-dimension computes it from distances.
                 length = np.sqrt(squared_distance(points[members[i]], points[members[j]], sums))
                 squared[i, j] = squared[j, i] = length * length
-        dimension[me] = _tight(distance[me, :k], squared, epsilon)
+        dimension[me] = _neighbourhood_dimension(distance[me, :k], squared, epsilon)
 
 
 @njit(error_model="numpy")
-def _tight(reach, squared, epsilon):
+def _neighbourhood_dimension(distance, squared, epsilon):
     """Dimension of one neighbourhood.
 
     Parameters
     ----------
-    reach : ndarray (k,), float64
+    distance : ndarray (k,), float64
         Distances to the neighbours, ascending, none 0.
     squared : ndarray (k, k), float64
         Squared distances between the neighbours.
     epsilon : float
     """
-    k = reach.size
-    radius = reach[k - 1]
+    k = distance.size
+    radius = distance[k - 1]
     total, dropped = 0.0, 0
     for i in range(k):
         for j in range(k):
             if i == j:
                 continue
-            reflected = 2 * reach[i] ** 2 + 2 * reach[j] ** 2 - squared[i, j]
-            direct = _measurement(reach[i], reach[j], squared[i, j], radius)
-            mirrored = _measurement(reach[i], reach[j], reflected, radius)
-            # A measurement and its reflection are left out together; what is no number is left out too.
+            reflected = 2 * distance[i] ** 2 + 2 * distance[j] ** 2 - squared[i, j]
+            direct = _rescaled_distance(distance[i], distance[j], squared[i, j], radius)
+            mirrored = _rescaled_distance(distance[i], distance[j], reflected, radius)
+            # A distance and its reflection are left out together; NaN is left out too.
             if direct >= epsilon and mirrored >= epsilon:
                 total += np.log(direct / radius) + np.log(mirrored / radius)
             else:
@@ -89,18 +89,18 @@ def _tight(reach, squared, epsilon):
         return 0.0
     central = 0.0
     for i in range(k):
-        if reach[i] < epsilon:
+        if distance[i] < epsilon:
             dropped += 1
         else:
-            central += np.log(reach[i] / radius)
+            central += np.log(distance[i] / radius)
     return -2 * (k * k - dropped) / (total + 2 * central)
 
 
 @njit(error_model="numpy")
-def _measurement(mine, other, squared, radius):
-    """Distance from a neighbour to another, scaled as if the ball around the point were one around the neighbour.
+def _rescaled_distance(mine, other, squared, radius):
+    """Distance between two neighbours, rescaled as if the ball around the point were centred at the first one.
 
-    At the border of the ball the limit is taken.
+    At the border of the ball the limit is used.
     """
     if mine == radius:
         return radius * squared / (radius**2 + squared - other**2)

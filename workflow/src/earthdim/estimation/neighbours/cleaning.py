@@ -1,4 +1,4 @@
-"""What distances need first: finite, distinct, centred points in units of their own spacing."""
+"""Preparation of an embedding for distances: finite, distinct, centred points at unit spacing."""
 
 from dataclasses import dataclass
 
@@ -9,28 +9,28 @@ from earthdim.estimation.neighbours.kernels import row_hashes
 from earthdim.omissions import OmittedError
 
 UNIT_NEIGHBOUR = 20
-"""The neighbour whose median distance is the unit of length of prepared points."""
+"""Rank of the neighbour whose median distance is the unit of length of prepared points."""
 
 UNIT_QUERIES = 512
-"""The largest number of points, evenly spaced by row, whose neighbours set that unit."""
+"""Maximum number of points, evenly spaced by row, from which that unit is computed."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """The distinct rows of an embedding, centred and in units of their own spacing.
+class PreparedPoints:
+    """The distinct rows of an embedding, centred and rescaled to unit spacing.
 
     Attributes
     ----------
     points : numpy.ndarray
-        Shape (m, d), float64. The columns of all rows together have mean 0; a column that was constant is exactly 0.
-        The median distance to the 20th neighbour is 1.
+        Shape (m, d), float64. Columns have mean 0 over all rows before duplicates are dropped; constant columns are
+        exactly 0. The median distance to the 20th neighbour is 1.
     kept : numpy.ndarray
-        Shape (m,), int64, ascending: the rows of the embedding that `points` stands for, the first of each
-        set of duplicates.
+        Shape (m,), int64, ascending: rows of the embedding that `points` corresponds to, the first of each set of
+        duplicates.
     duplicates_dropped : int
-        How many rows repeated an earlier one.
+        Number of dropped rows, which repeat an earlier row.
     scale : float
-        One unit of `points` in units of the embedding.
+        Length of one unit of `points` in units of the embedding.
     centre : numpy.ndarray
         Shape (d,), float64: ``(points + centre) * scale`` are the kept rows of the embedding, up to rounding.
     """
@@ -42,24 +42,24 @@ class Prepared:
     centre: np.ndarray
 
 
-def prepare(X: np.ndarray) -> Prepared:
-    """Drop duplicate rows, centre, and rescale by the typical spacing of the points.
+def prepare(X: np.ndarray) -> PreparedPoints:
+    """Drop duplicate rows, centre, and rescale to unit spacing.
 
-    Nearest-neighbour estimators divide by distances and take logarithms, so one pair of equal rows can turn
-    an estimate into 0 or infinity; some compare distances with absolute constants, so the unit matters too.
+    Nearest-neighbour estimators divide by distances and take logarithms, so a single pair of equal rows can make an
+    estimate 0 or infinite. Some compare distances with absolute constants, so the unit of length matters too.
 
     Parameters
     ----------
     X : numpy.ndarray
-        Shape (n, d), one row a point. Columns may be constant and rows may coincide, as those of the
-        activations of dead units do. One copy in float64 is made, which becomes the result.
+        Shape (n, d), one row per point. Columns may be constant and rows may coincide, as in activations with dead
+        units. One float64 copy is made, which becomes the result.
 
     Raises
     ------
     ValueError
-        If `X` is not a finite matrix of at least two columns.
+        If `X` is not a finite matrix with at least two columns.
     OmittedError
-        If it is constant, or has fewer than 22 distinct rows, which is what the 20th neighbour needs. It is a
+        If all rows are equal, or if there are fewer than 22 distinct rows, which the 20th neighbour requires. It is a
         ValueError.
     """
     points = finite_matrix(X, "X", copy=True)
@@ -68,7 +68,7 @@ def prepare(X: np.ndarray) -> Prepared:
     given, least = len(points), UNIT_NEIGHBOUR + 2
     if given < least:
         raise OmittedError(f"X: at least {least} points are needed, there are {given}")
-    # A power of two rescales without rounding, so that neither sums nor squares overflow or vanish below.
+    # Scaling by a power of two is free of rounding; it prevents overflow and underflow of sums and squares.
     exponent = int(np.frexp(max(points.max(), -points.min()))[1])
     np.ldexp(points, -exponent, out=points)
     constant = np.ptp(points, axis=0) == 0
@@ -84,7 +84,7 @@ def prepare(X: np.ndarray) -> Prepared:
         points = points[kept]
     unit = _spacing(points)
     points /= unit
-    return Prepared(
+    return PreparedPoints(
         points=points,
         kept=kept,
         duplicates_dropped=given - len(kept),
@@ -94,7 +94,7 @@ def prepare(X: np.ndarray) -> Prepared:
 
 
 def finite_matrix(values: np.ndarray, name: str, copy: bool = False) -> np.ndarray:
-    """Return a contiguous float64 matrix, the array itself where it is one and no copy is asked for."""
+    """Return values as a contiguous float64 matrix; without `copy`, the array itself if it already is one."""
     make = np.array if copy else np.ascontiguousarray
     matrix = make(values, dtype=np.float64, order="C") if copy else make(values, dtype=np.float64)
     if matrix.ndim != 2:
@@ -111,7 +111,7 @@ def _distinct_rows(points: np.ndarray) -> np.ndarray:
     suspect = np.flatnonzero(sizes[group] > 1)
     if not len(suspect):
         return np.arange(len(points), dtype=np.int64)
-    # Adding 0 turns -0 into +0: rows are compared by their bytes, many times faster than column by column.
+    # Rows are compared by their bytes, many times faster than by column. Adding 0 turns -0 into +0.
     rows = np.ascontiguousarray(points[suspect] + 0.0)
     keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
     repeated = np.ones(len(points), dtype=bool)
@@ -121,6 +121,6 @@ def _distinct_rows(points: np.ndarray) -> np.ndarray:
 
 
 def _spacing(points: np.ndarray) -> float:
-    """Return the median distance to the 20th neighbour, over evenly spaced rows where there are many."""
+    """Return the median distance to the 20th neighbour, over a subset of evenly spaced rows if there are many."""
     queries = np.arange(0, len(points), -(-len(points) // UNIT_QUERIES))
     return float(np.median(nearest(points, queries, UNIT_NEIGHBOUR)[0][:, -1]))

@@ -1,4 +1,4 @@
-"""The search in float64 throughout: for few queries, and for the rows that the fast search cannot certify."""
+"""Exact search in float64, for few queries and for rows that the float32 search cannot certify."""
 
 import numpy as np
 
@@ -13,9 +13,8 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the `k` nearest other points of the rows `queries`, exactly.
 
-    A matrix product gives all squared distances with an error that is large against short distances but
-    bounded; every point that could belong to the `k` nearest within that bound is measured again from the
-    differences of its coordinates.
+    A matrix product gives all squared distances with a bounded error, which can be large relative to short distances.
+    Every point that could belong to the `k` nearest within this bound is measured again from coordinate differences.
 
     Parameters
     ----------
@@ -24,7 +23,7 @@ def nearest(
     queries : numpy.ndarray
         Rows of `points`.
     k : int
-        The number of neighbours, below m.
+        Number of neighbours, below m.
     block_bytes : int
         Memory for one block of distances; the result does not depend on it.
 
@@ -33,7 +32,7 @@ def nearest(
     distance : numpy.ndarray
         Shape (queries, k), float64, ascending.
     index : numpy.ndarray
-        Shape (queries, k), int64; equal distances in the order of the index.
+        Shape (queries, k), int64; equal distances are ordered by index.
 
     References
     ----------
@@ -42,8 +41,8 @@ def nearest(
     """
     squared_norm = np.einsum("ij,ij->i", points, points)
     norm = np.sqrt(squared_norm)
-    # Twice the error of the product, once for the k-th and once for its rival, and as much again for the
-    # rounding of the distances that decide between them.
+    # Twice the error of the product, for the k-th neighbour and for its competitor, and the same again for the
+    # rounding of the distances that are finally compared.
     rounding = 2 * (points.shape[1] + 4) * np.finfo(np.float64).eps
     slack = rounding * (norm[queries] + norm.max()) ** 2
     distance = np.empty((len(queries), k))
@@ -51,7 +50,7 @@ def nearest(
     rows = max(1, block_bytes // (8 * len(points)))
     for start in range(0, len(queries), rows):
         block = queries[start : start + rows]
-        # The squared distance less the squared norm of the query, which does not change the order.
+        # Squared distance minus the squared norm of the query, which has the same order.
         rank = points[block] @ points.T
         rank *= -2
         rank += squared_norm
@@ -64,7 +63,7 @@ def nearest(
 
 
 def _nearest(points: np.ndarray, query: int, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return distance and index of the `k` nearest of `candidates`, which are in ascending order."""
+    """Return distances and indices of the `k` nearest of `candidates`, which are in ascending order."""
     squared = squared_distances(points, query, candidates)
     order = np.argsort(squared, kind="stable")[:k]
     return np.sqrt(squared[order]), candidates[order]

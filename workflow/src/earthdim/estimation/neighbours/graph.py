@@ -1,4 +1,4 @@
-"""The graph, and what can be read off it without searching all points again."""
+"""The neighbour graph, its restriction to subsets, and counts of pairs within given radii."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Graph:
     distance : numpy.ndarray
         Shape (m, k), float64, Euclidean, ascending along a row and never 0.
     index : numpy.ndarray
-        Shape (m, k), int64. Neighbours at the same distance stand in the order of their index.
+        Shape (m, k), int64. Equal distances are ordered by index.
     """
 
     distance: np.ndarray
@@ -27,20 +27,20 @@ class Graph:
 
     @classmethod
     def empty(cls) -> "Graph":
-        """The graph of no points, for what has none."""
+        """Return a graph without points, for embeddings that have no graph."""
         return cls(np.empty((0, 1)), np.empty((0, 1), dtype=np.int64))
 
     @property
     def k(self) -> int:
-        """The number of neighbours of each point."""
+        """Number of neighbours per point."""
         return self.distance.shape[1]
 
 
 def subgraph(points: np.ndarray, graph: Graph, rows: np.ndarray, k: int) -> Graph:
-    """Return the exact graph of some of the points.
+    """Return the exact graph of a subset of the points.
 
-    Those neighbours of the full graph that belong to the subset are its nearest ones there, in order; only a row that
-    has fewer than `k` of them is searched again.
+    The neighbours in the full graph that belong to the subset are the nearest ones of the subset, in order. Only rows
+    with fewer than `k` of them are searched again.
 
     Parameters
     ----------
@@ -51,21 +51,21 @@ def subgraph(points: np.ndarray, graph: Graph, rows: np.ndarray, k: int) -> Grap
     rows : numpy.ndarray
         The subset, ascending and without repetition.
     k : int
-        The number of neighbours, below ``len(rows) - 1``.
+        Number of neighbours, below ``len(rows) - 1``.
 
     Returns
     -------
     Graph
-        Its indices count the subset.
+        Its indices refer to the subset.
 
     Raises
     ------
     ValueError
-        If `rows` is not ascending, or `k` does not lie in 1 .. len(rows) - 2.
+        If `rows` is not ascending, or `k` is not in 1 .. len(rows) - 2.
     """
     rows = np.asarray(rows, dtype=np.int64)
     if not len(rows) or (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(points):
-        raise ValueError(f"rows: must be ascending rows of the {len(points)} points")
+        raise ValueError(f"rows: must be ascending and within the {len(points)} points")
     if not 1 <= k < len(rows) - 1:
         raise ValueError(f"k: must lie in 1 .. {len(rows) - 2} for {len(rows)} points, is {k}")
     place = np.full(len(points), -1, dtype=np.int64)
@@ -80,10 +80,11 @@ def subgraph(points: np.ndarray, graph: Graph, rows: np.ndarray, k: int) -> Grap
 
 
 def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndarray:
-    """Count the ordered pairs of different points at a distance below each radius, exactly.
+    """Count the ordered pairs of distinct points at a distance below each radius, exactly.
 
     Rows whose last neighbour lies beyond the largest radius are counted from the graph. The others are compared with
-    all points by a float32 matrix product; a pair too near a radius for its error is measured again in float64.
+    all points by a float32 matrix product; pairs too close to a radius for its error bound are measured again in
+    float64.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndar
     Returns
     -------
     numpy.ndarray
-        One int64 a radius; the pairs (i, j) and (j, i) count as two.
+        One int64 per radius; the pairs (i, j) and (j, i) count as two.
     """
     radii = np.atleast_1d(np.asarray(radii, dtype=np.float64))
     open_ended = graph.distance[:, -1] < radii.max()
@@ -118,15 +119,15 @@ def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndar
 def single_precision(
     points: np.ndarray, order: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the points centred and in float32, their float64 norms, and how far centring may have moved one.
+    """Return the centred points in float32, their float64 norms, and a bound on the rounding error of centring.
 
-    With `order`, a permutation, in that order.
+    With `order`, a permutation, the rows are in that order.
     """
     centre = points.mean(axis=0)
     low = np.empty(points.shape, dtype=np.float32)
     norms = np.empty(len(points))
     rows = max(1, 2**24 // (8 * points.shape[1]))
-    # What does not fit into float32 becomes infinite, and its rows are searched in float64.
+    # Values beyond the range of float32 become infinite, and their rows are searched in float64.
     with np.errstate(over="ignore"):
         for start in range(0, len(points), rows):
             block = slice(start, start + rows)

@@ -1,37 +1,37 @@
-"""The exact search of all points: float32 products of tiles, candidates measured again in float64, a certificate."""
+"""Exact search of all points: candidates from float32 tile products, measured again in float64 and certified."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from earthdim.estimation.neighbours.candidate_kernels import begin, cut, offer, refine
 from earthdim.estimation.neighbours.cleaning import finite_matrix
 from earthdim.estimation.neighbours.exact import nearest
 from earthdim.estimation.neighbours.graph import Graph, single_precision
-from earthdim.estimation.neighbours.kernels import begin, cut, offer, refine
 
 BLOCK_BYTES = 2**22
-"""Memory for one tile of inner products, float32: 1,024 points square, which a cache holds."""
+"""Memory for one tile of float32 inner products: 1,024 x 1,024 points, which fits into the cache."""
 
 SPARE = 20
-"""Candidates kept of each point beyond its `k` nearest: what lies between makes room for the error of float32."""
+"""Candidates kept per point in addition to its `k` nearest, as a margin for the error of float32."""
 
-ROOM = 64
-"""Candidates noted beyond those that are kept, before the nearest are picked out."""
+BUFFER = 64
+"""Candidates collected per point in addition to the kept ones, before the nearest are selected."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Of every point, the nearest others in single precision among the pairs of one part of the search.
+    """The nearest other points of every point, in single precision, among the pairs of one part of the search.
 
     Attributes
     ----------
     index : numpy.ndarray
-        Shape (m, w), int32; -1 where there was none.
+        Shape (m, w), int32; -1 in empty slots.
     rank : numpy.ndarray
-        Shape (m, w), float32, ascending: approximate squared distance; the largest number where there was none.
+        Shape (m, w), float32, ascending: approximate squared distance; the largest float32 in empty slots.
     beyond : numpy.ndarray
-        Shape (m,), float32: the rank of every point of the part that is not among a row's candidates is at least this.
+        Shape (m,), float32: lower bound on the rank of every point of the part that is not among the row's candidates.
     """
 
     index: np.ndarray
@@ -40,7 +40,7 @@ class Candidates:
 
     @classmethod
     def empty(cls) -> "Candidates":
-        """Those of no points, for what has no graph."""
+        """Return candidates without points, for embeddings that have no graph."""
         return cls(np.empty((0, 1), np.int32), np.empty((0, 1), np.float32), np.empty(0, np.float32))
 
 
@@ -50,20 +50,20 @@ def knn(points: np.ndarray, k: int, block_bytes: int = BLOCK_BYTES, device: str 
     Parameters
     ----------
     points : numpy.ndarray
-        Shape (m, d): the points of a `Prepared`.
+        Shape (m, d): the points of a `PreparedPoints`.
     k : int
-        The number of neighbours, below m - 1.
+        Number of neighbours, below m - 1.
     block_bytes : int
-        Memory for one tile of inner products; the graph does not depend on it. Beside it and the points the search
-        holds the points in float32 and, of each, some candidates more than `k`.
+        Memory for one tile of inner products; the graph does not depend on it. In addition, the search holds a float32
+        copy of the points and slightly more than `k` candidates per point.
     device : str
-        Where the matrix products are made: "cpu", or a device of torch such as "cuda" (untested: no machine of ours
-        has one). The graph is the same.
+        Device of the matrix products: "cpu", or a torch device such as "cuda" (untested for lack of hardware). The
+        graph does not depend on it.
 
     Raises
     ------
     ValueError
-        If `points` is not a finite matrix or holds a point twice, or `k` does not lie in 1 .. m - 2.
+        If `points` is not a finite matrix or contains duplicates, or `k` is not in 1 .. m - 2.
     """
     return merge(points, k, [candidates(points, k, block_bytes=block_bytes, device=device)])
 
@@ -76,43 +76,43 @@ def candidates(
     block_bytes: int = BLOCK_BYTES,
     device: str = "cpu",
 ) -> Candidates:
-    """Search one part of all pairs; `merge` makes the graph of all parts.
+    """Search one part of all pairs; `merge` combines all parts into the graph.
 
-    The pairs of tiles are dealt out in turn, each pair of points to one part, so that parts cost the same.
+    The pairs of tiles are assigned to the parts in turn, each pair of points to one part, so all parts cost the same.
 
     Parameters
     ----------
     points, k, block_bytes, device
         As for `knn`.
     block, blocks : int
-        Which part, from 0, of how many.
+        Number of this part, from 0, and number of parts.
 
     Raises
     ------
     ValueError
-        As for `knn`, or if `block` does not lie in 0 .. blocks - 1.
+        As for `knn`, or if `block` is not in 0 .. blocks - 1.
     """
     points = _checked(points, k)
     if not 0 <= block < blocks:
         raise ValueError(f"block: must lie in 0 .. {blocks - 1}, is {block}")
     m, width = len(points), min(k + SPARE, len(points) - 1)
-    # In a random order the points of one tile are a sample of all.
+    # In random order, the points of one tile are a sample of all points.
     order = np.random.default_rng(0).permutation(m)
     low, norms, _ = single_precision(points, order)
     with np.errstate(over="ignore"):
         squared_norms = (norms**2).astype(np.float32)
-    noted = np.empty((m, width + ROOM), np.uint64)
+    noted = np.empty((m, width + BUFFER), np.uint64)
     count, root = np.zeros(m, np.int64), np.full(m, np.inf, np.float32)
     tile = max(1, int(np.sqrt(block_bytes / 4)))
     starts = range(0, m, tile)
-    wanted = _foresight(m, width, tile)
+    wanted = _initial_width(m, width, tile)
     multiply = _product(low, tile, device)
 
-    # What overflowed or is no number is no candidate, and its rows get no certificate.
+    # Overflow and NaN never become candidates, and their rows are not certified.
     with np.errstate(all="ignore"):
         for number, first in enumerate(starts):
-            own = number % blocks == block
-            begin(multiply(first, first), squared_norms, first, wanted, own, noted, count, root)
+            record = number % blocks == block
+            begin(multiply(first, first), squared_norms, first, wanted, record, noted, count, root)
         pairs = [(first, second) for first in starts for second in starts if first < second]
         for first, second in pairs[block::blocks]:
             offer(multiply(first, second), squared_norms, first, second, noted, count, root, width)
@@ -124,14 +124,14 @@ def candidates(
 
 
 def merge(points: np.ndarray, k: int, parts: Iterable[Candidates]) -> Graph:
-    """Make the exact graph of all parts of a search.
+    """Combine all parts of a search into the exact graph.
 
     Parameters
     ----------
     points, k
         As for `candidates`.
     parts : iterable of Candidates
-        All of them, in any order.
+        All parts, in any order.
 
     Raises
     ------
@@ -144,14 +144,14 @@ def merge(points: np.ndarray, k: int, parts: Iterable[Candidates]) -> Graph:
     m = len(points)
     distance, index = np.empty((m, k)), np.empty((m, k), dtype=np.int64)
     certified = np.empty(m, dtype=bool)
-    # Rows that share a candidate come one after the other, so that its coordinates are still in the cache.
+    # Consecutive rows share a candidate, so its coordinates are still in the cache.
     order = np.argsort(found.index.min(axis=1), kind="stable")
     refine(
         points, order, norms, offset_error, found.rank, found.index, found.beyond, distance, index, certified
     )
-    doubtful = np.flatnonzero(~certified)
-    if len(doubtful):
-        distance[doubtful], index[doubtful] = nearest(points, doubtful, k)
+    uncertified = np.flatnonzero(~certified)
+    if len(uncertified):
+        distance[uncertified], index[uncertified] = nearest(points, uncertified, k)
     if (distance[:, 0] == 0).any():
         raise ValueError("points: some coincide; prepare() drops duplicates")
     return Graph(distance, index)
@@ -164,31 +164,31 @@ def _checked(points: np.ndarray, k: int) -> np.ndarray:
     return points
 
 
-def _foresight(m: int, width: int, tile: int) -> int:
-    """How many neighbours within its tile a point begins with; what is farther than these is not noted any more.
+def _initial_width(m: int, width: int, tile: int) -> int:
+    """Return how many neighbours within its tile a point starts with; farther points are not recorded later.
 
-    One tile is a random sample. Within the distance of its `wanted`-th nearest there are fewer than `width` of all
-    points only if more than `wanted` of those happened to be sampled, a Poisson variable: in one row of a thousand.
-    Rows that this leaves without a certificate, fewer still, are searched in float64; all others have fewer
-    candidates to look at.
+    One tile is a random sample. Within the distance of the `wanted`-th nearest of the tile there are fewer than `width`
+    of all points only if more than `wanted` of those were sampled, a Poisson variable; this happens in one row of a
+    thousand. Of these rows the few that remain uncertified are searched in float64. All other rows have fewer
+    candidates to process.
     """
     if tile >= m:
         return width
-    # Half a second to load, and small samples never come here.
+    # Imported here because it takes half a second, and small samples do not need it.
     from scipy.stats import poisson
 
     return min(width, int(poisson.ppf(1 - 1e-3, width * tile / m)) + 1)
 
 
 def _in_order(found: Candidates, order: np.ndarray) -> Candidates:
-    """Bring candidates of points in a random order back into that of the points."""
+    """Restore the order of the points for candidates that were found in a random order."""
     place = np.argsort(order)
-    names = np.append(order, -1).astype(np.int32)  # the last stands for -1
+    names = np.append(order, -1).astype(np.int32)  # index -1 maps to -1
     return Candidates(names[found.index][place], found.rank[place], found.beyond[place])
 
 
 def _nearest_of(parts: list[Candidates]) -> Candidates:
-    """Keep of several parts' candidates as many as one part has, the nearest."""
+    """Merge the candidates of several parts, keeping as many per point as one part has."""
     if len(parts) == 1:
         return parts[0]
     width = parts[0].rank.shape[1]
@@ -210,7 +210,7 @@ def _nearest_of(parts: list[Candidates]) -> Candidates:
 
 
 def _product(low: np.ndarray, tile: int, device: str):
-    """Return a function of two first rows that gives the inner products of their tiles."""
+    """Return a function of two first rows that computes the inner products of their tiles."""
     if device == "cpu":
         room = np.empty(tile * tile, dtype=np.float32)
 
@@ -222,10 +222,10 @@ def _product(low: np.ndarray, tile: int, device: str):
         return multiply
     import torch
 
-    torch.backends.cuda.matmul.allow_tf32 = False  # the certificate counts on float32
-    there = torch.from_numpy(low).to(device)
+    torch.backends.cuda.matmul.allow_tf32 = False  # certification assumes float32 products
+    on_device = torch.from_numpy(low).to(device)
 
-    def multiply_there(first: int, second: int) -> np.ndarray:
-        return (there[first : first + tile] @ there[second : second + tile].T).cpu().numpy()
+    def multiply_on_device(first: int, second: int) -> np.ndarray:
+        return (on_device[first : first + tile] @ on_device[second : second + tile].T).cpu().numpy()
 
-    return multiply_there
+    return multiply_on_device

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from earthdim.estimation.neighbours import Candidates, Graph, Prepared, candidates, knn, merge, prepare
+from earthdim.estimation.neighbours import Candidates, Graph, PreparedPoints, candidates, knn, merge, prepare
 from earthdim.omissions import OmittedError
 
 
@@ -97,7 +97,7 @@ def merged_store(
     return _store(graph, prepared, log)
 
 
-def _k(prepared: Prepared, config: Mapping[str, Any]) -> int:
+def _k(prepared: PreparedPoints, config: Mapping[str, Any]) -> int:
     return min(config["k"], len(prepared.points) - 2)
 
 
@@ -105,7 +105,7 @@ def _memory(config: Mapping[str, Any]) -> int:
     return config["memory_mb"] * 2**20
 
 
-def _store(graph: Graph, prepared: Prepared, log: logging.Logger) -> xr.Dataset:
+def _store(graph: Graph, prepared: PreparedPoints, log: logging.Logger) -> xr.Dataset:
     log.info("%d points, %d duplicates dropped", len(prepared.kept), prepared.duplicates_dropped)
     return _dataset(graph, prepared.kept)
 

@@ -1,1 +1,1 @@
-"""What a coordinate is paired with: sources that turn locations into frozen features, and know no encoder."""
+"""Modalities: sources that map coordinates to fixed feature vectors, independent of any encoder."""

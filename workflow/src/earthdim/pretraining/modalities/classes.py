@@ -1,4 +1,4 @@
-"""Classes of a raster as a modality: what kind of place a coordinate is."""
+"""Raster classes as a modality."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from earthdim.data.datasets.raster import flags, sample_raster
 
 @dataclass(frozen=True)
 class RasterClasses:
-    """The flag of a raster at a coordinate, as one feature a class: 1 for the class of the cell, 0 for all others.
+    """One-hot class of the raster cell at a coordinate.
 
     Parameters
     ----------
     title : str
-        What a reader is told the source shows.
+        Description of the source shown to readers.
     dataset : str
-        Name of the data set (a leaf of config/dataset) whose raster is seen.
+        Name of the data set (a leaf of config/dataset) that holds the raster.
     variable : str
-        The raster's name in it, with dims (lat, lon) and the attributes `flag_values` and `flag_meanings`.
+        Name of the raster, with dims (lat, lon) and the attributes `flag_values` and `flag_meanings`.
     without : sequence of str
-        Flags that are no class, such as the sea. At a location in such a cell all features are 0: nothing was seen.
+        Flags that are not classes, such as the sea. Locations in such cells have all features 0: nothing was observed.
     """
 
     title: str
@@ -31,17 +31,17 @@ class RasterClasses:
     without: Sequence[str] = ()
 
     def class_names(self, dataset: xr.Dataset) -> list[str]:
-        """Names of the classes, in the order of the features.
+        """Return the names of the classes, in the order of the features.
 
         Raises
         ------
         ValueError
-            If the data set lacks `variable`, it has no flags, or a name in `without` is none of them.
+            If the data set lacks `variable`, `variable` has no flags, or a name in `without` is not one of its flags.
         """
         return list(self._flags(dataset))
 
     def features(self, dataset: xr.Dataset, lonlat: np.ndarray) -> np.ndarray:
-        """Look the classes of locations up.
+        """Return the one-hot classes of locations.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class RasterClasses:
         Returns
         -------
         features : float32 ndarray (n, classes)
-            0 or 1; at most one 1 a row.
+            0 or 1, with at most one 1 per row.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class RasterClasses:
         return (values[:, None] == codes).astype(np.float32)
 
     def _flags(self, dataset: xr.Dataset) -> dict[str, int]:
-        """Name -> flag of every class."""
+        """Return a mapping from class name to flag value."""
         if self.variable not in dataset:
             raise ValueError(f"variable: {self.variable!r} is not in the data set {self.dataset}")
         return flags(dataset[self.variable], self.without)

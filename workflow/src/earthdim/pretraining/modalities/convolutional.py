@@ -1,4 +1,4 @@
-"""Random convolutional features: a frozen image backbone that needs no training and no download."""
+"""Random convolutional features: an image backbone that needs neither training nor a download."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -9,21 +9,21 @@ CHUNK = 64
 class RandomConvolutionalFeatures:
     """Mean rectified responses of an image patch to whitened random crops of other patches.
 
-    Bands are standardised, crops are ZCA-whitened, and some of them, drawn at random and scaled to unit
-    length, become filters. A patch is described by the means over all positions of max(y, 0) and of
-    max(-y, 0), where y is the response of a filter.
+    Bands are standardised and crops are ZCA-whitened. Randomly chosen crops, scaled to unit length, become the filters.
+    The features of a patch are the means over all positions of max(y, 0) and max(-y, 0), where y is the response of a
+    filter.
 
     Parameters
     ----------
     filters : int
-        Number of filters F; a patch gets 2 F features.
+        Number of filters F; a patch has 2 F features.
     filter_size : int
         Side of a filter in pixels.
     whitening : float
-        What is added to every eigenvalue of the crops' covariance, as a share of their mean. It keeps
-        directions without signal, such as those between interpolated neighbours, from being blown up.
+        Added to every eigenvalue of the crops' covariance, relative to their mean. It keeps directions without signal,
+        such as differences between interpolated neighbours, from being amplified.
     rng : numpy.random.Generator
-        Draws the crops that become filters.
+        Chooses the crops that become filters.
 
     References
     ----------
@@ -46,7 +46,7 @@ class RandomConvolutionalFeatures:
         self._rng = rng
 
     def fit(self, patches: np.ndarray) -> "RandomConvolutionalFeatures":
-        """Learn the band statistics and the whitening, and draw the filters.
+        """Compute the band statistics and the whitening, and choose the filters.
 
         Parameters
         ----------
@@ -56,12 +56,12 @@ class RandomConvolutionalFeatures:
         Raises
         ------
         ValueError
-            If patches are no larger than a filter allows, not finite, constant in a band, or too few.
+            If patches are smaller than a filter, not finite, constant in a band, or too few.
         """
         self._check(patches)
         mean, spread = patches.mean((0, 2, 3), dtype=np.float64), patches.std((0, 2, 3), dtype=np.float64)
         if not (spread > 0).all():
-            raise ValueError(f"patches: band {int(np.argmin(spread))} is constant, so it has no features")
+            raise ValueError(f"patches: band {int(np.argmin(spread))} is constant")
         crops = self._crops((patches - mean[:, None, None]) / spread[:, None, None]).reshape(
             -1, mean.size * self.filter_size**2
         )
@@ -72,19 +72,19 @@ class RandomConvolutionalFeatures:
         whiten = (axes / np.sqrt(variance.clip(0) + self.whitening * variance.mean())) @ axes.T
         chosen = (crops[self._rng.choice(len(crops), self.filters, replace=False)] - centre) @ whiten
         response = (chosen / np.linalg.norm(chosen, axis=1, keepdims=True)) @ whiten
-        # One affine map from raw pixels: standardisation, whitening and filter in a single product.
+        # Standardisation, whitening and filters combined into one affine map of raw pixels.
         band = np.repeat(np.arange(mean.size), self.filter_size**2)
         self._weight = (response / spread[band]).T.astype(np.float32)
         self._bias = (-response @ (centre + mean[band] / spread[band])).astype(np.float32)
         return self
 
     def transform(self, patches: np.ndarray) -> np.ndarray:
-        """Features of patches: positive parts of all filters, then negative parts.
+        """Return the features of patches: the positive parts of all filters, then the negative parts.
 
         Parameters
         ----------
         patches : ndarray (n, bands, P, P)
-            Patches in the units of those fitted on; P may differ from theirs.
+            Patches in the units of the fitted ones; P may differ.
 
         Returns
         -------
@@ -93,11 +93,13 @@ class RandomConvolutionalFeatures:
         Raises
         ------
         ValueError
-            If patches are not finite, smaller than a filter or of another number of bands.
+            If patches are not finite, smaller than a filter, or have a different number of bands than the fitted ones.
         """
         self._check(patches)
         if patches.shape[1] * self.filter_size**2 != len(self._weight):
-            raise ValueError(f"patches: {patches.shape[1]} bands are not those of the fit")
+            raise ValueError(
+                f"patches: {patches.shape[1]} bands, unlike the patches that the backbone was fitted to"
+            )
         features = np.empty((len(patches), 2 * self.filters), dtype=np.float32)
         for start in range(0, len(patches), CHUNK):
             crops = self._crops(patches[start : start + CHUNK].astype(np.float32, copy=False))
@@ -108,7 +110,7 @@ class RandomConvolutionalFeatures:
         return features
 
     def _crops(self, patches: np.ndarray) -> np.ndarray:
-        """Every crop of a filter's size: (n, positions, bands * filter_size**2)."""
+        """Return all crops of the filters' size: (n, positions, bands * filter_size**2)."""
         windows = sliding_window_view(patches, (self.filter_size, self.filter_size), axis=(2, 3))
         rows, columns = windows.shape[2:4]
         return windows.transpose(0, 2, 3, 1, 4, 5).reshape(len(patches), rows * columns, -1)

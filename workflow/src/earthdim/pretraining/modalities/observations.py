@@ -1,4 +1,4 @@
-"""From the features of a modality's sources to the one matrix that an objective is trained on."""
+"""Combination of the features of a modality's sources into the observation matrix of an objective."""
 
 import math
 from collections.abc import Mapping
@@ -7,25 +7,26 @@ import numpy as np
 
 
 def standardise(features: Mapping[str, np.ndarray], training_rows: np.ndarray) -> np.ndarray:
-    """Concatenate the sources' features, each source with the same share of the variance.
+    """Concatenate the features of all sources, giving each source the same share of the variance.
 
     Parameters
     ----------
     features : mapping of ndarray (n, w)
         Features by source; the widths may differ.
     training_rows : int ndarray
-        The rows whose mean and standard deviation are used.
+        Rows over which mean and standard deviation are computed.
 
     Returns
     -------
     observations : float32 ndarray (n, W)
-        W is the sum of the widths. Over the training rows every column has mean 0, all columns of a source
-        have one variance, and these sum to W over the number of sources. A constant column becomes 0.
+        W is the sum of the widths. Over the training rows every column has mean 0, all columns of a source have the
+        same variance, and the variances of a source sum to W divided by the number of sources. Constant columns become
+        0.
 
     Raises
     ------
     ValueError
-        If there is no source, or one is not finite or constant.
+        If there is no source, or a source is not finite or constant.
     """
     _require_sources(features)
     total = sum(values.shape[1] for values in features.values())
@@ -34,7 +35,7 @@ def standardise(features: Mapping[str, np.ndarray], training_rows: np.ndarray) -
         if not np.isfinite(values).all():
             raise ValueError(f"sources.{source}: its features are not finite")
         mean, spread = (stat(values[training_rows], 0, dtype=np.float64) for stat in (np.mean, np.std))
-        # A constant column's spread is the rounding of its mean, not 0.
+        # The computed spread of a constant column is the rounding error of its mean, not 0.
         varies = spread > 1e-6 * np.abs(mean)
         if not varies.any():
             raise ValueError(f"sources.{source}: its features are constant")
@@ -52,7 +53,7 @@ def presences(features: Mapping[str, np.ndarray]) -> np.ndarray:
     Parameters
     ----------
     features : mapping of ndarray (n, w)
-        By source, 1 where a class was seen at a location and 0 where it was not.
+        By source, 1 where a class was observed at a location and 0 elsewhere.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def presences(features: Mapping[str, np.ndarray]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there is no source, or one has anything but 0 and 1.
+        If there is no source, or a source has values other than 0 and 1.
     """
     _require_sources(features)
     for source, values in features.items():

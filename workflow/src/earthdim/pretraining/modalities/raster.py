@@ -1,4 +1,4 @@
-"""Raster patches as a modality: the surroundings of a coordinate, seen through a frozen backbone."""
+"""Raster patches as a modality: the surroundings of a coordinate, described by a fixed image backbone."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,28 +15,28 @@ CHUNK = 1024
 
 @dataclass(frozen=True)
 class RasterPatches:
-    """Square patches of a raster, of one size on the ground at every latitude, and their frozen features.
+    """Features of square raster patches that have the same size on the ground at every latitude.
 
     Parameters
     ----------
     title : str
-        What a reader is told the source shows.
+        Description of the source shown to readers.
     dataset : str
-        Name of the data set (a leaf of config/dataset) whose raster is seen.
+        Name of the data set (a leaf of config/dataset) that holds the raster.
     variable : str
-        The raster's name in it, with dims (lat, lon) or (band, lat, lon).
+        Name of the raster, with dims (lat, lon) or (band, lat, lon).
     pixels : int
         Side of a patch in pixels.
     spacing_km : float
         Distance between neighbouring pixels on the ground, km.
     method : {"nearest", "bilinear"}
-        How the raster is looked up between its cell centres.
+        Interpolation of the raster between cell centres.
     filters, filter_size, whitening
         See `RandomConvolutionalFeatures`.
     fit_locations : int
-        The backbone is fitted to the patches of this many locations, the first ones given.
+        Number of locations, the first ones given, whose patches the backbone is fitted to.
     seed : int
-        Chooses the filters.
+        Seed of the choice of filters.
     """
 
     title: str
@@ -62,7 +62,7 @@ class RasterPatches:
             raise ValueError(f"fit_locations must be at least 1, not {self.fit_locations}")
 
     def observe(self, dataset: xr.Dataset, lonlat: np.ndarray) -> np.ndarray:
-        """Patches centred on locations, north up.
+        """Return patches centred on locations, north up.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class RasterPatches:
         Raises
         ------
         ValueError
-            If the data set lacks `variable`, or a location's patch leaves the raster.
+            If the data set lacks `variable`, or a patch extends beyond the raster.
         """
         steps = (np.arange(self.pixels) - (self.pixels - 1) / 2) * self.spacing_km
         north, east = np.meshgrid(-steps, steps, indexing="ij")
@@ -89,9 +89,9 @@ class RasterPatches:
         return np.ascontiguousarray(bands.transpose(1, 0, 2, 3), dtype=np.float32)
 
     def features(self, dataset: xr.Dataset, lonlat: np.ndarray) -> np.ndarray:
-        """Frozen features of the patches at locations.
+        """Return the features of the patches at locations.
 
-        A location's features depend on itself and on the first `fit_locations` rows alone.
+        The features of a location depend only on that location and on the first `fit_locations` rows.
 
         Parameters
         ----------

@@ -1,1 +1,1 @@
-"""Heads that read labels off frozen embeddings, one file each."""
+"""Heads that predict labels from fixed embeddings, one file each."""

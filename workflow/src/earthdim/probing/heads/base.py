@@ -1,4 +1,4 @@
-"""What every head shares: targets in, out-of-fold predictions out."""
+"""The contract shared by all heads, and parts that they use: from targets to out-of-fold predictions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from earthdim.probing.splits import Fold
 
 @dataclass(frozen=True)
 class Target:
-    """The labels of one task.
+    """Labels of one task.
 
     Attributes
     ----------
     kind : str
         ``regression`` or ``classification``.
     values : ndarray, shape (n,)
-        float64, finite; or int64 class codes 0 .. classes - 1, and -1 where a point has no label.
+        float64, finite; or int64 class codes 0 .. classes - 1, and -1 for points without a label.
     """
 
     kind: str
@@ -38,15 +38,15 @@ class Target:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Predictions for every point by the head that did not see its fold.
+    """Predictions for every point by the head whose training fold does not contain it.
 
     Attributes
     ----------
     values : ndarray, shape (n,)
         float64 in the unit of the task, or int64 class codes.
     activations : list of ndarray of float32, shape (n_test, width), or None
-        For each fold the last hidden layer at the test points, all of them and in their order, labelled or not: an
-        intrinsic dimension depends on the number of points, which is thus the same for all tasks.
+        For each fold, the last hidden layer at all test points in their order, labelled or not. An intrinsic dimension
+        depends on the number of points, which is thus the same for all tasks.
     """
 
     values: NDArray
@@ -54,14 +54,14 @@ class OutOfFold:
 
 
 class Head(ABC):
-    """A supervised head, fitted on every training fold and read on the test fold.
+    """Base class of supervised heads, which are fitted on every training fold and evaluated on its test fold.
 
-    A head makes its own choices (a penalty, when to stop) by the primary metric on inner folds: R2 for regression,
-    balanced accuracy for classification.
+    A head selects its hyperparameters (a penalty, the stopping step) by the primary metric on inner folds: R2 for
+    regression, balanced accuracy for classification. Constructors raise ValueError for a number that is out of range.
     """
 
     kinds: ClassVar[tuple[str, ...]]
-    """The kinds of task that the head applies to."""
+    """Kinds of task to which the head applies."""
 
     @abstractmethod
     def out_of_fold(
@@ -72,19 +72,19 @@ class Head(ABC):
         Parameters
         ----------
         features : ndarray of float32, shape (folds, n, d)
-            All embeddings, standardised on the training rows of each fold: `standardise`. Not written to.
+            All embeddings, standardised on the training rows of each fold by `standardise`. Not modified.
         folds : list of Fold
         targets : dict
             Task name to its labels, of `kinds` only. No task changes the result of another beyond rounding.
         seed : int
-            Seeds whatever the head draws.
+            Seed of all random numbers of the head.
         """
 
 
 def standardise(X: NDArray[np.float32], folds: list[Fold]) -> NDArray[np.float32]:
     """Return all rows, for each fold with mean 0 and variance 1 over its training rows.
 
-    A feature that is constant over the training rows becomes 0.
+    Features that are constant over the training rows become 0.
 
     Parameters
     ----------
@@ -99,10 +99,10 @@ def standardise(X: NDArray[np.float32], folds: list[Fold]) -> NDArray[np.float32
     for Z, fold in zip(features, folds, strict=True):
         chosen = X[fold.train]
         mean = chosen.mean(axis=0, dtype=np.float64)
-        # The rounding of the mean shifts a feature as a whole, which every head's intercept takes up.
+        # The rounding error of the mean shifts a whole feature, which the intercept of every head absorbs.
         chosen -= mean.astype(np.float32)
         deviation = np.sqrt(np.square(chosen, out=chosen).mean(axis=0, dtype=np.float64))
-        # Below float32's resolution a feature varies by rounding alone, which must not be blown up to variance 1.
+        # Variation below the resolution of float32 is rounding error, which must not be scaled to variance 1.
         constant = deviation <= np.finfo(np.float32).eps * np.abs(mean)
         scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=~constant)
         np.subtract(X, mean.astype(np.float32), out=Z)
@@ -111,14 +111,14 @@ def standardise(X: NDArray[np.float32], folds: list[Fold]) -> NDArray[np.float32
 
 
 def check_positive(**numbers: float) -> None:
-    """Raise ValueError for the first of the named numbers that is not above 0."""
+    """Raise ValueError naming the first argument that is not above 0."""
     for name, number in numbers.items():
         if not number > 0:
             raise ValueError(f"{name} must be above 0, not {number}")
 
 
 def check_penalties(penalties: list[float]) -> list[float]:
-    """Return penalties from strong to weak.
+    """Return penalties in descending order.
 
     Raises
     ------

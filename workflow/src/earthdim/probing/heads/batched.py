@@ -1,7 +1,7 @@
-"""Networks of many tasks and folds as one batch of matrix products, and the losses that train them.
+"""Networks of many tasks and folds as one batch of matrix products, and their losses.
 
-Points are the last axis of every activation. The layers of all networks are then contiguous batches without a copy, and
-networks that read the same points share the first and widest product.
+Points are the last axis of every activation. The layers of all networks are then contiguous batches that need no copy,
+and networks with the same input share the first and widest product.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Networks:
     folds : int
         Number of folds.
     seed : int
-        Draws the initial weights.
+        Seed of the initial weights.
     """
 
     def __init__(self, inputs: int, hidden: Sequence[int], outputs: Sequence[int], folds: int, seed: int):
@@ -71,7 +71,7 @@ class Networks:
             active = torch.bmm(self.weights[layer], active).add_(self.biases[layer]).relu_()
         hidden = active.view(folds, self.tasks, -1, points)
         last = zip(self.weights[self.depth :], self.biases[self.depth :], hidden.unbind(dim=1), strict=True)
-        return hidden, [torch.bmm(weight, own).add_(bias) for weight, bias, own in last]
+        return hidden, [torch.bmm(weight, inputs).add_(bias) for weight, bias, inputs in last]
 
     def only(self, fold: int) -> "Networks":
         """Return the networks of one fold, sharing memory."""
@@ -86,7 +86,7 @@ class Networks:
         return part
 
     def copy(self) -> "Networks":
-        """Return networks with the same weights, in memory of their own, without gradients."""
+        """Return a deep copy of the networks, without gradients."""
         part = self._shell(self.folds)
         part.weights, part.biases = (
             [parameter.detach().clone() for parameter in kind] for kind in (self.weights, self.biases)
@@ -95,7 +95,7 @@ class Networks:
 
     @torch.no_grad()
     def take(self, other: "Networks", chosen: Tensor) -> None:
-        """Overwrite the networks where `chosen`, shape (folds, tasks), holds by those of `other`."""
+        """Replace the networks selected by `chosen`, shape (folds, tasks), with those of `other`."""
         masks = [chosen.reshape(-1)] * self.depth + [chosen[:, task] for task in range(self.tasks)]
         for mine, theirs in ((self.weights, other.weights), (self.biases, other.biases)):
             for to, source, mask in zip(mine, theirs, masks, strict=True):
@@ -111,9 +111,9 @@ class Networks:
 
 
 def initial_weights(sizes: list[int], seed: list[int]) -> list[Tensor]:
-    """Draw the weights of one network, shapes (out, in), uniform and scaled for ReLU; its biases start at 0.
+    """Draw the weights of one network, shapes (out, in), uniform and scaled for ReLU; biases start at 0.
 
-    Networks of different tasks get the same hidden weights, whatever tasks stand beside them.
+    Networks of different tasks have the same hidden weights, independently of the other tasks in the batch.
     """
     generator = torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     weights = []
@@ -125,14 +125,16 @@ def initial_weights(sizes: list[int], seed: list[int]) -> list[Tensor]:
 
 
 class AdamW:
-    """Adam with decoupled weight decay, as torch's own: constructing that one imports its compiler, over a CPU-second.
+    """Adam with decoupled weight decay, as in torch, whose own class takes more than a CPU-second to construct.
+
+    Constructing torch's class imports its compiler.
 
     Parameters
     ----------
     weights, biases : list of Tensor
         Updated in place.
     weight_decay : float
-        Of the weights; biases have none.
+        Decay of the weights; biases have none.
 
     References
     ----------
@@ -157,7 +159,7 @@ class AdamW:
             for parameter, gradient, mean, square, decay in held:
                 mean.lerp_(gradient, 0.1)
                 square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-                # In the gradient's memory: what the step touches must stay in the cache.
+                # Reuse the gradient's memory, so that all data of the step stays in the cache.
                 spread = torch.sqrt(square, out=gradient).add_(1e-8 * second)
                 parameter.mul_(1 - learning_rate * decay)
                 parameter.addcdiv_(mean, spread, value=-learning_rate * second / first)
@@ -165,7 +167,7 @@ class AdamW:
 
 @dataclass(frozen=True)
 class Loss:
-    """What the networks of one task learn: one loss for each fold.
+    """Loss of the networks of one task, over all folds.
 
     Attributes
     ----------
@@ -173,14 +175,14 @@ class Loss:
     outputs : int
         1, or the number of classes.
     labels : Tensor
-        Regression: float32, shape (folds, n), standardised on the rows that a fold is trained on. Classification:
-        int64, shape (n,), 0 where there is no label.
+        Regression: float32, shape (folds, n), standardised on the training rows of each fold. Classification: int64,
+        shape (n,), 0 for points without a label.
     labelled : Tensor of float32, shape (n,)
-        1 where there is a label, else 0.
+        1 for labelled points, otherwise 0.
     offset, scale : ndarray, shape (folds,)
-        Mean and standard deviation taken off the labels of a regression.
+        Mean and standard deviation of regression labels, removed before training.
     absent : Tensor of bool, shape (folds, classes, 1)
-        The classes that a fold's training rows lack.
+        Classes that do not occur in the training rows of a fold.
     """
 
     target: Target
@@ -227,13 +229,13 @@ class Loss:
         return ((each * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)).sum()
 
     def read(self, output: Tensor, fold: int) -> NDArray:
-        """Return the predictions that one fold's output, shape (outputs, points), stands for."""
+        """Return the predictions encoded by the output of one fold, shape (outputs, points)."""
         if self.target.kind == "regression":
             return output[0].double().numpy() * self.scale[fold] + self.offset[fold]
         return output.masked_fill(self.absent[fold], -torch.inf).argmax(dim=0).numpy()
 
     def score(self, output: Tensor, fold: int, rows: NDArray[np.int64]) -> float:
-        """Return the primary metric of one fold's output at `rows`; R2 as minus the mean squared error."""
+        """Return the primary metric of one fold's output at `rows`; for regression minus the mean squared error."""
         y, predicted = self.target.values[rows], self.read(output, fold)
         if self.target.kind == "regression":
             return -float(np.mean((predicted - y) ** 2))

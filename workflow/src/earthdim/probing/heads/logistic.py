@@ -12,35 +12,31 @@ from earthdim.probing.heads.base import Head, OutOfFold, Target, check_penalties
 from earthdim.probing.metrics import balanced_accuracy
 from earthdim.probing.splits import Fold
 
-_MEMORY = 10  # pairs kept by L-BFGS; more gain nothing here
-_SHORTEST = 2.0**-20  # share of a step below which float32 sees no fall
+_MEMORY = 10  # pairs kept by L-BFGS; more pairs bring no gain here
+_SHORTEST = 2.0**-20  # step fraction below which float32 cannot resolve a decrease
 _ROUNDING = (
-    1e-6  # near the end the loss falls by less than its float32 rounding: a step may seem to rise this much
+    1e-6  # near convergence the decrease is below float32 rounding, so a step may appear to rise this much
 )
 
 
 class Logistic(Head):
-    """Softmax of linear logits with a squared penalty on the weights, not on the intercepts.
+    """Multinomial logistic regression with a squared penalty on the weights, not on the intercepts.
 
     Minimises mean cross-entropy + penalty / 2 |W|^2 over standardised features; scikit-learn's ``C`` is 1 over the
-    penalty times the number of training points. The penalty is the one with the best balanced accuracy on the first
-    inner fold, the stronger of equals. Each fit starts from the one before; those that only rank penalties end sooner.
+    penalty times the number of training points. The penalty with the best balanced accuracy on the first inner fold is
+    used, the larger one in case of a tie. Each fit starts from the previous one; fits that only rank penalties stop
+    earlier.
 
     Parameters
     ----------
     penalties : list of float
-        To choose from, per training point.
+        Candidates, per training point.
     tolerance : float
-        The fit of a training fold ends when no entry of the gradient is larger, above 0.
+        The fit of a training fold stops when no entry of the gradient is larger, above 0.
     ranking_tolerance : float
         The same for the fits that rank penalties.
     iterations : int
-        A fit that is not there by then is an error, at least 1.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
+        Maximum number of iterations, at least 1; a fit that has not converged by then is an error.
 
     References
     ----------
@@ -60,7 +56,7 @@ class Logistic(Head):
     def out_of_fold(
         self, features: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
     ) -> dict[str, OutOfFold]:
-        """Fit and predict every fold; nothing is drawn, so `seed` has no effect. See `Head.out_of_fold`."""
+        """Fit and predict every fold; `seed` has no effect, because nothing is random. See `Head.out_of_fold`."""
         predicted = {task: np.empty(features.shape[1], dtype=np.int64) for task in targets}
         for Z, fold in zip(features, folds, strict=True):
             turned = principal_axes(Z, fold.train)
@@ -83,7 +79,7 @@ class Logistic(Head):
 
         penalty, weights = chosen
         whole = Problem.of(features, target.values, target.labelled(fold.train))
-        # Classes that the inner fold had not seen start as its rarest.
+        # Classes that are absent from the inner fold start with the smallest intercept.
         start = np.zeros((len(whole.classes), features.shape[1]), dtype=np.float32)
         start[:, -1] = weights[:, -1].min()
         start[np.searchsorted(whole.classes, problem.classes)] = weights
@@ -92,10 +88,10 @@ class Logistic(Head):
 
 
 def principal_axes(Z: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Turn features to the principal axes of the training rows and append a one for the intercept.
+    """Rotate features to the principal axes of the training rows and append a column of ones for the intercept.
 
-    A turn changes neither the fit nor its penalty. Along principal axes the curvature of the loss is nearly diagonal,
-    and its diagonal then makes a good first guess for L-BFGS.
+    A rotation changes neither the fit nor its penalty. Along principal axes the Hessian of the loss is nearly diagonal,
+    so its diagonal is a good preconditioner for L-BFGS.
 
     Parameters
     ----------
@@ -124,7 +120,7 @@ class Problem:
     codes : ndarray of int64, shape (n,)
         Positions in `classes`.
     classes : ndarray of int64
-        The classes that occur, ascending.
+        Classes that occur, ascending.
     """
 
     features: NDArray[np.float32]
@@ -133,7 +129,7 @@ class Problem:
 
     @classmethod
     def of(cls, features: NDArray, labels: NDArray[np.int64], rows: NDArray[np.int64]) -> "Problem":
-        """Take the rows of a fold, all of which have a label."""
+        """Select the rows of a fold, all of them labelled."""
         classes, codes = np.unique(labels[rows], return_inverse=True)
         return cls(features[rows], codes, classes)
 
@@ -145,12 +141,12 @@ class Problem:
         """Return the probability of every class, shape (classes, n), and the mean cross-entropy."""
         odds = weights @ self.features.T
         odds -= odds.max(axis=0)
-        own = odds[self.codes, np.arange(len(self.codes))]
+        matching = odds[self.codes, np.arange(len(self.codes))]
         np.exp(odds, out=odds)
         total = odds.sum(axis=0)
         odds /= total
-        # In float64, or the line search would not see the last falls of the loss.
-        return odds, float(np.mean(np.log(total) - own, dtype=np.float64))
+        # In float64, so that the line search resolves the last decreases of the loss.
+        return odds, float(np.mean(np.log(total) - matching, dtype=np.float64))
 
     def value(self, weights: NDArray, penalty: float) -> tuple[float, NDArray[np.float32]]:
         """Return the objective and its gradient, shape (classes, d + 1)."""
@@ -162,14 +158,14 @@ class Problem:
         return loss + penalty / 2 * float(np.sum(weights[:, :-1] ** 2)), gradient
 
     def curvature(self, weights: NDArray, penalty: float) -> NDArray[np.float32]:
-        """Return the diagonal of the objective's second derivative, shape (classes, d + 1)."""
+        """Return the diagonal of the Hessian of the objective, shape (classes, d + 1)."""
         odds, _ = self.probabilities(weights)
         diagonal = (odds * (1 - odds)) @ np.square(self.features) / len(self.codes)
-        # A class that is told apart perfectly has no curvature left; the penalty bounds the step there too.
+        # A perfectly separated class has no curvature; the penalty also bounds its step.
         return diagonal + np.float32(penalty)
 
     def minimise(self, weights: NDArray, penalty: float, tolerance: float, iterations: int) -> NDArray:
-        """Minimise by L-BFGS, scaled by the curvature at the start.
+        """Minimise by L-BFGS, preconditioned by the curvature at the start.
 
         Raises
         ------
@@ -192,7 +188,7 @@ class Problem:
                 moved, moved_value, moved_gradient = self._move(weights, direction, length, penalty)
             step, change = moved - weights, moved_gradient - gradient
             bend = _dot(change, step)
-            # Without a bend upwards, which rounding alone can hide in a convex function, the pair says nothing.
+            # In a convex function only rounding can make this product non-positive; such a pair carries no information.
             if bend > 0:
                 steps = [*steps, (step, change, bend)][-_MEMORY:]
             weights, value, gradient = moved, moved_value, moved_gradient
@@ -213,7 +209,7 @@ class Problem:
 def _descend(
     gradient: NDArray, steps: list[tuple[NDArray, NDArray, float]], scale: NDArray
 ) -> NDArray[np.float32]:
-    """Return minus the inverse curvature times the gradient, by the two loops of L-BFGS."""
+    """Return minus the inverse Hessian times the gradient, by the two-loop recursion of L-BFGS."""
     direction, factors = -gradient, []
     for step, change, bend in reversed(steps):
         factors.append(_dot(step, direction) / bend)

@@ -1,7 +1,7 @@
-"""A multilayer perceptron: the nonlinear head of every kind of task.
+"""Multilayer perceptron, the nonlinear head for all kinds of task.
 
-The networks of all tasks and folds are trained side by side as one batch of matrix products. Each learns as it would
-alone: no weight and no loss is shared, only the work.
+The networks of all tasks and folds are trained together as one batch of matrix products. They share no weights and no
+loss, so each is trained as it would be alone.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ from earthdim.probing.splits import Fold
 
 
 class MLP(Head):
-    """Fully connected layers with ReLU, trained by AdamW with early stopping.
+    """Fully connected ReLU layers, trained by AdamW with early stopping.
 
     Minimises the mean squared error of the standardised label, or the cross-entropy. The learning rate rises linearly
-    during the warm-up and falls to 0 along a cosine. The weights kept are those with the best primary metric on the
-    first inner fold, which no network is trained on. A class that those training rows lack is never predicted.
+    during the warm-up and follows a cosine to 0. The weights with the best primary metric on the first inner fold,
+    which is excluded from training, are kept. Classes absent from the training rows are never predicted.
 
     Parameters
     ----------
@@ -31,20 +31,15 @@ class MLP(Head):
     steps : int
         Number of optimiser steps.
     batch : int
-        Points in a step; fewer where a training fold holds fewer.
+        Points per step; fewer if a training fold has fewer.
     learning_rate : float
-        At its peak.
+        Peak learning rate.
     warmup : float
         Share of the steps with a rising learning rate, in [0, 1).
     weight_decay : float
-        Of AdamW, on weights and not on biases, at least 0.
+        Weight decay of AdamW, on weights and not on biases, at least 0.
     evaluate_every : int
-        Steps between two looks at the inner fold.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
+        Number of steps between evaluations on the inner fold.
 
     References
     ----------
@@ -102,7 +97,7 @@ class MLP(Head):
     def _train(
         self, networks: Networks, features: Tensor, folds: list[Fold], losses: list[Loss], seed: int
     ) -> None:
-        """Train all networks and leave each at its best weights."""
+        """Train all networks and restore the best weights of each."""
         rows = [fold.inner[0][0] for fold in folds]
         batch = min(self.batch, *map(len, rows))
         order = torch.from_numpy(
@@ -138,13 +133,13 @@ class MLP(Head):
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
-    """Return the learning rate of a step: a linear rise, times a cosine from 1 to 0 over all steps."""
+    """Return the learning rate of a step: linear warm-up times a cosine from 1 to 0 over all steps."""
     rise = min(1.0, (step + 1) / (warmup * steps)) if warmup > 0 else 1.0
     return peak * rise * 0.5 * (1 + np.cos(np.pi * step / steps))
 
 
 def batch_rows(rows: NDArray[np.int64], steps: int, batch: int, seed: list[int]) -> NDArray[np.int64]:
-    """Return the rows of every step, shape (steps, batch): one random order of all rows after another."""
+    """Return the rows of every step, shape (steps, batch): concatenated random permutations of all rows."""
     rng = np.random.default_rng(seed)
     rounds = -(-steps * batch // len(rows))
     return np.concatenate([rng.permutation(rows) for _ in range(rounds)])[: steps * batch].reshape(

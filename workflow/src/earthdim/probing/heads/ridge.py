@@ -15,18 +15,14 @@ class Ridge(Head):
     """Linear least squares with a squared penalty on the weights, not on the intercept.
 
     Minimises mean (y - w.x - b)^2 + penalty |w|^2 over standardised features; scikit-learn's ``alpha`` is the penalty
-    times the number of training points. Counted per point, a penalty chosen on a smaller inner fold fits the whole
-    training fold. It is the one with the best R2 over all inner folds, the stronger of equals.
+    times the number of training points. The penalty is per point, so that a value selected on smaller inner folds also
+    suits the whole training fold. The penalty with the best R2 over all inner folds is used, the larger one in case of
+    a tie.
 
     Parameters
     ----------
     penalties : list of float
-        To choose from, per training point.
-
-    Raises
-    ------
-    ValueError
-        If a penalty is not positive.
+        Candidates, per training point.
 
     References
     ----------
@@ -41,11 +37,11 @@ class Ridge(Head):
     def out_of_fold(
         self, features: NDArray[np.float32], folds: list[Fold], targets: Mapping[str, Target], seed: int
     ) -> dict[str, OutOfFold]:
-        """Fit and predict every fold; nothing is drawn, so `seed` has no effect. See `Head.out_of_fold`."""
+        """Fit and predict every fold; `seed` has no effect, because nothing is random. See `Head.out_of_fold`."""
         Y = np.stack([target.values for target in targets.values()], axis=1)
         predicted = np.empty_like(Y)
-        for own, fold in zip(features, folds, strict=True):
-            Z = own.astype(np.float64)
+        for standardised, fold in zip(features, folds, strict=True):
+            Z = standardised.astype(np.float64)
             whole = Moments.of(Z[fold.train], Y[fold.train])
             chosen = self._choose(Z, Y, fold, whole)
             for penalty in np.unique(chosen):
@@ -54,11 +50,11 @@ class Ridge(Head):
         return {task: OutOfFold(predicted[:, column]) for column, task in enumerate(targets)}
 
     def _choose(self, Z: NDArray, Y: NDArray, fold: Fold, whole: "Moments") -> NDArray:
-        """Choose the penalty of every task, shape (tasks,)."""
+        """Select the penalty of every task, shape (tasks,)."""
         error = np.zeros((len(self.penalties), Y.shape[1]))
         for fit, check in fold.inner:
             left_out = np.setdiff1d(fold.train, fit, assume_unique=True)
-            # Whichever of the two is the smaller sum: an inner fold mostly leaves out a fifth of the points.
+            # Use the smaller of the two sums: most inner folds leave out only a fifth of the points.
             if len(left_out) < len(fit):
                 part = whole - Moments.of(Z[left_out], Y[left_out])
             else:
@@ -68,9 +64,10 @@ class Ridge(Head):
 
 
 class Moments:
-    """The sums over points that a ridge regression needs.
+    """Sums over points that are sufficient for a ridge regression.
 
-    Sums over float64 features of unit variance lose nothing that matters when one is subtracted from another.
+    The features are float64 with unit variance, so subtracting one set of sums from another loses no relevant
+    precision.
 
     Parameters
     ----------
@@ -85,7 +82,7 @@ class Moments:
 
     @classmethod
     def of(cls, Z: NDArray, Y: NDArray) -> "Moments":
-        """Take the sums over the rows of `Z`, shape (n, d), and `Y`, shape (n, t)."""
+        """Compute the sums over the rows of `Z`, shape (n, d), and `Y`, shape (n, t)."""
         return cls(len(Z), (Z.sum(axis=0), Y.sum(axis=0), Z.T @ Z, Z.T @ Y))
 
     def __sub__(self, other: "Moments") -> "Moments":

@@ -1,25 +1,26 @@
-"""Population density from the places where people are counted."""
+"""Population density from a list of populated places."""
 
 import numpy as np
 import xarray as xr
 
 from earthdim.geo import EARTH_RADIUS_KM, unit_vectors
 
-# Cut here, the kernel of a city of ten million ends in a step of 0.002 people per km2, far below the floor.
-REACH_BANDWIDTHS = 5.0
+# Radius at which the kernel is truncated. For a city of ten million the step there is 0.002 people per km2, far
+# below the floor.
+CUTOFF_BANDWIDTHS = 5.0
 
 
 class PopulationDensity:
-    """Logarithm of a kernel sum of city populations.
+    """Logarithm of a kernel density of city populations.
 
-    The kernel is weighted as a Gaussian in the plane, which at tens of kilometres is one on the sphere.
+    The kernel is a planar Gaussian, which at tens of kilometres approximates one on the sphere.
 
     Parameters
     ----------
     bandwidth_km : float
         Standard deviation of the Gaussian kernel on the ground, kilometres.
     floor : float
-        People per square kilometre added before the logarithm, so that empty land has a finite label.
+        People per square kilometre added before the logarithm, so that uninhabited land has a finite label.
     """
 
     def __init__(self, bandwidth_km: float = 50.0, floor: float = 0.1):
@@ -28,7 +29,7 @@ class PopulationDensity:
         self.bandwidth_km, self.floor = bandwidth_km, floor
 
     def labels(self, lonlat: np.ndarray, dataset: xr.Dataset) -> np.ndarray:
-        """Labels at (n, 2) longitudes and latitudes, degrees.
+        """Return labels at (n, 2) longitudes and latitudes, degrees.
 
         Parameters
         ----------
@@ -40,7 +41,7 @@ class PopulationDensity:
         Returns
         -------
         ndarray (n,)
-            log10 of the floor plus people per square kilometre, of places that GeoNames lists.
+            log10 of the floor plus people per square kilometre, from the places listed by GeoNames.
         """
         from scipy.spatial import cKDTree
 
@@ -48,8 +49,8 @@ class PopulationDensity:
         people = dataset["population"].values.astype(float)
         spread = self.bandwidth_km / EARTH_RADIUS_KM
         points = unit_vectors(lonlat)
-        reach = min(REACH_BANDWIDTHS * spread, np.pi)
-        near = cKDTree(places).query_ball_point(points, 2 * np.sin(reach / 2), return_sorted=True)
+        cutoff = min(CUTOFF_BANDWIDTHS * spread, np.pi)
+        near = cKDTree(places).query_ball_point(points, 2 * np.sin(cutoff / 2), return_sorted=True)
         density = np.zeros(len(points))
         for row, found in enumerate(near):
             chord = np.linalg.norm(places[found] - points[row], axis=1)

@@ -1,4 +1,4 @@
-"""The country that a point lies in."""
+"""Country or continent of a point."""
 
 import numpy as np
 import xarray as xr
@@ -7,12 +7,12 @@ from earthdim.data.datasets import countries
 
 
 class Country:
-    """A classification task: country, or continent, as `earthdim.data.datasets.countries` has them.
+    """Classification of country or continent, as defined by `earthdim.data.datasets.countries`.
 
     Parameters
     ----------
     level : {"country", "continent"}
-        What the classes are.
+        The classes.
     """
 
     def __init__(self, level: str = "country"):
@@ -20,9 +20,9 @@ class Country:
         self.level = level
 
     def class_names(self, dataset: xr.Dataset) -> list[str]:
-        """Names of the classes, by code."""
+        """Return the names of the classes, by code."""
         return countries.class_names(dataset, self.level)
 
     def labels(self, lonlat: np.ndarray, dataset: xr.Dataset) -> np.ndarray:
-        """Codes at (n, 2) longitudes and latitudes, degrees: int64 (n,), -1 outside every land zone."""
+        """Return codes at (n, 2) longitudes and latitudes, degrees: int64 (n,), -1 outside every land zone."""
         return countries.codes_at(lonlat, dataset, self.level)

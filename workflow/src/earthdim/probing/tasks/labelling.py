@@ -1,4 +1,4 @@
-"""Where a task has no label: none of a sample's concern, but the end of the task at points that a user brings."""
+"""Points without a label: permitted in samples, but at user-supplied points a reason to leave the task out."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from earthdim.omissions import left_out
 def labels_at(
     task, lonlat: np.ndarray, dataset: xr.Dataset, everywhere: bool
 ) -> tuple[np.ndarray | None, int]:
-    """Labels of a task, and at how many points there is none.
+    """Return the labels of a task and the number of points without a label.
 
     Parameters
     ----------
@@ -22,21 +22,21 @@ def labels_at(
     lonlat : ndarray of shape (n, 2)
         Longitude and latitude, degrees.
     dataset : Dataset
-        What the task reads.
+        The data set that the task reads.
     everywhere : bool
-        Whether to go on without the task where a field has no value; if not, that is an error.
+        Whether to leave the task out if its field has gaps; otherwise gaps are an error.
 
     Returns
     -------
     labels : ndarray of shape (n,) or None
-        None where a field has gaps at these points. Codes of classes are -1 where there is none.
-    lacking : int
+        None if the field has gaps at these points. Class codes are -1 for points without a label.
+    missing : int
         Number of points without a label.
 
     Raises
     ------
     NoValueError
-        If a field has gaps and `everywhere` is not set.
+        If the field has gaps and `everywhere` is not set.
     """
     try:
         labels = task.labels(lonlat, dataset)
@@ -48,28 +48,28 @@ def labels_at(
 
 
 def partition(stores: Sequence[xr.Dataset], everywhere: bool) -> tuple[list[xr.Dataset], pd.DataFrame]:
-    """Tell the tasks that take part from those that are left out.
+    """Separate the tasks that are used from those that are left out.
 
     Parameters
     ----------
     stores : sequence of Dataset
         Labels of each task, with the attributes task and without_label.
     everywhere : bool
-        Whether a task must have a label at all points; if not, all take part.
+        Whether a task must have a label at all points; otherwise all tasks are used.
 
     Returns
     -------
     used : list of Dataset
     left_out : DataFrame
-        One row a task, as `earthdim.omissions.left_out` has them.
+        One row per task left out, as defined by `earthdim.omissions.left_out`.
     """
     used = [store for store in stores if not (everywhere and store.attrs["without_label"])]
-    lacking = [store for store in stores if everywhere and store.attrs["without_label"]]
-    return used, left_out(map(_without, lacking))
+    missing = [store for store in stores if everywhere and store.attrs["without_label"]]
+    return used, left_out(map(_omission, missing))
 
 
-def _without(store: xr.Dataset) -> dict:
-    """The row of a task that has no label at some points."""
+def _omission(store: xr.Dataset) -> dict:
+    """Return the row of a task that has no label at some points."""
     task, without, n = store.attrs["task"], int(store.attrs["without_label"]), store.sizes["point"]
     reason = f"no label at {without} of {n} points"
     about = {"table": "probe", "what": "task", "name": task, "task": task}

@@ -15,13 +15,13 @@ from earthdim.data.datasets.raster import (
 )
 from earthdim.geo import check_lonlat, unit_vectors
 
-# How a value becomes a label.
+# From a raster value to a label.
 TRANSFORMS = {
     "none": lambda values: values,
     "kelvin-to-celsius": lambda values: values - 273.15,
     "log1p": np.log1p,
 }
-# How the bands of a raster become one value.
+# From the bands of a raster to one value.
 REDUCTIONS = {
     "none": lambda values: values,
     "mean": lambda values: values.mean(0),
@@ -30,18 +30,18 @@ REDUCTIONS = {
 
 
 class RasterField:
-    """A regression task whose label is a raster's value.
+    """Regression of a raster's value.
 
     Parameters
     ----------
     variable : str
-        The raster's variable.
+        Variable of the raster.
     reduction : {"none", "mean", "sum"}
-        Over the raster's leading dimension, such as months.
+        Reduction over the raster's leading dimension, such as months.
     transform : {"none", "kelvin-to-celsius", "log1p"}
         Applied last.
     method : {"nearest", "bilinear"}
-        How the raster is looked up.
+        Interpolation of the raster.
     """
 
     def __init__(
@@ -52,22 +52,24 @@ class RasterField:
             ("transform", transform, TRANSFORMS),
         ):
             if value not in known:
-                raise ValueError(f"{name}: {value!r} is none of {', '.join(known)}")
+                raise ValueError(f"{name}: must be one of {', '.join(known)}, is {value!r}")
         self.variable, self.reduction, self.transform, self.method = variable, reduction, transform, method
 
     def labels(self, lonlat: np.ndarray, dataset: xr.Dataset) -> np.ndarray:
-        """Labels at (n, 2) longitudes and latitudes, degrees: float64 (n,), finite.
+        """Return labels at (n, 2) longitudes and latitudes, degrees: float64 (n,), finite.
 
         Raises
         ------
         ValueError
-            If the reduction leaves more than one value a point.
+            If the reduction leaves more than one value per point.
         NoValueError
-            If the raster has no finite value somewhere.
+            If the raster has no finite value at some points.
         """
         raster = dataset[self.variable]
         if raster.ndim != (2 if self.reduction == "none" else 3):
-            raise ValueError(f"reduction: {self.reduction!r} makes no label of the dimensions {raster.dims}")
+            raise ValueError(
+                f"reduction: {self.reduction!r} does not reduce the dimensions {raster.dims} to one value per point"
+            )
         values = np.asarray(sample_raster(raster, lonlat, self.method), dtype=np.float64)
         labels = TRANSFORMS[self.transform](REDUCTIONS[self.reduction](values))
         if not np.isfinite(labels).all():
@@ -77,17 +79,17 @@ class RasterField:
 
 
 class RasterClass:
-    """A classification task whose label is a raster's flag.
+    """Classification of a raster's flag.
 
     Parameters
     ----------
     variable : str
-        The raster's variable, with `flag_values` and `flag_meanings`.
+        Variable of the raster, with `flag_values` and `flag_meanings`.
     without : sequence of str
-        Flags that are no class, such as the sea.
+        Flags that are not classes, such as the sea.
     reach_cells : int
-        A point whose own cell has no class takes that of the nearest cell with one, if it lies within so many cells
-        (two rasters never agree on a coast to the pixel); beyond, it has no label.
+        A point whose own cell has no class takes that of the nearest cell with one within this many cells, because
+        coastlines of two rasters never agree to the pixel. Beyond that it has no label.
     """
 
     def __init__(self, variable: str, without: Sequence[str] = (), reach_cells: int = 3):
@@ -96,17 +98,17 @@ class RasterClass:
         self.variable, self.without, self.reach_cells = variable, tuple(without), reach_cells
 
     def class_names(self, dataset: xr.Dataset) -> list[str]:
-        """Names of the classes, by code.
+        """Return the names of the classes, by code.
 
         Raises
         ------
         ValueError
-            If the variable has no flags, or a name in `without` is none of them.
+            If the variable has no flags, or a name in `without` is not one of them.
         """
         return list(flags(dataset[self.variable], self.without))
 
     def labels(self, lonlat: np.ndarray, dataset: xr.Dataset) -> np.ndarray:
-        """Codes at (n, 2) longitudes and latitudes, degrees: int64 (n,), -1 where there is no class."""
+        """Return codes at (n, 2) longitudes and latitudes, degrees: int64 (n,), -1 for points without a class."""
         points, raster = check_lonlat(lonlat), dataset[self.variable]
         code_of = self._code_of(list(flags(raster, self.without).values()))
         labels = code_of(sample_raster(raster, points, "nearest"))
@@ -116,7 +118,7 @@ class RasterClass:
 
     @staticmethod
     def _code_of(classes: list[int]) -> Callable[[np.ndarray], np.ndarray]:
-        """A function from the raster's values to codes, places among the flags of classes; -1 for what is no class."""
+        """Return a function from raster values to class codes, positions in `classes`, or -1 for other values."""
         codes = np.argsort(classes)
         known = np.array(classes)[codes]
 
@@ -127,11 +129,11 @@ class RasterClass:
         return code_of
 
     def _nearest(self, place: np.ndarray, raster: xr.DataArray, code_of: Callable) -> int:
-        """Code of the nearest cell with a class within reach; -1 if there is none."""
+        """Return the code of the nearest cell with a class within `reach_cells`; -1 if there is none."""
         lat, lon = axis(raster, "lat"), axis(raster, "lon")
         row, column = round(lat.position(place[1])), round(float(columns_at(lon, place[0])))
-        reach = np.arange(-self.reach_cells, self.reach_cells + 1)
-        rows, columns = np.meshgrid((row + reach).clip(0, lat.size - 1), column + reach, indexing="ij")
+        offsets = np.arange(-self.reach_cells, self.reach_cells + 1)
+        rows, columns = np.meshgrid((row + offsets).clip(0, lat.size - 1), column + offsets, indexing="ij")
         columns = columns % lon.size if covers_all_longitudes(lon) else columns.clip(0, lon.size - 1)
         found = code_of(raster.values[rows, columns])
         centres = np.stack([lon.start + columns * lon.step, lat.start + rows * lat.step], axis=-1)[found >= 0]

@@ -1,4 +1,4 @@
-"""The formats of tables of places: what each calls a column, and how it is read without running anything in it."""
+"""Formats of tables of places, one class per format; `base.File` states their contract."""
 
 from pathlib import Path
 
@@ -24,11 +24,11 @@ __all__ = ["FORMATS", "File", "TableError", "kind_of", "open_file"]
 
 
 def open_file(path: Path) -> File:
-    """Open a file as what its first bytes say, whatever its suffix.
+    """Open a file by the format of its first bytes; the suffix is ignored.
 
     Raises
     ------
     TableError
-        If it is missing, of no known format, or damaged.
+        If it is missing, damaged, or of an unknown format.
     """
     return FORMATS[kind_of(path)](path)

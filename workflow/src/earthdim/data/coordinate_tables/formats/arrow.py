@@ -1,15 +1,15 @@
-"""Columns as Arrow types them: what CSV and Parquet files share."""
+"""Base class of formats read through Arrow: text tables and Parquet."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earthdim.data.coordinate_tables.formats.base import File, TableError, refuse, refuse_ragged
+from earthdim.data.coordinate_tables.formats.base import File, TableError, check_ragged, check_rows
 
 
 class Arrow(File):
-    """A file of which Arrow makes a table."""
+    """A file that Arrow reads as a table; a subclass implements `_table`."""
 
     def _table(self, names: Sequence[str]):
         raise NotImplementedError
@@ -22,7 +22,7 @@ class Arrow(File):
         }
 
     def _field(self, name: str):
-        """A field of a struct; nulls of the struct are nulls of its fields."""
+        """A field of a struct; null where the struct is null."""
         import pyarrow.compute as pc
 
         top = self.fields()[name]
@@ -47,13 +47,13 @@ class Arrow(File):
             self._check_type(name, kind)
             return _numbers(column)
         self._check_type(name, kind.value_type)
-        refuse(self.path, name, pc.is_null(column).to_numpy(), "no list")
+        check_rows(self.path, name, pc.is_null(column).to_numpy(), "no list")
         lengths = pc.list_value_length(column).to_numpy()
-        refuse_ragged(self.path, name, lengths)
+        check_ragged(self.path, name, lengths)
         return _numbers(pc.list_flatten(column)).reshape(len(lengths), lengths[0])
 
     def _described(self, name: str, kind, rows: int) -> tuple[np.dtype, tuple[int | None, ...]]:
-        """What an Arrow type says of a column; of lists it does not say how long they are."""
+        """Type and shape of a column from its Arrow type, which does not contain the length of lists."""
         import pyarrow as pa
 
         kind = _plain_type(kind)
@@ -69,11 +69,11 @@ class Arrow(File):
             raise TableError(f"{self.path}: {name!r} is not numeric but holds {kind}{self._hint(name, kind)}")
 
     def _hint(self, name: str, kind) -> str:
-        """What to do about a column that should hold numbers and does not."""
+        """Last part of the message about a column that is not numeric."""
         import pyarrow as pa
 
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return "; if these are numbers, write them as numbers"
+            return "; if these are numbers, store them as numbers"
         return ""
 
 
@@ -84,7 +84,7 @@ def _is_list(kind) -> bool:
 
 
 def _plain_type(kind):
-    """The type of the values: of a dictionary its entries', of an extension such as a tensor its storage's."""
+    """Type of the values: that of the entries of a dictionary, or of the storage of an extension such as a tensor."""
     import pyarrow as pa
 
     if isinstance(kind, pa.BaseExtensionType):
@@ -93,7 +93,7 @@ def _plain_type(kind):
 
 
 def _plain(column):
-    """A column as its values, not as numbers of a dictionary or under the name of an extension."""
+    """Decode a column of a dictionary or extension type to its values."""
     import pyarrow as pa
 
     if isinstance(column.type, pa.BaseExtensionType):
@@ -106,6 +106,6 @@ def _numbers(column) -> NDArray:
     import pyarrow as pa
 
     if pa.types.is_decimal(column.type):
-        # Through text, which is rounded once: 12.345678 is then the number that others read.
+        # Through text, so that 12.345678 is rounded once, as by other readers.
         column = column.cast(pa.string()).cast(pa.float64())
     return column.to_numpy()

@@ -1,4 +1,4 @@
-"""One way to read what has Arrow's columns: a Parquet file, a folder of Parquet parts, an Arrow or Feather file."""
+"""A common interface to Parquet files, folders of Parquet parts, and Arrow and Feather files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def open_columns(path: Path):
         return Ipc(path) if kind == kinds.ARROW else _parquet(path)
     except (pa.ArrowInvalid, OSError) as error:
         what = "Arrow" if kind == kinds.ARROW else "Parquet"
-        raise TableError(f"{path}: is no {what} file that can be read ({error})") from error
+        raise TableError(f"{path}: cannot be read as {what} ({error})") from error
 
 
 def _parquet(path: Path):
@@ -37,7 +37,7 @@ def _parquet(path: Path):
 class Parts:
     """A folder of Parquet files of one table, in the order of their names.
 
-    Folders ``key=value`` are no columns: which rows belong together they tell, but nothing about a place.
+    Partition folders ``key=value`` are not read as columns: they group rows and are not features.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,18 +51,18 @@ class Parts:
             if different:
                 raise TableError(
                     f"{path}: {name.relative_to(path)} and {self._names[0].relative_to(path)} differ in the column "
-                    f"{min(different)!r}: parts of one table have the same columns"
+                    f"{min(different)!r}; parts of one table must have the same columns"
                 )
         rows = sum(file.metadata.num_rows for file in self._files)
         self.metadata = SimpleNamespace(num_rows=rows, metadata=first.metadata.metadata)
         self._check_complete(rows)
 
     def read(self, columns: Sequence[str], use_threads: bool = True):
-        """The columns of all parts, one behind the other."""
+        """Read columns of all parts, concatenated."""
         import pyarrow as pa
 
         tables = [file.read(columns=list(columns), use_threads=use_threads) for file in self._files]
-        # Parts without rows, or of whole numbers alone, may be of another type. An order of columns is none.
+        # Types may differ in parts without rows or with only whole numbers; the order of columns may differ too.
         tables = [table.select(list(columns)).replace_schema_metadata(None) for table in tables]
         try:
             return pa.concat_tables(
@@ -78,23 +78,23 @@ class Parts:
             return _parquet(file)
         except (pa.ArrowInvalid, OSError) as error:
             raise TableError(
-                f"{self._path}: {file.relative_to(self._path)} is no Parquet file that can be read ({error})"
+                f"{self._path}: {file.relative_to(self._path)} cannot be read as Parquet ({error})"
             ) from error
 
     def _check_complete(self, rows: int) -> None:
-        """What the makers wrote about all parts tells a copy that broke off."""
+        """Detect an incomplete copy by the number of rows in the summary file, if there is one."""
         import pyarrow.parquet as pq
 
         summary = self._path / "_metadata"
         if summary.is_file() and pq.read_metadata(summary).num_rows not in (0, rows):
             raise TableError(
-                f"{self._path}: its parts have {rows} rows, and _metadata speaks of "
-                f"{pq.read_metadata(summary).num_rows}: parts are missing, or _metadata is out of date"
+                f"{self._path}: its parts have {rows} rows, but _metadata states "
+                f"{pq.read_metadata(summary).num_rows}; parts are missing, or _metadata is out of date"
             )
 
 
 class Ipc:
-    """An Arrow file or stream; Feather of version 2 is one."""
+    """An Arrow file or stream, including Feather version 2."""
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
@@ -108,5 +108,5 @@ class Ipc:
         self.metadata = SimpleNamespace(num_rows=len(self._table), metadata=self.schema_arrow.metadata)
 
     def read(self, columns: Sequence[str], use_threads: bool = True):
-        """Some columns."""
+        """Read columns."""
         return self._table.select(list(columns))

@@ -1,4 +1,4 @@
-"""Text tables: values that commas, semicolons, tabs, bars or blanks separate."""
+"""Text tables with values separated by commas, semicolons, tabs, bars or blanks."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthdim.data.coordinate_tables.formats.arrow import Arrow
-from earthdim.data.coordinate_tables.formats.base import TableError, refuse_ragged
+from earthdim.data.coordinate_tables.formats.base import TableError, check_ragged
 from earthdim.data.coordinate_tables.formats.dialects import (
     DECIMAL_COMMA,
     THOUSANDS,
@@ -17,17 +17,17 @@ from earthdim.data.coordinate_tables.formats.dialects import (
     open_rows,
 )
 
-# Arrow asks that no value straddles two of its blocks; a list of ten thousand numbers has some 200 kB.
+# Arrow requires a row to lie within two blocks; a list of ten thousand numbers takes about 200 kB.
 _BLOCK = 1 << 22
 
 
 def header(path: Path) -> list[str]:
-    """The names of a text table's columns; no row is read.
+    """Names of a text table's columns, without reading rows.
 
     Raises
     ------
     TableError
-        If it has none.
+        If it has no header.
     """
     return dialect_of(path).names
 
@@ -47,12 +47,12 @@ class Csv(Arrow):
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
         column = self._whole[name]
         if self._holds_lists(column):
-            # What is in them is read with the features.
+            # Their length is determined when the features are read.
             return np.dtype(np.float64), (len(column), None)
         return self._described(name, column.type, len(column))
 
     def _take_commas(self, dialect: Dialect, commas: Sequence[str]) -> None:
-        """Read decimal commas, if they are that: not thousands, nor text in a file of decimal points."""
+        """Read decimal commas, unless the commas separate thousands or other columns have decimal points."""
         import pyarrow.compute as pc
 
         self._doubtful = frozenset(commas)
@@ -77,8 +77,8 @@ class Csv(Arrow):
         )
         if name in self._doubtful:
             return (
-                f", such as {value!r}, where a comma may stand for a decimal point or thousands: "
-                "write one kind of decimal point in all columns"
+                f", such as {value!r}, where the comma may be a decimal point or separate thousands; "
+                "use one decimal point in all columns"
             )
         return "" if value is None else f", such as {value[:40]!r}"
 
@@ -86,7 +86,7 @@ class Csv(Arrow):
         return None if self._holds_lists(self._whole[name]) else super().texts(name)
 
     def _holds_lists(self, column) -> bool:
-        """Lists stand in a CSV as text."""
+        """Whether a column holds lists, which CSV stores as text."""
         import pyarrow as pa
 
         return len(column) > 0 and pa.types.is_string(column.type) and str(column[0]).startswith("[")
@@ -97,7 +97,7 @@ class Csv(Arrow):
         try:
             rows = [_list(text) for text in column.to_pylist()]
             lengths = np.array([len(row) if isinstance(row, list) else -1 for row in rows])
-            refuse_ragged(self.path, name, lengths)
+            check_ragged(self.path, name, lengths)
             return np.array(rows)
         except (ValueError, TypeError) as error:
             if isinstance(error, TableError):
@@ -110,7 +110,7 @@ def _read(path: Path, dialect: Dialect, decimal: str):
     from pyarrow import csv
 
     try:
-        # Arrow's reader rounds decimals correctly and refuses rows of another length, which pandas fills or shifts.
+        # Arrow's reader rounds decimals correctly and rejects rows of unequal length, which pandas fills or shifts.
         return csv.read_csv(
             open_rows(path, dialect),
             csv.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=dialect.names),
@@ -120,11 +120,11 @@ def _read(path: Path, dialect: Dialect, decimal: str):
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         if "Empty CSV" in str(error):
             raise TableError(f"{path}: has no rows") from error
-        raise TableError(f"{path}: is no CSV file that can be read ({error})") from error
+        raise TableError(f"{path}: cannot be read as CSV ({error})") from error
 
 
 def _with_commas(table) -> list[str]:
-    """Columns of text in which every value is a number if its comma is a decimal point, and some value has one."""
+    """Text columns in which all values are numbers with a decimal comma, and at least one has the comma."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -159,7 +159,7 @@ def _is_text_number(text: str) -> bool:
 
 
 def _list(text: str) -> list:
-    """A list as JSON, or as NumPy prints an array: blanks between the numbers."""
+    """Parse a list in JSON, or as printed by NumPy with blanks between numbers."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""How a text table is written: compressed or not, its header, what stands between values, its decimal point."""
+"""Detect the dialect of a text table: compression, encoding, header and delimiter."""
 
 import csv
 import io
@@ -12,38 +12,38 @@ from earthdim.data.coordinate_tables.formats.base import TableError
 
 DELIMITERS = (",", ";", "\t", "|")
 BLANK = " "
-# A header must end within so many bytes: ten thousand long names.
+# Largest size of a header in bytes: ten thousand long names.
 LONGEST_HEADER = 1 << 22
-# Rows that are looked at to tell delimiters apart.
+# Rows that are inspected to detect the delimiter.
 _SEEN = 5
-# Lines that one of them may take.
+# Largest number of lines of one row.
 _LINES = 1000
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
-# An empty line, a comment, and the first line by which Excel is told what separates.
+# An empty line, a comment, and the line sep=, which names the delimiter for Excel.
 _NO_HEADER = re.compile(rb'\s*$|\s*#|"?sep=.{1,2}"?\s*$', re.IGNORECASE)
-# 1,5 and 12,345 alike.
+# Matches both 1,5 and 12,345.
 DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*$"
-# What may be a thousand and something as well.
+# Numbers whose comma may also separate thousands.
 THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*$"
 
 
 class Dialect(NamedTuple):
-    """How a text table is written.
+    """Dialect of a text table.
 
     Attributes
     ----------
     names : list of str
-        The columns, without blanks around them.
+        Names of the columns, stripped.
     delimiter : str
-        What stands between values; a blank stands for any number of blanks and tabs.
+        Separator of values; a blank means any number of blanks and tabs.
     compression : str or None
-        In Arrow's words.
+        Arrow's name of the compression.
     encoding : str
-        ``utf-8``, or another whose text has to be written anew.
+        ``utf-8``, or another encoding that must be converted.
     offset : int
-        Bytes before the first row, after what undoes the compression.
+        Decompressed bytes before the first row.
     padded : bool
-        Whether blanks may stand before a quoted value, which Arrow would then not take for one.
+        Whether blanks may precede a quoted value, which Arrow would not recognise.
     """
 
     names: list[str]
@@ -55,7 +55,7 @@ class Dialect(NamedTuple):
 
 
 def dialect_of(path: Path) -> Dialect:
-    """Tell how a text table is written from its beginning.
+    """Detect the dialect of a text table from its first bytes.
 
     Raises
     ------
@@ -70,21 +70,19 @@ def dialect_of(path: Path) -> Dialect:
         start = start[: len(start) // 2 * 2].decode(encoding, errors="replace").encode()
     offset, lines = _header_lines(start)
     if not lines:
-        raise TableError(f"{path}: is no CSV file that can be read (it holds no header)")
+        raise TableError(f"{path}: cannot be read as CSV (it has no header)")
     text = [_decode(line) for line in lines]
     comment = _decode(_last_comment(start[:offset]))
     try:
         delimiter = _delimiter(text)
         names, used = _record(text, delimiter)
         if _are_values(names):
-            # NumPy's savetxt writes the header as a comment.
+            # numpy.savetxt writes the header as a comment.
             values, names, used = names, _record([comment], delimiter)[0], 0
             if len(names) != len(values) or _are_values(names):
-                raise TableError(
-                    f"{path}: has no header: write the columns' names above the first row of numbers"
-                )
+                raise TableError(f"{path}: has no header; add a first line with the names of the columns")
     except csv.Error as error:
-        raise TableError(f"{path}: is no CSV file that can be read (its header: {error})") from error
+        raise TableError(f"{path}: cannot be read as CSV (its header: {error})") from error
     while used < len(lines) and _is_comment(text[used:], delimiter, len(names)):
         used += 1
     offset += sum(map(len, lines[:used]))
@@ -93,7 +91,7 @@ def dialect_of(path: Path) -> Dialect:
 
 
 def open_rows(path: Path, dialect: Dialect):
-    """The rows of a text table as a stream of bytes in UTF-8 (or as they are, where they are neither) for Arrow.
+    """Open the rows of a text table as a stream of UTF-8 bytes for Arrow; invalid UTF-8 is passed unchanged.
 
     Raises
     ------
@@ -115,7 +113,7 @@ def open_rows(path: Path, dialect: Dialect):
         content = re.sub(rb"[ \t]+", b" ", content)
         content = re.sub(rb"(?m)^ | (?=\r?$)", b"", content)
     elif dialect.padded:
-        # Inside a quoted text this takes a blank away at most.
+        # Inside quoted text this removes only blanks.
         between = re.escape(dialect.delimiter).encode()
         content = re.sub(rb"(" + between + rb')[ \t]+(?=")', rb"\1", content)
     return io.BytesIO(content)
@@ -132,7 +130,7 @@ def _beginning(path: Path, compression: str | None) -> bytes:
 
 
 def _header_lines(start: bytes) -> tuple[int, list[bytes]]:
-    """Where the header begins, behind a byte order mark, comments and empty lines; and the lines from there."""
+    """Offset of the header after a byte order mark, comments and empty lines, and the lines from there."""
     mark = b"\xef\xbb\xbf"
     offset = len(mark) if start.startswith(mark) else 0
     lines = start[offset:].splitlines(keepends=True)
@@ -157,19 +155,19 @@ def _decode(line: bytes) -> str:
 
 
 def _is_comment(lines: Sequence[str], delimiter: str, columns: int) -> bool:
-    """Whether a line below the header is none of the rows, such as one of units."""
+    """Whether a line below the header is a comment, such as one of units."""
     return lines[0].lstrip().startswith("#") and len(_record(lines[:_LINES], delimiter)[0]) != columns
 
 
 def _are_values(names: Sequence[str]) -> bool:
-    """Whether what should be a header holds numbers; columns may be numbered, as pandas numbers them."""
+    """Whether a header consists of numbers, other than consecutive column numbers as written by pandas."""
     stripped = [name.strip() for name in names]
     numbered = [list(map(str, range(first, first + len(names)))) for first in (0, 1)]
     return stripped not in numbered and all(_NUMBER.fullmatch(name) for name in stripped)
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """What cuts the header into several names, and the first rows into as many values, most of all."""
+    """Delimiter that splits the header into most names and the first rows into equally many values."""
     best, most = ",", (False, 1)
     for delimiter in (*DELIMITERS, BLANK):
         counts = [len(record) for record in _records(lines, delimiter, _SEEN)] or [1]
@@ -182,7 +180,7 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _record(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
-    """The first record, and how many lines it takes."""
+    """First record and its number of lines."""
     if delimiter == BLANK:
         return lines[0].split(), 1
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
@@ -194,13 +192,13 @@ def _records(lines: Sequence[str], delimiter: str, limit: int) -> Iterator[list[
     for _ in range(limit):
         while at < len(lines) and not lines[at].strip():
             at += 1
-        # The last line may be cut off where not the whole file was read.
+        # The last line may be incomplete if only part of the file was read.
         if at >= max(len(lines) - 1, 1):
             return
         try:
             record, used = _record(lines[at : at + _LINES], delimiter)
         except csv.Error:
-            # A list in a cell may be longer than Python's reader takes.
+            # A list in a cell may exceed the field limit of Python's reader.
             return
         yield record
         at += used

@@ -13,18 +13,18 @@ from earthdim.data.coordinate_tables.formats.columnar import open_columns
 
 
 class Parquet(Arrow):
-    """A Parquet or GeoParquet file, a folder of such parts, or an Arrow file, which has the same columns."""
+    """A Parquet or GeoParquet file, a folder of such parts, or an Arrow file."""
 
     def __init__(self, path: Path) -> None:
         self._file = open_columns(path)
         super().__init__(path, self._file.schema_arrow.names)
         self.index = _pandas_index(self._file.schema_arrow.metadata)
         self._geometry = geometry.describe(self._file, path)
-        # Bytes that nobody declares are no reason to pass over coordinates that everybody can read.
+        # Coordinate columns take precedence over a geometry that is identified only by its name.
         if self._geometry and (self._geometry.declared or not {"lon", "lat"} <= set(self.names)):
             self.geometry = self._geometry.name
-        # Geometries, their boxes, coordinates beside them.
-        self.of_places = self._geometry.belonging if self._geometry else frozenset()
+        # Geometries, their boxes, and coordinates that repeat them.
+        self.place_columns = self._geometry.place_columns if self._geometry else frozenset()
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
         kind = self._file.schema_arrow.field(name).type
@@ -44,13 +44,13 @@ class Parquet(Arrow):
         return self._file.read(columns=list(names), use_threads=False)
 
     def read_geometry(self) -> NDArray[np.float64]:
-        """Places of the geometries, (n, 2) degrees; polygons at their centre, with a warning."""
+        """Places of the geometries, (n, 2) degrees; for polygons their centroids, with a warning."""
         column = self._table([self._geometry.name])[self._geometry.name]
         shapes = geometry.read(self.path, self._geometry, column)
         return geometry.points(self.path, self._geometry.name, shapes)
 
 
 def _pandas_index(metadata: Mapping[bytes, bytes] | None) -> frozenset[str]:
-    """The columns in which pandas kept an index; a mere range is none."""
+    """Columns in which pandas stored an index, except a range index."""
     about = json.loads((metadata or {}).get(b"pandas", b"{}"))
     return frozenset(name for name in about.get("index_columns", ()) if isinstance(name, str))

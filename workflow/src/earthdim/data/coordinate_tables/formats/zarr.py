@@ -1,4 +1,4 @@
-"""Zarr groups of format 2 and 3, folders or zipped: of xarray, of earthdim, or plain arrays."""
+"""Zarr groups of format 2 and 3, folders or zipped: written by xarray or earthdim, or plain arrays."""
 
 import warnings
 import zipfile
@@ -18,18 +18,18 @@ from earthdim.storage.schema import ArtefactError
 
 @contextmanager
 def _read_whole(path: Path) -> Iterator[None]:
-    """One error for whatever Zarr and its codecs raise where a store is damaged, or holds what they refuse."""
+    """Convert errors of Zarr and its codecs about damaged or unsupported stores to TableError."""
     try:
         yield
     except TableError:
         raise
     except (RuntimeError, ValueError, TypeError, KeyError, OSError, zlib.error, zipfile.BadZipFile) as error:
-        # What codecs say after the first sentence advises to switch pickles on: never repeat that.
+        # Only the first sentence: codecs then advise to enable pickles.
         raise TableError(f"{path}: cannot be read ({str(error).partition('. ')[0]})") from error
 
 
 class Zarr(Arrays):
-    """A Zarr group, or the one group below it that has arrays."""
+    """A Zarr group, or the only group below it that has arrays."""
 
     def __init__(self, path: Path) -> None:
         import zarr
@@ -41,23 +41,23 @@ class Zarr(Arrays):
         try:
             group = zarr.open_group(store, mode="r", path=root)
         except (zarr.errors.BaseZarrError, FileNotFoundError) as error:
-            raise TableError(f"{path}: is no Zarr group ({error})") from error
-        # The axis that the places lie along, and the arrays that hold them, once they are known.
+            raise TableError(f"{path}: is not a Zarr group ({error})") from error
+        # The axis of the places and the arrays of coordinates; set by `select_place_axis`.
         self._point: str | None = None
         self._places: frozenset[str] = frozenset()
         with _read_whole(path):
             self._group = _with_arrays(path, group)
             super().__init__(path, sorted(self._group.array_keys()))
-        # Stores of ours have digests, which are checked.
+        # Stores written by earthdim have digests, which are verified.
         self._is_ours = not self._zipped and self._group.attrs.get("artefact") == "embeddings"
 
-    def lay_along(self, names: Sequence[str]) -> None:  # noqa: D102
+    def select_place_axis(self, names: Sequence[str]) -> None:  # noqa: D102
         axes = [self._axis_of_places(name) for name in names]
         if None not in axes:
             if len(set(axes)) > 1:
-                told = " and ".join(f"{n!r} lies along {a!r}" for n, a in zip(names, axes, strict=True))
+                found = " and ".join(f"{n!r} lies along {a!r}" for n, a in zip(names, axes, strict=True))
                 raise TableError(
-                    f"{self.path}: {told}: a grid is no table; give every place a row first "
+                    f"{self.path}: {found}: a grid, not a table; convert it to one row per place "
                     f"(in xarray: stack(point={axes}).reset_index('point'))"
                 )
             self._point = axes[0]
@@ -70,7 +70,7 @@ class Zarr(Arrays):
         if self._point is not None and dims is not None and self._point not in dims:
             raise TableError(
                 f"{self.path}: {name!r} lies along {' and '.join(map(repr, dims)) or 'no axis'}, "
-                f"and the places along {self._point!r}"
+                f"but the places along {self._point!r}"
             )
 
     def describe(self, name: str) -> tuple[np.dtype, tuple[int | None, ...]]:  # noqa: D102
@@ -98,9 +98,9 @@ class Zarr(Arrays):
         }
 
     def _axes_read(self, name: str) -> tuple[int, ...]:
-        """The axes of an array in the order in which they are read: the places' first.
+        """Axes of an array in reading order, that of the places first.
 
-        Of more than two axes with names those are left out that are one long, such as a time or a year.
+        If there are more than two named axes, those of length one, such as a time or a year, are dropped.
         """
         array = self._group[name]
         if not array.ndim:
@@ -112,22 +112,22 @@ class Zarr(Arrays):
         return (first, *others)
 
     def _axis_of_places(self, name: str) -> str | None:
-        """The name of the axis of an array of coordinates, (n,), (n, 2) or (2, n), that counts the places."""
+        """Name of the place axis of an array of coordinates, (n,), (n, 2) or (2, n)."""
         dims, shape = self._dimensions(name), self._group[name].shape
         if not dims:
             return None
         return dims[1] if len(shape) == 2 and shape[0] == 2 != shape[1] else dims[0]
 
     def _row_axis(self, name: str) -> int:
-        """Where the places' axis stands among an array's; the first where axes have no names."""
+        """Index of the place axis of an array; 0 if axes have no names."""
         dims = self._dimensions(name)
         return dims.index(self._point) if dims is not None and self._point in dims else 0
 
     def _check_stored(self, names: Sequence[str]) -> None:
-        """Refuse places of which no chunk is stored, and tell of other chunks that are left out.
+        """Raise TableError if a place has no stored chunk, and warn of other missing chunks.
 
-        Zarr leaves out a chunk that holds nothing but the fill value; a copy that broke off lacks chunks as well. A
-        place whose whole vector, or both of whose coordinates, would be fill value is no data in either case.
+        Zarr omits a chunk that holds only the fill value; an incomplete copy lacks chunks too. A place whose whole
+        vector, or both coordinates, would be fill values has no data in either case.
         """
         lacking = {}
         rows = None
@@ -145,22 +145,22 @@ class Zarr(Arrays):
         if not lacking:
             return
         name, (missing, all_) = next(iter(lacking.items()))
-        told = f"{self.path}: {name!r} lacks {missing} of its {all_} chunks"
+        problem = f"{self.path}: {name!r} lacks {missing} of its {all_} chunks"
         if rows is None or not rows.all() or self._group[name].fill_value is None:
             raise TableError(
-                f"{told}, and some places have none at all: either the store was not copied whole, or these places "
-                "hold nothing but the fill value and have to be left out"
+                f"{problem}, and some places have no chunk; either the copy is incomplete, or these places hold "
+                "only the fill value and must be dropped"
             )
         more = f" (and {len(lacking) - 1} more arrays lack some)" if len(lacking) > 1 else ""
         warnings.warn(
-            f"{told}{more}: read as the fill value {self._group[name].fill_value}, since Zarr leaves out chunks that "
-            "hold nothing else; if the store was copied, see that it was copied whole",
+            f"{problem}{more}: they are read as the fill value {self._group[name].fill_value}, because Zarr omits such "
+            "chunks; if the store was copied, check that the copy is complete",
             UserWarning,
             stacklevel=2,
         )
 
     def _stored(self, name: str) -> NDArray[np.bool_]:
-        """Which chunks (or shards) of an array are there."""
+        """Whether each chunk (or shard) of an array exists."""
         array = self._group[name]
         steps = array.shards or array.chunks
         grid = tuple(-(-length // step) for length, step in zip(array.shape, steps, strict=True))
@@ -179,7 +179,7 @@ class Zarr(Arrays):
         return key in self._members
 
     def _named(self, names: Sequence[str]) -> dict[str, NDArray] | None:
-        """The variables as xarray decodes them (fill values, packing), or None where axes have no names."""
+        """Variables decoded by xarray (fill values, packing), or None if axes have no names."""
         if self._is_ours:
             try:
                 dataset = stores.open_store(self.path, "embeddings", names)
@@ -193,11 +193,11 @@ class Zarr(Arrays):
         return self._decoded(others, True) | self._decoded(zeros, False)
 
     def _has_default_fill(self, name: str) -> bool:
-        """Whether a fill value is what Zarr's format 2 has where nobody says one; xarray would take 0 for missing."""
+        """Whether the fill value is the default 0 of Zarr format 2, which xarray would decode as missing."""
         array = self._group[name]
         is_default = array.metadata.zarr_format == 2 and array.dtype.kind == "f" and array.fill_value == 0
-        told = {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs)
-        return is_default and not told
+        explicit = {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs)
+        return is_default and not explicit
 
     def _decoded(self, names: Sequence[str], decoded: bool) -> dict[str, NDArray]:
         import xarray as xr
@@ -215,7 +215,7 @@ class Zarr(Arrays):
             return {name: loaded[name].values for name in names}
 
     def _dimensions(self, name: str) -> tuple[str, ...] | None:
-        """The names of an array's axes, if all have one."""
+        """Names of an array's axes, if all have one."""
         array = self._group[name]
         named = array.attrs.get("_ARRAY_DIMENSIONS") or getattr(array.metadata, "dimension_names", None)
         if array.ndim == 0:
@@ -231,12 +231,12 @@ class Zarr(Arrays):
 
 
 def _others(axes: tuple[int, ...], count: int) -> tuple[int, ...]:
-    """The axes that are not among these."""
+    """The remaining axes."""
     return tuple(axis for axis in range(count) if axis not in axes)
 
 
 def _root_of_zip(path: Path) -> str:
-    """The folder inside an archive that is the group: the archive itself, or what was zipped with its folder."""
+    """Path of the group inside an archive: its root, or a folder that was zipped with the store."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     marks = ("zarr.json", ".zgroup")
@@ -247,12 +247,12 @@ def _root_of_zip(path: Path) -> str:
         if not any(folder != other and (folder + "/").startswith(other and other + "/") for other in folders)
     )
     if len(roots) > 1:
-        raise TableError(f"{path}: holds several Zarr stores ({', '.join(roots)}): unpack it and name one")
+        raise TableError(f"{path}: holds several Zarr stores ({', '.join(roots)}); unpack it and name one")
     return roots[0] if roots else ""
 
 
 def _with_arrays(path: Path, group):
-    """The group itself if it has arrays, else the only one below it that has."""
+    """Return the group if it has arrays, else the only group below it that has."""
     import zarr
 
     if next(iter(group.array_keys()), None) is not None:
@@ -265,7 +265,7 @@ def _with_arrays(path: Path, group):
     if len(found) > 1:
         first = min(found)
         raise TableError(
-            f"{path}: has no array of its own, and {len(found)} groups below it have: name one of them, such as "
-            f"{path}/{first} (unpack the archive first, if it is one); there are {', '.join(sorted(found))}"
+            f"{path}: has no arrays at the top level and {len(found)} groups with arrays; name one of them, such as "
+            f"{path}/{first} (unpack a zip archive first); there are {', '.join(sorted(found))}"
         )
     return next(iter(found.values()), group)
