@@ -46,7 +46,6 @@ rule branch:
 
 onstart:
     runs.begin()
-    runs.follow()
 
 
 onsuccess:

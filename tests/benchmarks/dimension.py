@@ -1,25 +1,25 @@
-"""What the dimension engine costs, against scikit-dimension and against the machine's matrix products.
+"""Cost of the dimension engine compared with scikit-dimension and with the machine's matrix products.
 
     envs/run python tests/benchmarks/dimension.py                      # GeoCLIP's released encoder, 30,000 x 512
     envs/run python tests/benchmarks/dimension.py --n 100000 --ours    # the engine alone at the paper's size
-    envs/run python tests/benchmarks/dimension.py --smoke              # in seconds: does it still run?
+    envs/run python tests/benchmarks/dimension.py --smoke              # a test run of a few seconds
 
-How it measures:
+Method:
 
-- Everything has a process of its own (the engine's parts share one, since they build on each other), one by one,
-  with one thread for BLAS, OpenMP, numba and torch, and without the variables that choose OpenBLAS' kernels.
-- CPU seconds are user plus system time around the call alone, wall time likewise: imports and compilation are done
-  before, by the same call on few rows. Memory is the peak of the resident set above what was resident once the
-  data was loaded.
-- scikit-dimension is given the points as the engine prepares them (centred, in units of their spacing, float64), each
-  of its estimators as a user calls it, with n_jobs=1. The engine is given the embedding and pays for the preparing.
-- `ratio` is what scikit-dimension costs over what the engine would for that estimator alone: preparing, the graph if
-  the estimator reads it, and itself. The last line compares the sums, for which the engine needs one graph.
+- Each measurement runs in a separate process, one after the other (the engine's parts share one, as they build on each
+  other), with one thread for BLAS, OpenMP, numba and torch, and without the variables that select OpenBLAS kernels.
+- CPU seconds are user plus system time of the call only, and wall time accordingly: a call on few rows has imported and
+  compiled everything before. Memory is the peak of the resident set above its size after loading the data.
+- scikit-dimension receives the points as the engine prepares them (centred, in units of their spacing, float64), and
+  each of its estimators is called with n_jobs=1. The engine receives the embedding; its time includes preparation.
+- `ratio` is the cost of scikit-dimension divided by that of the engine for this estimator alone: preparation, the
+  graph if the estimator reads it, and the estimator. The last line compares the totals, with one graph for the engine.
 - The machine's limit for the graph is N^2 D / 2 multiply-adds of float32 matrix products, at the rate of the faster of
-  numpy and torch in tiles of 4,096 and 8,192 rows, measured before and after the engine; the faster run counts.
-- What exceeds `--limit` CPU seconds or `--memory` GiB is stopped; its cost is then a lower bound, and so is the ratio.
+  numpy and torch in tiles of 4,096 and 8,192 rows, measured before and after the engine; the faster run is used.
+- An estimator that exceeds `--limit` CPU seconds or `--memory` GiB is stopped; its cost and ratio are lower bounds.
 """
 
+# ruff: noqa: E402 - a script, which first sets the path of its modules.
 import argparse
 import datetime
 import json
@@ -33,26 +33,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-GIB = 2**30
+sys.path.insert(0, str(ROOT / "tests"))
+
+from benchmarks.dimension_findings import CPU_LIMIT, DEPTH, GIB, PAPER, STATED, Findings, table
+
 ESTIMATORS = ("mle", "mom", "tle", "twonn", "corrint", "fishers")
-# Beside these at the paper's size, where the engine is measured alone.
 ALSO = ("mle-k10", "mom-k10", "tle-k10")
-# The leaves' k; a graph as deep as the workflow's.
-K, DEPTH = 20, 100
-STATED = (30_000, 512)
-"""Size for which the demands on CPU time are stated."""
-PAPER = (100_000, 512)
-"""Size for which the demands on memory and wall time are stated."""
-LARGEST_SHARE, LARGEST_MULTIPLE, LARGEST_GIB, LARGEST_WALL, LARGEST_DIFFERENCE = 0.1, 2.2, 2.0, 240, 1e-9
-CPU_LIMIT = "CPU limit"
+"""Additional estimators at the paper's size, where only the engine is measured."""
+
+K = 20
+"""k of the leaves."""
+
 SEED = 2000
 WARM_ROWS = 400
 
@@ -62,7 +61,7 @@ WARM_ROWS = 400
 
 @dataclass
 class Meter:
-    """Measures what a block costs; `base` is the resident set, in bytes, above which memory is counted."""
+    """Measures the cost of a block; memory counts above `base`, a size of the resident set in bytes."""
 
     base: int
     cpu: float = 0.0
@@ -70,7 +69,7 @@ class Meter:
     gib: float = 0.0
 
     def __enter__(self) -> "Meter":
-        # Sets the high-water mark of the resident set back to what is resident now.
+        # Reset the high-water mark of the resident set to its present size.
         Path("/proc/self/clear_refs").write_text("5")
         self._wall, self._cpu = time.perf_counter(), time.process_time()
         return self
@@ -81,7 +80,7 @@ class Meter:
         self.gib = max(0, resident("VmHWM") - self.base) / GIB
 
     def costs(self, **more: object) -> dict[str, object]:
-        """What was measured, as plain values."""
+        """The measured values as a dict."""
         return {"cpu": self.cpu, "wall": self.wall, "gib": self.gib, **more}
 
 
@@ -93,11 +92,11 @@ def resident(field_name: str = "VmRSS") -> int:
     raise RuntimeError(f"/proc/self/status: has no {field_name}")
 
 
-# What runs in processes of their own
+# Stages, each run in a separate process
 
 
 def encoder_and_points(n: int) -> tuple:
-    """GeoCLIP's released encoder, warm, and n points on land."""
+    """GeoCLIP's released encoder after a first call, and n points on land."""
     from earthdim.data.datasets.landmask import is_land, land_mask
     from earthdim.data.samples.area import land
     from earthdim.experiment.leaves import LeafStore
@@ -111,7 +110,7 @@ def encoder_and_points(n: int) -> tuple:
 
 
 def embed(folder: Path, options: argparse.Namespace) -> dict:
-    """Embed land points with GeoCLIP's released encoder; leaves embedding.npy behind."""
+    """Embed land points with GeoCLIP's released encoder; writes embedding.npy."""
     encoder, lonlat = encoder_and_points(options.n)
     with Meter(resident()) as meter:
         embedding = encoder.embed(lonlat)
@@ -146,7 +145,7 @@ def rate(folder: Path, options: argparse.Namespace) -> dict:
 
 
 def suite(folder: Path, options: argparse.Namespace) -> dict:
-    """The engine: preparing, the graph, every estimator from it; leaves points.npy behind."""
+    """The engine: preparation, graph, and all estimators on it; writes points.npy."""
     from earthdim.estimation.estimators import PreparedEmbedding, estimate
     from earthdim.estimation.estimators.estimate import READS
     from earthdim.estimation.neighbours import knn, prepare
@@ -177,7 +176,7 @@ def suite(folder: Path, options: argparse.Namespace) -> dict:
 
 
 def reference(folder: Path, options: argparse.Namespace) -> dict:
-    """One estimator of scikit-dimension, searching its own neighbours."""
+    """One estimator of scikit-dimension, including its neighbour search."""
     import skdim.id
 
     local = {"n_neighbors": K, "n_jobs": 1}
@@ -205,7 +204,7 @@ def reference(folder: Path, options: argparse.Namespace) -> dict:
 
 
 def address_space() -> int:
-    """Bytes of address space that this process holds."""
+    """Size of this process's address space in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * int(Path("/proc/self/statm").read_text().split()[0])
 
 
@@ -213,14 +212,14 @@ STAGES = {"embed": embed, "rate": rate, "suite": suite, "reference": reference}
 
 
 def run_stage(stage: str, folder: Path, options: argparse.Namespace) -> None:
-    """Run one stage in this process and leave its result in the folder."""
+    """Run one stage in this process and write its result to the folder."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     result = STAGES[stage](folder, options)
     (folder / "result.json").write_text(json.dumps(result))
 
 
 def in_own_process(stage: str, folder: Path, arguments: list[str]) -> dict:
-    """Run a stage in a process of its own; a stage that was stopped gives `failed` and why."""
+    """Run a stage in a separate process; the result of a stopped stage has the reason under `failed`."""
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS", "GOTO"))
     }
@@ -244,137 +243,8 @@ def in_own_process(stage: str, folder: Path, arguments: list[str]) -> dict:
     raise SystemExit(f"{stage} ended with {done.returncode}:\n{done.stderr[-4000:]}")
 
 
-# The comparison
-
-
-@dataclass
-class Findings:
-    """What was measured, and what it says.
-
-    Attributes
-    ----------
-    n, d : int
-        Size of the embedding.
-    limit : int
-        CPU seconds after which a reference is stopped.
-    rates : dict
-        Library and tile -> multiply-adds per CPU second.
-    ours, theirs : dict
-        Part or estimator -> costs.
-    """
-
-    n: int
-    d: int
-    limit: int
-    rates: dict[str, float] = field(default_factory=dict)
-    ours: dict[str, dict] = field(default_factory=dict)
-    theirs: dict[str, dict] = field(default_factory=dict)
-
-    @property
-    def graph_limit(self) -> float:
-        """CPU seconds of N^2 D / 2 multiply-adds at the best rate."""
-        return self.n**2 * self.d / 2 / max(self.rates.values())
-
-    @property
-    def suite(self) -> dict[str, float]:
-        """Costs of everything but the embedding, all estimators from one graph."""
-        parts = [costs for part, costs in self.ours.items() if part != "embedding"]
-        sums = {kind: sum(costs[kind] for costs in parts) for kind in ("cpu", "wall")}
-        return {**sums, "gib": max(costs["gib"] for costs in parts)}
-
-    def alone(self, name: str) -> float:
-        """CPU seconds of one estimator without the others."""
-        graph = self.ours["graph"]["cpu"] if self.ours[name]["reads_graph"] else 0.0
-        return self.ours["prepare"]["cpu"] + graph + self.ours[name]["cpu"]
-
-    def their_cpu(self, name: str) -> float:
-        """CPU seconds of a reference, or what it had used when it was stopped."""
-        costs = self.theirs[name]
-        if "failed" in costs:
-            return float(self.limit if costs["failed"] == CPU_LIMIT else 0)
-        return costs["cpu"]
-
-    @property
-    def stopped(self) -> list[str]:
-        """References that did not finish."""
-        return [name for name, costs in self.theirs.items() if "failed" in costs]
-
-    def differences(self) -> dict[str, float]:
-        """Relative difference of every value that both have."""
-        return {
-            name: abs(self.ours[name]["value"] / costs["value"] - 1)
-            for name, costs in self.theirs.items()
-            if "value" in costs
-        }
-
-    def verdicts(self) -> list[tuple[str, bool | None]]:
-        """What is demanded, and whether it holds; None where this size says nothing about it."""
-        stated, paper = (self.n, self.d) == STATED, (self.n, self.d) == PAPER
-        suite, multiple, found = self.suite, self.ours["graph"]["cpu"] / self.graph_limit, []
-        if self.theirs and sum(map(self.their_cpu, self.theirs)):
-            share = suite["cpu"] / sum(map(self.their_cpu, self.theirs))
-            at = "at most " if self.stopped else ""
-            words = f"the suite costs {at}{share:.3f} of scikit-dimension's CPU seconds (demanded: {LARGEST_SHARE})"
-            found.append((words, share <= LARGEST_SHARE if stated else None))
-        words = f"the graph costs {multiple:.2f} times the limit (demanded: {LARGEST_MULTIPLE})"
-        found.append((words, multiple <= LARGEST_MULTIPLE if stated else None))
-        words = f"the suite's peak is {suite['gib']:.2f} GiB above the data (demanded: below {LARGEST_GIB:g})"
-        found.append((words, suite["gib"] < LARGEST_GIB if paper else None))
-        wall = suite["wall"] + self.ours["embedding"]["wall"]
-        words = f"embedding and suite take {wall:.0f} s on one core (demanded: below {LARGEST_WALL} s on two)"
-        found.append((words, wall < LARGEST_WALL if paper else None))
-        if differences := self.differences():
-            largest = max(differences.values())
-            words = f"values differ by at most {largest:.1e} relative (demanded: {LARGEST_DIFFERENCE:g})"
-            found.append((words, largest <= LARGEST_DIFFERENCE))
-        return found
-
-
-def table(findings: Findings) -> str:
-    """Everything that was measured, as text."""
-    head = ["", "CPU s", "wall s", "GiB", "skdim CPU s", "wall s", "GiB", "ratio", "rel. difference"]
-    lines = [head]
-    differences = findings.differences()
-    for part, costs in findings.ours.items():
-        line = [f"graph, k = {DEPTH}" if part == "graph" else part, *_costs(costs)]
-        if part in findings.theirs:
-            line += [*_their_costs(findings, part), _ratio(findings, [part], findings.alone(part))]
-            line += [f"{differences[part]:.1e}"] if part in differences else []
-        lines.append(line)
-    line = ["suite (without embedding)", *_costs(findings.suite)]
-    if findings.theirs:
-        total = sum(map(findings.their_cpu, findings.theirs))
-        sign = "≥ " if findings.stopped else ""
-        line += [f"{sign}{total:,.1f}", "", "", _ratio(findings, findings.theirs, findings.suite["cpu"])]
-    lines.append(line)
-    widths = [max(len(line[i]) for line in lines if i < len(line)) for i in range(len(head))]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
-    )
-
-
-def _costs(costs: Mapping) -> list[str]:
-    return [f"{costs['cpu']:,.2f}", f"{costs['wall']:,.2f}", f"{costs['gib']:.2f}"]
-
-
-def _their_costs(findings: Findings, name: str) -> list[str]:
-    costs = findings.theirs[name]
-    if "failed" not in costs:
-        return _costs(costs)
-    return [f"≥ {findings.limit:,}" if costs["failed"] == CPU_LIMIT else costs["failed"], "", ""]
-
-
-def _ratio(findings: Findings, names: Iterable[str], ours: float) -> str:
-    """How many times the engine's cost the references cost, or at least."""
-    total = sum(map(findings.their_cpu, names))
-    if not total:
-        return "–"  # too little to be measured
-    return f"{'≥ ' if set(names) & set(findings.stopped) else ''}{total / ours:,.1f}"
-
-
 def machine() -> str:
-    """Where and with what this was measured."""
+    """Date, machine and library versions."""
     info = Path("/proc/cpuinfo").read_text()
     model = next(
         (line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line), "unknown"
@@ -390,7 +260,7 @@ def machine() -> str:
 
 
 def compare(options: argparse.Namespace, arguments: list[str]) -> Findings:
-    """Run every stage in its own process, one after the other."""
+    """Run all stages one after the other, each in a separate process."""
     findings = Findings(options.n, options.d, options.limit)
     with tempfile.TemporaryDirectory(prefix="earthdim-benchmark-") as name:
         folder = Path(name)
@@ -434,7 +304,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print, and return 1 if a demand is not met."""
+    """Measure, print, and return 1 if a requirement is not met."""
     options = parse(arguments)
     if options.stage:
         run_stage(options.stage, Path(options.folder), options)
@@ -450,8 +320,8 @@ def main(arguments: list[str]) -> int:
     for words, holds in verdicts:
         print({True: "pass", False: "FAIL", None: "    "}[holds], words)
     if any(holds is None for _, holds in verdicts):
-        print(f"Not judged at this size: demands on CPU time are stated for {STATED[0]:,} x {STATED[1]}, those on "
-              f"memory and wall time for {PAPER[0]:,} x {PAPER[1]}.")  # fmt: skip
+        print(f"Not checked at this size: limits on CPU time apply to {STATED[0]:,} x {STATED[1]}, those on "
+              f"memory and wall time to {PAPER[0]:,} x {PAPER[1]}.")  # fmt: skip
     return int(any(holds is False for _, holds in verdicts))
 
 

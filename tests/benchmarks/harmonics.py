@@ -1,14 +1,14 @@
-"""What spherical harmonics cost, against evaluating scipy's one by one.
+"""Cost of spherical harmonics compared with evaluating those of scipy one by one.
 
     envs/run python tests/benchmarks/harmonics.py            # 100,000 points, L = 40
-    envs/run python tests/benchmarks/harmonics.py --smoke    # in a second: does it still run?
+    envs/run python tests/benchmarks/harmonics.py --smoke    # a test run of a second
 
-How it measures:
+Method:
 
-- One process with one thread, both on the same points, spread evenly over the sphere. CPU seconds are user plus
-  system time around the calls alone; both were called before on few points.
+- One process with one thread, both on the same points, uniform over the sphere. CPU seconds are user plus
+  system time of the calls only; both are called on few points before.
 - Ours is the encoding as embedding uses it: batches of 4,096 points, the recurrence in double precision, rounded to
-  float32. It is measured before and after scipy, and the slower run counts.
+  float32. It is measured before and after scipy, and the slower run is used.
 - scipy's are `scipy.special.sph_harm_y` for each degree and each order from 0, whose real and imaginary parts are the
   harmonics of the order and its negative: the fewest calls that give all L**2.
 - Values are compared in double precision at about 2,000 of the points.
@@ -35,7 +35,7 @@ from scipy.special import sph_harm_y
 from earthdim.encoders.encodings.spherical_harmonics import SphericalHarmonics
 
 STATED = (100_000, 40)
-"""Points and degrees for which the demand is stated."""
+"""Points and degrees to which the requirement applies."""
 LARGEST_SHARE, LARGEST_DIFFERENCE = 0.1, 1e-11
 BATCH = 4096
 COMPARED = 2000
@@ -43,7 +43,7 @@ WARM_POINTS = 10
 
 
 def fibonacci(n: int) -> np.ndarray:
-    """Longitudes and latitudes, degrees, (n, 2), spread evenly over the sphere."""
+    """Longitudes and latitudes, degrees, (n, 2), uniform over the sphere."""
     number = np.arange(n)
     longitude = (number * 180 * (3 - math.sqrt(5)) + 180) % 360 - 180
     return np.column_stack((longitude, np.degrees(np.arcsin(1 - (2 * number + 1) / n))))
@@ -92,7 +92,7 @@ def measure(n: int, degrees: int) -> tuple[float, float, float]:
 
 
 def machine() -> str:
-    """Where and with what this was measured."""
+    """Date, machine and library versions."""
     info = Path("/proc/cpuinfo").read_text()
     model = next(
         (line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line), "unknown"
@@ -103,7 +103,7 @@ def machine() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print, and return 1 if a demand is not met."""
+    """Measure, print, and return 1 if a requirement is not met."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,20 +1,21 @@
-"""What it costs to plan a thousand variants: `snakemake -n`, from nothing and with every result there.
+"""Cost of planning a thousand variants with `snakemake -n`, without results and with all results present.
 
-    envs/run python tests/benchmarks/planning.py              # all of it: about ten minutes
+    envs/run python tests/benchmarks/planning.py              # everything: about ten minutes
     envs/run python tests/benchmarks/planning.py --absent     # without the part that needs results: three minutes
     envs/run python tests/benchmarks/planning.py --seeds 1    # a hundred variants
 
 The experiment is `tiny` with other branches: SatCLIP at twenty resolutions, with four modalities each and untrained, in
 ten seeds. That is a hundred cells and every stage of `all`, in a copy of this checkout in a temporary folder.
 
-- cold: nothing was composed before. warm: all leaves were.
-- absent: no result is there. present: every output is, with Snakemake's record of it, so that it plans nothing. No
-  variant is trained for this: outputs are made empty, and `snakemake --touch` records them as it does after a run, with
-  the very parameters and inputs that the next plan compares.
-- wall and CPU seconds (user and system) and the peak of the resident set are those of the whole process, of the fastest
-  of three runs; the wall time of each stands at the end. Other work on the machine adds to it; read the load beside it.
-- The last lines are CPU seconds of the Snakemake process that stands around each job of `default`, and of one around
-  a job of a Snakefile with nothing else in it; the lesser of three runs.
+- cold: without cached leaves. warm: with all leaves cached.
+- absent: without results. present: with all outputs and Snakemake's records of them, so that nothing is planned. No
+  variant is trained for this: the outputs are empty files, and `snakemake --touch` records them as after a run, with
+  the parameters and inputs that the next plan compares.
+- Wall and CPU seconds (user plus system) and the peak of the resident set are those of the whole process, for the
+  fastest of three runs; the wall time of each run is printed at the end. Other processes increase it: see the printed
+  load.
+- The last lines are CPU seconds of the Snakemake process of one job of `default`, and of one job of an otherwise empty
+  Snakefile; the smaller of three runs.
 """
 
 import argparse
@@ -56,7 +57,7 @@ TOUCHING = (
 
 @dataclass
 class Cost:
-    """What a process cost, and what it printed."""
+    """Cost and output of a process."""
 
     wall: float
     cpu: float
@@ -117,7 +118,7 @@ def planned(cost: Cost) -> int:
 
 
 def pretend(folder: Path) -> None:
-    """Make every output, empty, and have Snakemake record them all."""
+    """Create all outputs as empty files and let Snakemake record them."""
     summary = measure(folder, "-m", "snakemake", "--summary", "--config", f"experiment={NAME}")
     for line in summary.output.splitlines():
         path, *rest = line.split("\t")
@@ -133,7 +134,7 @@ def pretend(folder: Path) -> None:
 
 
 def judge(project: Project, state: str) -> bool:
-    """Plan cold and warm, and say how that went."""
+    """Plan with cold and warm caches and print the results."""
     good = True
     for kind, limit in LIMITS.items():
         costs = []
@@ -155,7 +156,7 @@ def judge(project: Project, state: str) -> bool:
 
 
 def of_one_job(project: Project, bare: Path) -> None:
-    """What Snakemake costs around each job."""
+    """Snakemake's overhead per job."""
     bare.mkdir()
     (bare / "Snakefile").write_text('rule a:\n    output: "a"\n    shell: "touch a"\n')
     job = ("-m", "snakemake", "--dry-run", "--mode", "subprocess", "--quiet", "all", "--")
@@ -167,7 +168,7 @@ def of_one_job(project: Project, bare: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print, and tell by the exit code whether the limits were kept."""
+    """Measure, print, and return 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

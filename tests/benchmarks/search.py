@@ -1,10 +1,10 @@
-"""The exact search beside faiss' exhaustive one, on the same embedding, one thread each.
+"""The exact search compared with the exhaustive one of faiss, on the same embedding, one thread each.
 
     envs/run python -m pip install faiss-cpu          # not among earthdim's requirements
     envs/run python tests/benchmarks/search.py        # GeoCLIP's released encoder, 30,000 x 512
 
-faiss is asked for as many candidates as earthdim keeps (k and 20 more) in float32, and is not charged for measuring
-them again in float64, which an exact graph needs besides. CPU seconds of the calls; the lesser of two runs counts.
+faiss searches as many candidates in float32 as earthdim keeps (k + 20). Its time excludes the recomputation of their
+distances in float64, which an exact graph also needs. CPU seconds of the calls; the smaller of two runs is used.
 """
 
 import argparse
@@ -15,7 +15,7 @@ ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", 
 
 
 def main(arguments: list[str]) -> int:
-    """Measure both, and say how much cheaper the one is and where they disagree."""
+    """Measure both; print the ratio of their costs and the number of differing neighbours."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

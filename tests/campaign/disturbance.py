@@ -1,4 +1,4 @@
-"""Ways in which a run may die: each takes down a running job, its Snakemake, both, or what they live on."""
+"""Disturbances of a run: of a running job, its Snakemake, both, or their disk and memory."""
 
 import os
 import re
@@ -18,13 +18,13 @@ FILLER = "filler"
 
 
 def heed() -> None:
-    """Heed what a terminal sends: nohup, and a shell with what it runs in the background, have it ignored."""
+    """Restore the default reaction to a terminal's signals, which nohup and background shells ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Running:
-    """Snakemake at work in a folder: its process, its jobs, and whatever of them is left."""
+    """A running Snakemake: its process, its jobs, and their leftovers."""
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str], log: Path):
         self.folder, self.log = folder, log
@@ -42,7 +42,7 @@ class Running:
         self.snakemake = psutil.Process(self.process.pid)
 
     def jobs(self) -> list[tuple[str, psutil.Process]]:
-        """The jobs that run: the name of each one's script, and its process."""
+        """The running jobs: script name and process of each."""
         found = []
         with suppress(psutil.NoSuchProcess):
             for process in self.snakemake.children(recursive=True):
@@ -55,11 +55,11 @@ class Running:
         return self.process.poll() is not None
 
     def wait(self, seconds: float) -> int:
-        """Wait for Snakemake's end; a run that hangs is a failure of its own."""
+        """Wait for Snakemake to end; raises if it hangs."""
         return self.process.wait(seconds)
 
     def clear(self) -> None:
-        """End whatever is left of this run and of nothing else."""
+        """Kill all remaining processes of this run."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -76,7 +76,7 @@ def script_of(process: psutil.Process) -> str | None:
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
-    """Processes that work in a folder, other than this one."""
+    """Processes with a working directory in a folder, except this one."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -87,37 +87,37 @@ def processes_in(folder: Path) -> list[psutil.Process]:
 
 
 def kill_job(running: Running, job: psutil.Process) -> None:
-    """Kill -9 of the job alone, as by the kernel that runs out of memory."""
+    """SIGKILL to the job only, as from the kernel when memory runs out."""
     job.kill()
 
 
 def kill_snakemake(running: Running, job: psutil.Process) -> None:
-    """Kill -9 of Snakemake alone: its jobs become orphans."""
+    """SIGKILL to Snakemake only: its jobs become orphans."""
     running.snakemake.kill()
 
 
 def kill_both(running: Running, job: psutil.Process) -> None:
-    """Kill -9 of Snakemake and of all that it started."""
+    """SIGKILL to Snakemake and all its child processes."""
     os.killpg(running.process.pid, signal.SIGKILL)
 
 
 def interrupt(running: Running, job: psutil.Process) -> None:
-    """SIGINT for all, as by Ctrl-C in a terminal."""
+    """SIGINT to the process group, as from Ctrl-C in a terminal."""
     os.killpg(running.process.pid, signal.SIGINT)
 
 
 def hang_up(running: Running, job: psutil.Process) -> None:
-    """SIGHUP for all, as by a terminal that closes."""
+    """SIGHUP to the process group, as from a terminal that closes."""
     os.killpg(running.process.pid, signal.SIGHUP)
 
 
 def terminate(running: Running, job: psutil.Process) -> None:
-    """SIGTERM for Snakemake, which then waits for its running jobs."""
+    """SIGTERM to Snakemake, which then waits for its running jobs."""
     running.snakemake.terminate()
 
 
 def fill_disk(running: Running, job: psutil.Process) -> None:
-    """Fill the small file system that the run stands on; without one, let no file of the run grow any more."""
+    """Fill the run's small file system; without one, limit the size of all files that the run writes."""
     if running.folder.is_mount():
         with (running.folder / FILLER).open("wb", buffering=0) as file, suppress(OSError):
             while True:
@@ -130,7 +130,7 @@ def fill_disk(running: Running, job: psutil.Process) -> None:
 
 
 def free_disk(running: Running) -> None:
-    """Give the run its space back."""
+    """Free the disk space again."""
     (running.folder / FILLER).unlink(missing_ok=True)
     if not running.ended():
         for process in (running.snakemake, *(process for _, process in running.jobs())):
@@ -139,7 +139,7 @@ def free_disk(running: Running) -> None:
 
 
 def exhaust_memory(running: Running, job: psutil.Process) -> None:
-    """Let the job have no more memory than it has, and a little."""
+    """Limit the job's address space to its present size plus 1 MiB."""
     limit = job.memory_info().vms + (1 << 20)
     job.rlimit(resource.RLIMIT_AS, (limit, limit))
     _until(lambda: running.ended() or not job.is_running(), 60)
@@ -155,7 +155,7 @@ KINDS: dict[str, Callable[[Running, psutil.Process], None]] = {
     "full disk": fill_disk,
     "out of memory": exhaust_memory,
 }
-# After these Snakemake goes on with the jobs that do not need what failed.
+# After these Snakemake continues with jobs that do not depend on the failed one.
 SURVIVED = ("kill job", "full disk", "out of memory")
 
 
@@ -166,7 +166,7 @@ def _until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def mount(folder: Path, mebibytes: int) -> bool:
-    """Put a small file system at a folder, if this user may; whether it was done."""
+    """Mount a small file system at a folder if permitted; return whether it was."""
     folder.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
     if os.geteuid() or shutil.which("mount") is None:
@@ -175,6 +175,6 @@ def mount(folder: Path, mebibytes: int) -> bool:
 
 
 def unmount(folder: Path) -> None:
-    """Take the small file system away again, if there is one."""
+    """Unmount the small file system if there is one."""
     if folder.is_mount():
         subprocess.run(["umount", str(folder)], check=True)

@@ -55,20 +55,20 @@ def test_sums_and_ratios(findings, benchmark):
 
 def test_demands_are_judged_at_their_size_alone(findings):
     assert holds(findings, "scikit-dimension's CPU") == (
-        "the suite costs 0.100 of scikit-dimension's CPU seconds (demanded: 0.1)",
+        "the suite costs 0.100 of scikit-dimension's CPU seconds (required: 0.1)",
         True,
     )
     assert holds(findings, "times the limit")[1] is True
     assert holds(findings, "peak")[1] is None
     findings.ours["graph"]["cpu"] = 11.5
     assert holds(findings, "times the limit") == (
-        "the graph costs 2.30 times the limit (demanded: 2.2)",
+        "the graph costs 2.30 times the limit (required: 2.2)",
         False,
     )
     assert holds(findings, "scikit-dimension's CPU")[1] is False
     findings.n = 100_000
     assert holds(findings, "peak") == (
-        "the suite's peak is 1.50 GiB above the data (demanded: below 2)",
+        "the suite's peak is 1.50 GiB above the data (required: below 2)",
         True,
     )
     assert holds(findings, "take")[1] is True

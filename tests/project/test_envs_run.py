@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from environments import ROOT, checkout, run
 
-from earthdim.provenance.verify import Finding, Verified, told
+from earthdim.provenance.verify import Finding, Verified, summary
 
 NAMES = ["plain", "with a blank", 'it\'s (ä) & "$x" `y` \\z', "x" * 200]
 SAY = "import json, os, sys; print(json.dumps([os.getcwd(), sys.argv, os.environ['SNAKEMAKE_PROFILE']]))"
@@ -141,10 +141,10 @@ def test_what_verify_says_to_type_in_the_root_is_of_the_folder_that_it_looked_at
     ]
     verified = Verified(findings, jobs=1, files=2)
     run_again = "    envs/run snakemake --cores 1 --config experiment=tiny"
-    here = told(verified, ["experiment=tiny"]).splitlines()
+    here = summary(verified, ["experiment=tiny"]).splitlines()
     assert f"{run_again} --forcerun results/a.csv" in here
     assert "    rm -r -- results/b.csv" in here
-    there = told(verified, ["experiment=tiny", "--directory", "/my place"]).splitlines()
+    there = summary(verified, ["experiment=tiny", "--directory", "/my place"]).splitlines()
     assert f"{run_again} --directory '/my place' --forcerun results/a.csv" in there
     # Typed in the root it must not remove the root's own.
     assert "    (cd '/my place' && rm -r -- results/b.csv)" in there

@@ -1,4 +1,4 @@
-"""Records by themselves: digests, surroundings, seals, and the way from a file back to the data."""
+"""Records: digests, environments, seals, and the chain from a file back to its data."""
 
 import json
 import os
@@ -30,23 +30,23 @@ WRITE_REPORT = "envs/run python workflow/scripts/finish.py --fresh --config expe
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """A folder where the experiment `tiny` has a report, as every run leaves one."""
+    """A folder with the report of the experiment `tiny`, as after every run."""
     monkeypatch.chdir(tmp_path)
-    leave("report", {"experiment": "tiny"}, [], [write(tmp_path, path, "told") for path in REPORT])
+    leave("report", {"experiment": "tiny"}, [], [write(tmp_path, path, "report") for path in REPORT])
     return tmp_path
 
 
 def leave(rule, wildcards, inputs, outputs):
-    """The record of a job."""
+    """Write the record of a job."""
     log = f"results/logs/{rule}/{'/'.join(wildcards.values())}.log"
-    told = SimpleNamespace(rule=rule, wildcards=wildcards, input=inputs, output=outputs, log=[log])
-    provenance.write(told, JOB)
+    snakemake = SimpleNamespace(rule=rule, wildcards=wildcards, input=inputs, output=outputs, log=[log])
+    provenance.write(snakemake, JOB)
     return record.record_path(log)
 
 
 @pytest.fixture
 def grown(here):
-    """A store made from nothing, a table made from it and from a file of the user's own."""
+    """A store without inputs, and a table computed from it and from a user-supplied file."""
     write(here, "results/data/a.zarr/zarr.json", "{}")
     write(here, "results/data/a.zarr/value/c/0", "1234")
     write(here, "results/data/a.zarr/.snakemake_timestamp", "")
@@ -57,7 +57,7 @@ def grown(here):
     return table
 
 
-def test_a_record_says_what_made_what(grown):
+def test_a_record_holds_inputs_outputs_code_and_packages(grown):
     said = json.loads(record.record_path("results/logs/table/tiny.log").read_text())
     assert said["inputs"]["results/data/a.zarr"] == file_digest("results/data/a.zarr/zarr.json")
     assert said["inputs"]["own.csv"] == file_digest("own.csv")
@@ -82,7 +82,7 @@ def test_a_job_that_runs_again_replaces_its_record(here, grown):
     assert json.loads(path.read_text())["outputs"][grown]["sha256"] == file_digest(grown)
 
 
-def test_a_record_of_what_is_not_there_fails(here):
+def test_a_record_of_a_missing_output_fails(here):
     with pytest.raises(FileNotFoundError):
         leave("table", {"experiment": "tiny"}, [], ["results/tiny/absent.csv"])
 
@@ -96,9 +96,9 @@ archive._write(Path("a.tar"), "{}", {"own.csv": Path("own.csv"), "endless": Path
 """
 
 
-def test_what_a_killed_archive_leaves_the_next_one_removes(here):
+def test_an_archive_removes_the_partial_file_of_a_killed_one(here):
     write(here, "own.csv", "1,2")
-    # Nobody writes into it: reading waits for ever.
+    # Reading from a pipe without a writer blocks.
     os.mkfifo(here / "endless")
     with subprocess.Popen([sys.executable, "-c", WRITE_ARCHIVE], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
@@ -115,7 +115,7 @@ def test_what_a_killed_archive_leaves_the_next_one_removes(here):
         assert tar.getnames() == ["ro-crate-metadata.json", ".snakemake/incomplete", "own.csv"]
 
 
-def test_an_archive_takes_own_files_and_fetched_weights_and_names_what_lies_outside(here, monkeypatch):
+def test_an_archive_includes_user_files_and_fetched_weights_and_lists_those_outside(here, monkeypatch):
     monkeypatch.chdir(here)
     for path in ("own.csv", "table.zarr/zarr.json", "weights/host/w.pt"):
         write(here, path, "x")
@@ -132,7 +132,7 @@ def test_an_archive_takes_own_files_and_fetched_weights_and_names_what_lies_outs
     assert beside == ["../up.csv", str(outside)]
 
 
-def test_the_way_back(grown):
+def test_a_chain_leads_from_a_file_to_its_data(grown):
     behind = chain.chain(chain.read(), [grown])
     assert [one.rule for one in behind.records] == ["dataset", "table"]
     assert set(behind.own) == {"own.csv"}
@@ -152,13 +152,13 @@ def test_a_sound_chain_has_no_finding(grown):
 
 
 def commands(targets):
-    """What is found, with the command that mends it where no job does."""
+    """Findings, with the command that repairs each if no job does."""
     verified = verify.verify("tiny", targets, ASKED)
     return {(finding.path, finding.what, finding.command) for finding in verified.findings}
 
 
-def test_a_report_that_is_gone_is_told_with_its_record_or_without(here, grown):
-    expected = {(path, "is not there", WRITE_REPORT) for path in REPORT}
+def test_a_missing_report_is_reported_with_or_without_its_record(here, grown):
+    expected = {(path, "is missing", WRITE_REPORT) for path in REPORT}
     for path in REPORT:
         (here / path).unlink()
     assert commands([grown]) == expected
@@ -166,12 +166,12 @@ def test_a_report_that_is_gone_is_told_with_its_record_or_without(here, grown):
     assert commands([grown]) == expected
 
 
-def test_a_report_without_a_record_is_told(here, grown):
+def test_a_report_without_a_record_is_reported(here, grown):
     record.report_path("tiny").unlink()
-    assert commands([grown]) == {(path, "has no record of what made it", WRITE_REPORT) for path in REPORT}
+    assert commands([grown]) == {(path, "has no record", WRITE_REPORT) for path in REPORT}
 
 
-def test_a_report_of_other_tables_is_told(here, grown):
+def test_a_report_of_other_tables_is_reported(here, grown):
     leave("report", {"experiment": "tiny"}, [grown], REPORT)
     assert not found([grown])
     write(here, grown, "x\n2\n")
@@ -180,7 +180,7 @@ def test_a_report_of_other_tables_is_told(here, grown):
     assert commands([grown]) == {(path, what, WRITE_REPORT) for path in REPORT}
 
 
-def test_a_branch_of_other_rows_is_told_and_one_that_is_gone_is_not(here, grown):
+def test_a_branch_of_other_rows_is_reported_and_a_deleted_one_is_not(here, grown):
     branch = write(here, "results/tiny/branches/b/t.csv", "x\n")
     left = leave("branch_table", {"experiment": "tiny", "branch": "b"}, [grown], [branch])
     assert not found([grown])
@@ -192,31 +192,31 @@ def test_a_branch_of_other_rows_is_told_and_one_that_is_gone_is_not(here, grown)
     assert not found([grown])
 
 
-def test_what_an_altered_record_names_outside_of_the_results_is_not_to_be_removed(here, grown):
+def test_no_command_removes_files_outside_the_results(here, grown):
     branch = write(here, "results/tiny/branches/b/t.csv", "x\n")
     left = leave("branch_table", {"experiment": "tiny", "branch": "b"}, [grown], [branch])
     said = json.loads(left.read_text())
     said["outputs"] |= {"own.csv": {}, "results/../own.csv": {}}
     left.write_text(json.dumps(said))
-    assert commands([grown]) == {(str(left), "was altered", f"rm -r -- {branch} {left}")}
+    assert commands([grown]) == {(str(left), "was modified", f"rm -r -- {branch} {left}")}
 
 
-def test_a_record_tells_of_the_files_as_they_are(here, grown):
+def test_a_record_describes_files_in_their_present_state(here, grown):
     path = record.record_path("results/logs/table/tiny.log")
     inputs = [Path("results/data/a.zarr"), Path("own.csv")]
-    assert chain.tells(path, [Path(grown)], inputs)
-    assert not chain.tells(path, [Path(grown)], inputs[:1])
+    assert chain.describes(path, [Path(grown)], inputs)
+    assert not chain.describes(path, [Path(grown)], inputs[:1])
     write(here, "own.csv", "1,3")
-    assert not chain.tells(path, [Path(grown)], inputs)
+    assert not chain.describes(path, [Path(grown)], inputs)
     write(here, "own.csv", "1,2")
     write(here, grown, "x\n3\n")
-    assert not chain.tells(path, [Path(grown)], inputs)
+    assert not chain.describes(path, [Path(grown)], inputs)
     path.unlink()
-    assert not chain.tells(path, [Path(grown)], inputs)
+    assert not chain.describes(path, [Path(grown)], inputs)
 
 
 TABLE = "results/tiny/t.csv"
-# Values of keys of the table's record that no job writes.
+# Values in the table's record that no job writes.
 SHAPES = {
     "output is text": {"outputs": {TABLE: "abc"}},
     "output is null": {"outputs": {TABLE: None}},
@@ -244,23 +244,23 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("sealed", [False, True], ids=["altered", "sealed anew"])
+@pytest.mark.parametrize("sealed", [False, True], ids=["modified", "resealed"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_record_of_another_shape_is_told_as_altered(grown, shape, sealed):
+def test_a_record_of_another_shape_is_reported_as_modified(grown, shape, sealed):
     path = record.record_path("results/logs/table/tiny.log")
     said = json.loads(path.read_text()) | SHAPES[shape]
     path.write_text(json.dumps(record.sealed(said) if sealed and "seal" not in SHAPES[shape] else said))
     verified = verify.verify("tiny", [grown], ASKED)
     assert {(item.path, item.what, item.again) for item in verified.findings} == {
-        (str(path), "was altered", grown)
+        (str(path), "was modified", grown)
     }
-    assert verify.told(verified, ASKED)
+    assert verify.summary(verified, ASKED)
     if sealed and "wildcards" not in SHAPES[shape]:
-        # Nor does `trace` fail of it.
+        # `trace` reports it as well.
         asked = {"table": "", "number": 0, "variant": "v"}
         path.write_text(path.read_text().replace('"experiment": "tiny"', '"variant": "v"'))
-        told = trace.told(asked, {"name": "tiny", "variants": {}})
-        assert f"NOT SOUND  {path}: was altered" in told
+        text = trace.describe(asked, {"name": "tiny", "variants": {}})
+        assert f"NOT SOUND  {path}: was modified" in text
 
 
 @pytest.mark.parametrize(
@@ -268,10 +268,10 @@ def test_a_record_of_another_shape_is_told_as_altered(grown, shape, sealed):
     ["", "[]", "1", "{}", '{"rule": NaN}', "[" * 100_000, '{"a":' * 100_000, "\udcff", '{"outputs": {}}'],
     ids=range(9),
 )
-def test_what_is_no_record_at_all_is_told(grown, text):
+def test_an_invalid_record_is_reported(grown, text):
     path = record.record_path("results/logs/table/tiny.log")
     path.write_bytes(text.encode(errors="surrogateescape"))
-    expected = {(str(path), "is no whole record"), (grown, "has no record of what made it")}
+    expected = {(str(path), "is not a valid record"), (grown, "has no record")}
     assert found([grown]) == expected
     path.unlink()
     path.mkdir()
@@ -281,29 +281,29 @@ def test_what_is_no_record_at_all_is_told(grown, text):
     assert found([grown]) == expected
 
 
-def test_a_record_that_tells_of_nothing_is_told(grown):
+def test_a_record_without_outputs_is_reported(grown):
     path = record.record_path("results/logs/table/tiny.log")
     said = json.loads(path.read_text()) | {"outputs": {}}
     path.write_text(json.dumps(record.sealed(said)))
-    assert (str(path), "is no whole record") in found([grown])
+    assert (str(path), "is not a valid record") in found([grown])
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{}", "NaN", '"a"'], ids=range(4))
-def test_a_list_of_packages_of_another_shape_is_told(grown, text):
+def test_a_damaged_package_list_is_reported(grown, text):
     (path,) = Path("results/records/environments").iterdir()
     path.write_text(text)
-    assert found([grown]) == {(str(path), "was altered")}
+    assert found([grown]) == {(str(path), "was modified")}
     path.unlink()
     path.mkdir()
-    assert found([grown]) == {(str(path), "is not there")}
+    assert found([grown]) == {(str(path), "is missing")}
 
 
 def lists(path):
-    """The list of packages that a record names."""
+    """Path of the package list of a record."""
     return record.environment_path(json.loads(path.read_text())["environment"])
 
 
-def test_the_next_job_writes_an_altered_list_of_packages_anew(here, grown):
+def test_the_next_job_rewrites_a_modified_package_list(here, grown):
     path = lists(record.record_path("results/logs/table/tiny.log"))
     before = path.read_text()
     path.write_text('{"numpy": "0"}')
@@ -311,7 +311,7 @@ def test_the_next_job_writes_an_altered_list_of_packages_anew(here, grown):
     assert path.read_text() == before
 
 
-def test_of_a_lost_list_of_other_packages_all_jobs_must_run_again(here, monkeypatch):
+def test_all_jobs_that_used_a_lost_list_of_other_packages_must_run_again(here, monkeypatch):
     paths = [write(here, f"results/tiny/{name}.csv", "x") for name in "ab"]
     with monkeypatch.context() as then:
         then.setattr(environment, "packages", lambda: {"numpy": "1"})
@@ -323,32 +323,32 @@ def test_of_a_lost_list_of_other_packages_all_jobs_must_run_again(here, monkeypa
     assert again == set(paths)
 
 
-def test_a_file_of_the_users_own_that_changed_is_told(here, grown):
+def test_a_changed_user_file_is_reported(here, grown):
     write(here, "own.csv", "1,3")
-    assert found([grown]) == {(grown, "was made from another version of your own.csv")}
+    assert found([grown]) == {(grown, "was made from another version of the user file own.csv")}
 
 
-def test_an_input_made_again_with_other_contents_is_told(here, grown):
+def test_an_input_rewritten_with_other_contents_is_reported(here, grown):
     write(here, "results/data/a.zarr/zarr.json", '{"b": 1}')
     leave("dataset", {"dataset": "a"}, [], ["results/data/a.zarr"])
     assert found([grown]) == {(grown, "was made from another version of results/data/a.zarr")}
 
 
-def test_a_record_that_was_altered_or_moved_is_told(here, grown):
+def test_a_modified_or_moved_record_is_reported(here, grown):
     path = record.record_path("results/logs/table/tiny.log")
     text = path.read_text()
     path.write_text(text.replace('"c0de"', '"c0df"'))
-    assert found([grown]) == {(str(path), "was altered")}
+    assert found([grown]) == {(str(path), "was modified")}
     said = json.loads(text)
     elsewhere = path.with_name("other.json")
     elsewhere.write_text(text)
     path.unlink()
-    assert found([grown]) == {(str(elsewhere), "was altered")}
+    assert found([grown]) == {(str(elsewhere), "was modified")}
     elsewhere.write_text(json.dumps(record.sealed(said | {"path": str(elsewhere)})))
     assert not found([grown])
 
 
-def test_what_a_later_job_deletes_is_no_damage(here, monkeypatch):
+def test_a_temporary_file_that_a_later_job_deletes_is_not_reported(here, monkeypatch):
     path = write(here, "results/variants/v/candidates-0.json", "{}")
     monkeypatch.setitem(JOB, "schema", {"candidates": 1})
     leave("neighbours_block", {"variant": "v"}, [], [path])
@@ -358,10 +358,10 @@ def test_what_a_later_job_deletes_is_no_damage(here, monkeypatch):
     (here / path).unlink()
     assert not found([graph])
     (here / graph).unlink()
-    assert found([graph]) == {(graph, "is not there")}
+    assert found([graph]) == {(graph, "is missing")}
 
 
-def test_a_sound_record_counts_before_an_altered_later_one(here):
+def test_a_sound_record_takes_precedence_over_a_later_modified_one(here):
     graph = write(here, "results/variants/v/neighbours.json", "{}")
     leave("neighbours", {"variant": "v"}, [], [graph])
     leave("neighbours_merge", {"variant": "v"}, [], [graph])
@@ -370,7 +370,7 @@ def test_a_sound_record_counts_before_an_altered_later_one(here):
     assert chain.read().of[graph].rule == "neighbours"
 
 
-def test_the_later_of_two_records_of_one_file_counts(here):
+def test_the_later_of_two_records_of_one_file_is_used(here):
     graph = write(here, "results/variants/v/neighbours.json", "{}")
     leave("neighbours", {"variant": "v"}, [], [graph])
     write(here, graph, "[]")
@@ -378,17 +378,17 @@ def test_the_later_of_two_records_of_one_file_counts(here):
     assert not found([graph])
 
 
-def test_what_no_job_made_is_told_also_among_the_data(here, grown):
+def test_a_file_without_a_record_is_reported_in_the_data_folder_too(here, grown):
     stray = write(here, "results/data/points/x.csv", "x")
-    assert commands([grown]) == {(stray, "has no record of what made it", f"rm -r -- {stray}")}
+    assert commands([grown]) == {(stray, "has no record", f"rm -r -- {stray}")}
 
 
-def test_a_crate_tells_a_machine_before_and_after_an_update_apart(grown):
+def test_an_updated_machine_is_another_entity_of_the_crate(grown):
     record = chain.read().of[grown]
     updated = {**record.said, "machine": record.said["machine"] | {"python": "9.9"}}
-    told = ROCrate(version="1.1")
+    described = ROCrate(version="1.1")
     first, again, later = (
-        crate._told(told, one)["additionalProperty"]
+        crate._properties(described, one)["additionalProperty"]
         for one in (record, record, chain.Record(record.path, updated, True))
     )
     assert first is again

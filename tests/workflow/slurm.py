@@ -1,4 +1,4 @@
-"""A real Slurm on this host, of two nodes, that starts and stops by itself and leaves nothing behind."""
+"""A Slurm cluster of two nodes on this host, started for a test and removed completely afterwards."""
 
 import contextlib
 import getpass
@@ -19,11 +19,11 @@ import psutil
 NODES = ("n1", "n2")
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 DAEMONS = ("munged", "slurmctld", "slurmd")
-# Daemons stand where a user's PATH may not look.
+# Folders of the daemons, which a user's PATH may lack.
 SEARCHED = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"])
 INSTALL = "apt-get install --no-install-recommends slurmctld slurmd slurm-client munge"
 
-# More CPUs than there may be, and a GPU, are pretended: what is tested is Slurm's book-keeping, not its speed.
+# The nodes claim more CPUs than exist, and a GPU: the tests check Slurm's accounting, not its speed.
 CONFIG = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -63,17 +63,17 @@ PartitionName=all Nodes=ALL Default=YES State=UP DefaultTime=60 MaxTime=INFINITE
 
 
 def absent() -> list[str]:
-    """Programs of Slurm and munge that this machine lacks."""
+    """Missing programs of Slurm and munge."""
     wanted = (*DAEMONS, "mungekey", *COMMANDS)
     return [name for name in wanted if shutil.which(name, path=SEARCHED) is None]
 
 
 class Slurm:
-    """A controller and two nodes with folders, key, socket and ports of their own; a context manager."""
+    """Context manager: a controller and two nodes with separate folders, key, socket and ports."""
 
     def __init__(self, memory_mb: int = 8000, cpus: int = 4):
         self.memory_mb, self.cpus = memory_mb, cpus
-        # Not below pytest's folder: the path of a socket may have 107 letters.
+        # Not in pytest's folder: the path of a socket is limited to 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.daemons: list[subprocess.Popen] = []
 
@@ -207,7 +207,7 @@ class Slurm:
             CONFIG.format(host=host, ports=ports, user=getpass.getuser(), folder=self.folder, nodes=nodes)
         )
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
-        # Job steps drop SLURM_CONF before they call srun, so each command is told on its own.
+        # Job steps drop SLURM_CONF before they call srun, so each command sets it.
         for name in COMMANDS:
             wrapper = self.folder / "bin" / name
             program = shutil.which(name, path=SEARCHED)

@@ -1,4 +1,4 @@
-"""An experiment in one file: sound or not at all, opened elsewhere with nothing to do, a valid crate."""
+"""The archive: written only from sound results, up to date when extracted elsewhere, and a valid RO-Crate."""
 
 import importlib
 import io
@@ -31,7 +31,7 @@ def archived(finished, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opened(archived, tmp_path_factory):
-    """The archive, extracted by plain tar over a fresh checkout, whose files are then all newer than the results."""
+    """The archive extracted by tar over a fresh checkout, whose files are all newer than the results."""
     project = Project.create(tmp_path_factory.mktemp("opened") / "project")
     subprocess.run(["tar", "-xf", archived.folder / ARCHIVE], cwd=project.folder, check=True)
     for part in ("Snakefile", "config", "workflow", "envs"):
@@ -40,18 +40,18 @@ def opened(archived, tmp_path_factory):
     return project
 
 
-def test_it_opens_elsewhere_with_nothing_to_do(archived, opened):
+def test_an_extracted_archive_is_up_to_date(archived, opened):
     assert f"{ARCHIVE}: " in archived.output
     before = opened.files(times=True)
     assert before == {
-        name: told for name, told in archived.files(times=True).items() if not name.startswith("archives/")
+        name: state for name, state in archived.files(times=True).items() if not name.startswith("archives/")
     }
     assert "Nothing to be done" in opened.run(*TINY).stdout
     assert opened.files(times=True) == before
     assert "sound: " in opened.run("verify", *TINY).stdout
 
 
-def test_what_is_lost_there_is_made_again_with_the_same_bytes(opened):
+def test_a_lost_file_of_an_extracted_archive_is_recomputed_with_the_same_bytes(opened):
     table = opened.folder / "results/tiny/tables/scale.csv"
     before = table.read_bytes()
     table.unlink()
@@ -59,7 +59,7 @@ def test_what_is_lost_there_is_made_again_with_the_same_bytes(opened):
     assert table.read_bytes() == before
 
 
-def test_a_change_there_reruns_what_it_would_have_rerun_here(opened):
+def test_a_change_of_config_reruns_the_same_jobs_as_in_the_original(opened):
     opened.edit("config/estimator/mom.yaml", "k: 20", "k: 15")
     jobs = rules_of(opened.planned(*TINY))
     opened.edit("config/estimator/mom.yaml", "k: 15", "k: 20")
@@ -67,7 +67,7 @@ def test_a_change_there_reruns_what_it_would_have_rerun_here(opened):
     assert not jobs & {"pretrain", "embed", "neighbours", "probe", "scale"}
 
 
-def test_extracting_writes_files_inside_and_nothing_else(archived):
+def test_extraction_writes_only_files_inside_the_folder(archived):
     with tarfile.open(archived.folder / ARCHIVE) as tar:
         for member in tar.getmembers():
             assert member.isfile() or member.name == ".snakemake/incomplete"
@@ -86,9 +86,9 @@ def test_extracting_writes_files_inside_and_nothing_else(archived):
 
 
 class Packaged(BaseAdapter):
-    """Answers a request for the context of RO-Crate 1.1 from what the package rocrate carries: that of a later version.
+    """Serves the RO-Crate 1.1 context from the later version in the package rocrate.
 
-    The two differ, for what a crate of ours says, in the names of four terms alone.
+    For the terms in our crates the two versions differ only in four names.
     """
 
     def send(self, request, **options):
@@ -115,7 +115,7 @@ class Packaged(BaseAdapter):
 
 
 def validate(folder, cache):
-    """Run the validator of the field, without a network."""
+    """Run rocrate-validator without a network."""
     session = CachedSession(cache_name=str(cache), backend="sqlite", expire_after=-1)
     session.mount("https://w3id.org/", Packaged())
     assert session.get(CONTEXT).ok
@@ -141,11 +141,11 @@ def validate(folder, cache):
     return report["passed"], [issue["message"] for issue in report["issues"]]
 
 
-def test_the_crate_is_valid_by_the_validator_of_its_profile(opened, tmp_path):
+def test_the_crate_passes_the_validator_of_its_profile(opened, tmp_path):
     assert validate(opened.folder, tmp_path / "cache") == (True, [])
 
 
-def test_the_crate_tells_files_jobs_data_and_software(opened):
+def test_the_crate_describes_files_jobs_data_and_software(opened):
     graph = json.loads((opened.folder / "ro-crate-metadata.json").read_text())["@graph"]
     entities = {entity["@id"]: entity for entity in graph}
     jobs = [entity for entity in graph if entity["@id"].startswith("#job-")]
@@ -167,25 +167,25 @@ def test_the_crate_tells_files_jobs_data_and_software(opened):
     assert "pypi.org" not in json.dumps(graph)
 
 
-def test_what_is_not_sound_or_not_done_is_not_archived(finished, tmp_path):
+def test_unsound_or_outdated_results_are_not_archived(finished, tmp_path):
     project = finished.copy(tmp_path / "project")
     table = project.folder / "results/tiny/tables/costly.csv"
     content = table.read_bytes()
     table.write_bytes(content + b"\n")
-    refused = project.run("archive", *TINY, check=False)
-    assert refused.returncode
-    assert "nothing is archived; not sound: 1 files" in refused.stdout
-    assert "results/tiny/tables/costly.csv: has " in refused.stdout
+    rejected = project.run("archive", *TINY, check=False)
+    assert rejected.returncode
+    assert "nothing is archived; not sound: 1 files" in rejected.stdout
+    assert "results/tiny/tables/costly.csv: has " in rejected.stdout
     table.write_bytes(content)
     project.edit("config/experiment/tiny.yaml", "sizes: [200, 400]", "sizes: [300, 400]")
-    refused = project.run("archive", *TINY, check=False)
-    assert refused.returncode
-    assert "nothing is archived: the jobs listed above must run first" in refused.stdout
+    rejected = project.run("archive", *TINY, check=False)
+    assert rejected.returncode
+    assert "nothing is archived: the jobs listed above must run first" in rejected.stdout
     project.edit("config/experiment/tiny.yaml", "sizes: [300, 400]", "sizes: [200, 400]")
     outside = tmp_path / "outside.yaml"
     outside.write_text("secret: 1\n")
     (project.folder / "envs" / "link.yaml").symlink_to(outside)
-    refused = project.run("archive", *TINY, check=False)
-    assert refused.returncode
-    assert f"envs/link.yaml: is a link to {outside}" in refused.stdout
+    rejected = project.run("archive", *TINY, check=False)
+    assert rejected.returncode
+    assert f"envs/link.yaml: is a link to {outside}" in rejected.stdout
     assert not (project.folder / ARCHIVE).exists()

@@ -1,4 +1,4 @@
-"""Runs that die: a small part of the campaign of kills (tests/campaign), and orphans at their worst."""
+"""Killed runs: a small part of the campaign (tests/campaign), and orphans that wake late."""
 
 import contextlib
 import os
@@ -11,8 +11,10 @@ import time
 
 import psutil
 import pytest
-from campaign.crashes import Disturbed, Kill, Undisturbed, environment
+from campaign.crashes import Disturbed, environment
 from campaign.disturbance import Running, processes_in, script_of
+from campaign.outcome import Undisturbed
+from campaign.plan import Kill
 from project import Project
 
 from earthdim.jobs import runs
@@ -32,7 +34,7 @@ KILLS = [
 
 
 @pytest.mark.thorough
-def test_a_run_that_dies_again_and_again_ends_as_if_nothing_had_happened(project, finished, tmp_path):
+def test_a_run_killed_repeatedly_ends_with_the_same_results(project, finished, tmp_path):
     for part in (f"variants/{VARIANT}", f"tiny/variants/{VARIANT}", "tiny/tables", "tiny/figures"):
         shutil.rmtree(project.folder / "results" / part)
     log = tmp_path / "log"
@@ -48,7 +50,7 @@ def test_a_run_that_dies_again_and_again_ends_as_if_nothing_had_happened(project
 
 
 def training(project: Project) -> tuple[Running, psutil.Process]:
-    """Snakemake with its only job, which has trained half of its steps."""
+    """Snakemake and its only job, which has done half of its training steps."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *PRETRAIN]
     running = Running(command, project.folder, environment(project), project.folder / "orphan.log")
     log = project.folder / "results" / "logs" / "pretrain" / f"{VARIANT}.log"
@@ -61,7 +63,7 @@ def training(project: Project) -> tuple[Running, psutil.Process]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a terminal that closes"])
-def test_what_a_terminal_sends_ends_a_run_and_leaves_no_lock(project, number):
+def test_a_signal_from_a_terminal_ends_the_run_and_leaves_no_lock(project, number):
     running, _ = training(project)
     try:
         os.killpg(running.process.pid, number)
@@ -74,45 +76,58 @@ def test_what_a_terminal_sends_ends_a_run_and_leaves_no_lock(project, number):
     assert not (project.folder / CHECKPOINT).exists()
 
 
-@pytest.mark.parametrize("orphaned", [True, False], ids=["an orphan", "a job of a Snakemake that slept too"])
-def test_a_job_that_wakes_after_a_run_with_another_config_changes_nothing(project, orphaned):
+def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(project):
     running, job = training(project)
     job.suspend()
     try:
-        if orphaned:
-            running.snakemake.kill()
-            running.wait(60)
-        else:
-            # As Ctrl-Z does, and later `fg`.
-            running.snakemake.suspend()
+        running.snakemake.kill()
+        running.wait(60)
         project.edit("config/schedule/tiny.yaml", "steps: 40", "steps: 30")
         project.run("--unlock", "--config", "experiment=tiny")
         project.run(*PRETRAIN[:3])
         before = project.files("variants", times=True)
         log = (project.folder / "results" / "logs" / "pretrain" / f"{VARIANT}.log").read_text()
-        for process in (job,) if orphaned else (job, running.snakemake):
-            process.send_signal(signal.SIGCONT)
+        job.resume()
         job.wait(60)
-        running.wait(60)
     finally:
         running.clear()
     assert "step 30/30" in log
     assert project.files("variants", times=True) == before
     assert not processes_in(project.folder)
-    # And what stands there is what an undisturbed run of that config makes.
+    # The files equal those of an undisturbed run of that config.
     project.run(*PRETRAIN)
     made = {name: digest.split()[0] for name, digest in before.items()}
     assert project.files("variants") == made
 
 
+def test_a_stopped_snakemake_keeps_its_lock_and_ends_normally_when_it_is_continued(project):
+    running, job = training(project)
+    processes = (job, running.snakemake)
+    try:
+        # As Ctrl-Z does, and later `fg`.
+        for process in processes:
+            process.suspend()
+        done = project.run("--unlock", "--config", "experiment=tiny", check=False)
+        for process in processes:
+            process.resume()
+        code = running.wait(60)
+    finally:
+        running.clear()
+    assert done.returncode
+    assert f"the Snakemake process {running.process.pid} still runs" in done.stdout + (done.stderr or "")
+    assert code == 0
+    assert (project.folder / CHECKPOINT).exists()
+    assert not processes_in(project.folder)
+
+
 GRAPH = "results/variants/csp_amin10_untrained_s0/land-500-r0/neighbours.zarr"
 SEARCH = (GRAPH, "--config", "experiment=tiny", "--forcerun", "embed")
-# The scheduler of a cluster goes on when the user's Snakemake is gone.
+# Like the scheduler of a cluster, this outlives the user's Snakemake.
 SUBMIT = "sh -c 'nohup sh \"$0\" >/dev/null 2>&1 & echo $!'"
 
 
 def group_at_work(project: Project) -> tuple[psutil.Process, psutil.Process]:
-    """The Snakemake of a group of jobs and its first job, as soon as that runs."""
+    """The Snakemake of a group of jobs, and its first job as soon as it runs."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
         for process in processes_in(project.folder):
@@ -126,7 +141,7 @@ def group_at_work(project: Project) -> tuple[psutil.Process, psutil.Process]:
 
 
 def ends(process: psutil.Process) -> bool:
-    """Whether a process ends in time; one that its parent has not yet asked about has."""
+    """Whether a process ends in time; a zombie has ended."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
         try:
@@ -138,7 +153,7 @@ def ends(process: psutil.Process) -> bool:
     return False
 
 
-def test_a_group_of_jobs_that_outlives_its_run_neither_writes_nor_removes(project):
+def test_a_group_of_jobs_that_outlives_its_run_neither_writes_nor_removes_results(project):
     output = project.folder / "output.txt"
     submit = ("--cluster-generic-submit-cmd", SUBMIT)
     run = project.start(*SEARCH, *submit, profile="cluster", environment={}, output=output)
@@ -154,7 +169,7 @@ def test_a_group_of_jobs_that_outlives_its_run_neither_writes_nor_removes(projec
         before = project.files("variants", times=True)
         job.resume()
         assert ends(job)
-        # Were it alive, it would remove the outputs of the job that failed.
+        # A living Snakemake would remove the outputs of the failed job.
         with contextlib.suppress(psutil.NoSuchProcess):
             group.resume()
         assert ends(group)
@@ -165,11 +180,11 @@ def test_a_group_of_jobs_that_outlives_its_run_neither_writes_nor_removes(projec
     assert "Nothing to be done" in project.run(*SEARCH[:3]).stdout
 
 
-def test_a_job_that_comes_after_the_end_of_its_run_removes_nothing(project):
+def test_a_job_that_starts_after_the_end_of_its_run_removes_nothing(project):
     before = project.files("variants", times=True)
     words = [sys.executable, "-m", "snakemake", "--cores", "1", "--mode", "remote", *SEARCH, "--nolock"]
     late = environment(project) | {runs.FILE: str(project.folder / ".snakemake" / "earthdim" / "gone")}
     done = subprocess.run(words, cwd=project.folder, env=late, capture_output=True, text=True)
     assert done.returncode
-    assert "the run that this job belongs to is over" in done.stderr
+    assert "the run of this job is over" in done.stderr
     assert project.files("variants", times=True) == before

@@ -1,4 +1,4 @@
-"""The profiles for clusters, against a real Slurm of two nodes that starts and stops here."""
+"""The cluster profiles on a real Slurm of two nodes, which the tests start and stop."""
 
 import os
 import re
@@ -15,16 +15,16 @@ from slurm import INSTALL, NODES, Slurm, absent, waited_for
 
 pytestmark = pytest.mark.workflow
 
-# Double quotes and brackets must survive two shells and a batch script.
+# Double quotes and brackets must pass through two shells and a batch script.
 PART = ("branch", "--config", "experiment=tiny", "branch=csp", 'overrides=["estimator.mle.k=10"]')
-# There is no accounting here; and a test does not wait long for the next call.
+# This Slurm has no accounting; short intervals between status checks.
 HERE = (
     "--slurm-no-account",
     *("--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "2"),
 )
-# At first attempts too little memory for the one variant that is trained, and a minute for probes.
-TIGHT = (
+# First attempts get too little memory for the trained variant, and one minute for probes.
+LIMITED = (
     "--set-resources",
     "pretrain:mem_mb=400 if attempt == 1 and len(input) else 3000",
     "pretrain:runtime=30",
@@ -34,7 +34,7 @@ SECONDS = 1500
 
 
 class Run:
-    """Snakemake on the cluster, begun."""
+    """A running Snakemake on the cluster."""
 
     def __init__(self, slurm: Slurm, project: Project, *arguments: str):
         self.slurm, self.project = slurm, project
@@ -49,20 +49,20 @@ class Run:
         return self.file.read_text()
 
     def wait(self, met=lambda: False) -> int | None:
-        """Wait until something is the case, or Snakemake ends: its return code, or None while it runs."""
+        """Wait for a condition or for Snakemake to end; its return code, or None while it runs."""
         assert waited_for(lambda: self.process.poll() is not None or met(), SECONDS), self.output[-6000:]
         return self.process.poll()
 
     def interrupt(self) -> SimpleNamespace:
-        """Press Ctrl-C, which a terminal sends to the whole group of processes; what is left soon after."""
+        """Send SIGINT to the process group, as Ctrl-C does; return what is left shortly after."""
         os.killpg(self.process.pid, signal.SIGINT)
         code = self.wait()
-        # Slurm itself takes some seconds to end what has been cancelled; what has not been cancelled stays.
+        # Slurm takes some seconds to end cancelled jobs.
         waited_for(lambda: not self.slurm.queue() and not self.alive(), 15)
         return SimpleNamespace(code=code, queue=self.slurm.queue(), alive=self.alive(), output=self.output)
 
     def alive(self, ending: str = "", node: str | None = None) -> list[psutil.Process]:
-        """Processes of this run, or those alone whose last argument ends so, or on this node."""
+        """Processes of this run, optionally only those with this end of the last argument or on this node."""
         found = []
         for process in self.slurm.processes():
             try:
@@ -95,7 +95,7 @@ def slurm():
 
 @pytest.fixture(scope="module")
 def local(finished, tmp_path_factory) -> Project:
-    """The part, made on this machine."""
+    """The same part of the experiment, run on this machine."""
     project = finished.copy(tmp_path_factory.mktemp("local") / "project")
     project.run(*PART)
     return project
@@ -112,7 +112,7 @@ def stopped_early(slurm, tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def cluster(slurm, finished, tmp_path_factory) -> SimpleNamespace:
-    """The part on two nodes, its data at hand: interrupted while jobs run, then begun again and made to fail twice."""
+    """The part on two nodes with its data available: interrupted, restarted, with two jobs that exceed their limits."""
     project = finished.copy(tmp_path_factory.mktemp("cluster") / "project")
     for made in ("variants", "tiny"):
         shutil.rmtree(project.folder / "results" / made)
@@ -120,9 +120,9 @@ def cluster(slurm, finished, tmp_path_factory) -> SimpleNamespace:
     run = Run(slurm, project, *PART)
     assert run.wait(lambda: run.alive(".pretrain.py")) is None, run.output
     interrupted = run.interrupt()
-    run = Run(slurm, project, *PART, *TIGHT)
+    run = Run(slurm, project, *PART, *LIMITED)
     assert run.wait(lambda: run.alive(".probe.py", NODES[0])) is None, run.output
-    # It gets nowhere, until its time is up.
+    # A stopped probe exceeds its time limit.
     run.alive(".probe.py", NODES[0])[0].suspend()
     assert run.wait() == 0, run.output[-6000:]
     time.sleep(1)
@@ -139,21 +139,21 @@ def tables(project: Project) -> dict[str, str]:
     return {name: digest for name, digest in project.files("tiny@").items() if "/branches/" in name}
 
 
-def test_ctrl_c_while_jobs_are_submitted_leaves_none(stopped_early):
+def test_ctrl_c_during_submission_leaves_no_job(stopped_early):
     assert stopped_early.code != 0
     assert stopped_early.queue == []
     assert stopped_early.alive == []
 
 
 @pytest.mark.thorough
-def test_ctrl_c_while_jobs_run_leaves_none(cluster):
+def test_ctrl_c_during_jobs_leaves_no_job(cluster):
     assert cluster.interrupted.code != 0
     assert cluster.interrupted.queue == []
     assert cluster.interrupted.alive == []
 
 
 @pytest.mark.thorough
-def test_two_nodes_make_the_same_tables(cluster, local):
+def test_two_nodes_compute_the_same_tables(cluster, local):
     assert len(tables(local)) == 3
     assert tables(cluster.project) == tables(local)
     completed = [job for job in cluster.jobs if job["JobState"] == "COMPLETED"]
@@ -163,7 +163,7 @@ def test_two_nodes_make_the_same_tables(cluster, local):
 
 
 @pytest.mark.thorough
-def test_small_jobs_share_one_of_slurm(cluster):
+def test_small_jobs_share_a_slurm_job(cluster):
     done = re.findall(r"^\s*(?:local)?rule (\w+):", cluster.output, re.MULTILINE)
     of_measures = [rule for rule in done if rule in ("embed", "neighbours", "dimension")]
     assert len(of_measures) >= 8
@@ -171,17 +171,17 @@ def test_small_jobs_share_one_of_slurm(cluster):
 
 
 @pytest.mark.thorough
-def test_a_job_without_memory_enough_gets_more_and_succeeds(cluster):
+def test_a_job_out_of_memory_is_repeated_with_more(cluster):
     killed = [job for job in cluster.jobs if job["JobId"] in cluster.killed_for_memory]
     assert ["mem=400M" in job["Tres"] for job in killed] == [True]
     assert f"SLURM-job '{killed[0]['JobId']}' failed" in cluster.output
-    # Both variants' checkpoints, and both in full.
+    # The checkpoints of both variants.
     again = [job for job in cluster.jobs if job["TimeLimit"] == "30" and job["JobState"] == "COMPLETED"]
     assert len([job for job in again if "mem=3000M" in job["Tres"]]) >= 2
 
 
 @pytest.mark.thorough
-def test_a_job_without_time_enough_gets_more_and_succeeds(cluster):
+def test_a_job_over_its_time_limit_is_repeated_with_more(cluster):
     late = [job for job in cluster.jobs if job["JobState"] == "TIMEOUT"]
     assert late
     assert {job["TimeLimit"] for job in late} == {"1"}
@@ -189,7 +189,7 @@ def test_a_job_without_time_enough_gets_more_and_succeeds(cluster):
     assert "Trying to restart job" in cluster.output
 
 
-def test_a_training_on_a_gpu_asks_slurm_for_one(slurm, project):
+def test_training_on_a_gpu_requests_one_from_slurm(slurm, project):
     project.edit("config/config.yaml", "device: cpu # or cuda:", "device: cuda # or cpu:")
     known = len(slurm.jobs())
     target = "results/variants/csp_amin10_rgb_tiny_s0/checkpoint.safetensors"
@@ -203,7 +203,7 @@ def test_a_training_on_a_gpu_asks_slurm_for_one(slurm, project):
 
 
 @pytest.mark.thorough
-def test_two_nodes_make_smoke_as_one_machine_does(slurm, smoke, tmp_path):
+def test_two_nodes_compute_smoke_like_one_machine(slurm, smoke, tmp_path):
     project = Project.create(tmp_path / "project")
     before = len(slurm.jobs())
     run = Run(slurm, project, "--config", "experiment=smoke")
@@ -215,7 +215,7 @@ def test_two_nodes_make_smoke_as_one_machine_does(slurm, smoke, tmp_path):
     assert {job["NodeList"] for job in slurm.jobs()[before:] if job["JobState"] == "COMPLETED"} == set(NODES)
 
 
-# Some draws of points, to be made again from data that is at hand.
+# Point sets that are recomputed from available data.
 DRAWS = ("results/data/points/land-500-r0.json", "results/data/points/task-land-600-r0.json")
 STATUS = """\
 #!/bin/sh
@@ -229,7 +229,7 @@ esac
 
 
 def generic(project: Project, submit: str, *arguments: str, environment=None) -> tuple[dict, dict, str]:
-    """Make the draws again with the generic profile: the bytes before and after, and what the run said."""
+    """Recompute the point sets with the generic profile: digests before and after, and the run's output."""
     before = project.files("data/points")
     for made in DRAWS:
         (project.folder / made).unlink()
@@ -246,7 +246,7 @@ def generic(project: Project, submit: str, *arguments: str, environment=None) ->
     return before, project.files("data/points"), output.read_text()
 
 
-def test_generic_profile_hands_jobs_to_any_command(project):
+def test_generic_profile_submits_jobs_with_any_command(project):
     before, after, output = generic(project, "sh")
     assert after == before
     assert "Provided remote nodes" in output

@@ -1,4 +1,4 @@
-"""What made each file: every job's record, `verify` with planted damages and the commands that mend them, `trace`."""
+"""The record of every job, `verify` with damaged files and the commands that repair them, and `trace`."""
 
 import hashlib
 import json
@@ -9,6 +9,24 @@ import sys
 from pathlib import Path
 
 import pytest
+from damages import (
+    CHUNK,
+    CSP,
+    DAMAGES,
+    EMBEDDINGS,
+    RECORD,
+    REPORT,
+    REPORT_RECORD,
+    RESOLVED,
+    TABLES,
+    edit,
+    flip,
+    halve,
+    last_digit,
+    remove,
+    restore,
+    state,
+)
 
 from earthdim.experiment import resolve
 from earthdim.experiment.validation import ConfigError
@@ -19,15 +37,11 @@ pytestmark = pytest.mark.workflow
 
 TINY = ("--config", "experiment=tiny")
 ASKED = ["experiment=tiny"]
-CSP = "results/variants/csp_amin10_rgb_tiny_s0"
-TWIN = "results/variants/csp_amin10_untrained_s0"
-ROWS = "results/tiny/variants"
-EMBEDDINGS = f"{CSP}/land-500-r0/embeddings"
 
 
 @pytest.fixture(scope="module")
 def sound(finished, tmp_path_factory):
-    """A copy of the finished experiment; what a test damages in it, it restores."""
+    """A copy of the finished experiment; each test restores what it damages."""
     return finished.copy(tmp_path_factory.mktemp("records") / "project")
 
 
@@ -43,11 +57,11 @@ def targets():
     return sorted(map(str, [*made, "results/data/datasets/coastline.zarr"]))
 
 
-def test_every_job_leaves_a_record(inside):
+def test_every_job_writes_a_record(inside):
     jobs = {path.parts[2:] for path in Path("results/logs").rglob("*.log")}
-    # They make nothing.
-    making = {parts for parts in jobs if parts[0] not in ("verify", "trace", "archive")}
-    expected = {Path("results/records", *parts).with_suffix(".json") for parts in making}
+    # These rules have no outputs.
+    writing = {parts for parts in jobs if parts[0] not in ("verify", "trace", "archive")}
+    expected = {Path("results/records", *parts).with_suffix(".json") for parts in writing}
     there = {
         path
         for path in Path("results/records").rglob("*.json")
@@ -61,7 +75,7 @@ def test_every_job_leaves_a_record(inside):
         assert record.said["git"] == {"commit": None, "why": "no git"}
 
 
-def test_the_resolved_experiment_is_at_hand(inside):
+def test_the_resolved_experiment_is_stored(inside):
     resolved = read_json("results/tiny/experiment.json")
     assert resolved["name"] == "tiny"
     assert resolved["variants"]["csp_amin10_rgb_tiny_s0"]["twin"] == "csp_amin10_untrained_s0"
@@ -81,7 +95,7 @@ def test_every_row_of_every_table_leads_to_data(inside):
             assert not behind.own
             data = [record for record in behind.records if record.rule == "dataset"]
             assert all(record.said["config"]["about"]["licence"] for record in data)
-            # An untrained encoder is drawn from its seed; a line about it, and nothing else, is made of no data.
+            # Only the row that describes an untrained encoder, which depends on its seed alone, has no data.
             assert data or (table.stem == "variants" and row["weights"] == "untrained")
             assert behind.records[-1].outputs.keys() & {str(table)} or row.get("dataset")
             of = {record.wildcards["variant"] for record in behind.records if "variant" in record.wildcards}
@@ -92,7 +106,7 @@ def test_every_row_of_every_table_leads_to_data(inside):
     assert rows > 200
 
 
-def test_only_the_jobs_that_made_a_row_are_behind_it(inside):
+def test_a_row_depends_only_on_the_jobs_that_computed_it(inside):
     records = chain.read()
     table = "results/tiny/tables/dimension.csv"
     for space, rule in (("embedding", "dimension"), ("activation", "probe")):
@@ -108,135 +122,7 @@ def test_only_the_jobs_that_made_a_row_are_behind_it(inside):
     assert sorted(of) == sorted([row["variant"], twin])
 
 
-def edit(old, new):
-    def change(path):
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-
-    return change
-
-
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def halve(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def last_digit(path):
-    """Another last digit in a text."""
-    head, digit, tail = re.fullmatch(r"(?s)(.*)(\d)(\D*)", path.read_text()).groups()
-    path.write_text(f"{head}{(int(digit) + 1) % 10}{tail}")
-
-
-def in_each(change):
-    return lambda folder: [change(path) for path in folder.iterdir()]
-
-
-def swap(one, two):
-    """Exchange two files or folders, both intact."""
-
-    def change(_):
-        aside = Path("aside")
-        Path(one).rename(aside)
-        Path(two).rename(one)
-        aside.rename(two)
-
-    return change
-
-
-def remove(path):
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def put(text):
-    return lambda path: path.write_text(text)
-
-
-def copy_of(other):
-    return lambda path: shutil.copyfile(other, path)
-
-
-CHUNK = f"{EMBEDDINGS}.zarr/embedding/c/0/0"
-TWIN_CHUNK = f"{TWIN}/land-500-r0/embeddings.zarr/embedding/c/0/0"
-DIMENSION = f"{ROWS}/csp_amin10_rgb_tiny_s0/land-500-r0/dimension.csv"
-TWIN_DIMENSION = f"{ROWS}/csp_amin10_untrained_s0/land-500-r0/dimension.csv"
-RECORD = "results/records/embed/csp_amin10_rgb_tiny_s0/land-500-r0.json"
-MANIFEST = f"{EMBEDDINGS}.json"
-ROOT = f"{EMBEDDINGS}.zarr/zarr.json"
-ADDED = f"{EMBEDDINGS}.zarr/embedding/c/9/0"
-LAND = "results/data/datasets/land-mask.json"
-LABELS = "results/data/labels/elevation/task-land-600-r0.zarr"
-TABLES = "results/tiny/tables"
-RESOLVED = "results/tiny/experiment.json"
-REPORT = "results/tiny/report.html"
-COSTS = "results/tiny/budget.csv"
-REPORT_RECORD = "results/records/report/tiny.json"
-UNRECORDED = {f"{EMBEDDINGS}.zarr", MANIFEST}
-# What is damaged, how, and which files `verify` must name: that one, unless others are listed.
-DAMAGES = {
-    "chunk deleted": (CHUNK, remove),
-    "chunk altered": (CHUNK, flip),
-    "chunk truncated": (CHUNK, halve),
-    "chunk of another variant": (CHUNK, copy_of(TWIN_CHUNK)),
-    "chunk added": (ADDED, put("1")),
-    "attributes of a store edited": (ROOT, edit("csp_", "csq_")),
-    "stores of two variants swapped": (
-        ".",
-        swap(f"{EMBEDDINGS}.zarr", f"{TWIN}/land-500-r0/embeddings.zarr"),
-        {CHUNK, TWIN_CHUNK},
-    ),
-    "store deleted": (f"{EMBEDDINGS}.zarr", remove),
-    "manifest of another store": (MANIFEST, copy_of(f"{TWIN}/land-500-r0/embeddings.json")),
-    "manifest deleted": (MANIFEST, remove),
-    "data set altered": (LAND, edit('"sha256"', '"sha257"')),
-    "labels deleted": (LABELS, remove),
-    "cell of a table altered": (f"{TABLES}/probe.csv", last_digit),
-    "table truncated": (f"{TABLES}/dimension.csv", halve),
-    "table deleted": (f"{TABLES}/variants.csv", remove),
-    "rows of another variant": (DIMENSION, copy_of(TWIN_DIMENSION)),
-    "rows of two variants swapped": (".", swap(DIMENSION, TWIN_DIMENSION), {DIMENSION, TWIN_DIMENSION}),
-    "config edited": (f"{CSP}/config.yaml", edit("width: 512", "width: 511")),
-    "summary edited": (f"{CSP}/summary.json", last_digit),
-    "loss curve deleted": (f"{CSP}/training.csv", remove),
-    "byte of a checkpoint altered": (f"{CSP}/checkpoint.safetensors", flip),
-    "figure emptied": ("results/tiny/figures/scale.png", put("")),
-    "resolved experiment edited": (RESOLVED, edit('"k": 20', '"k": 21')),
-    "report altered": (REPORT, flip),
-    "report deleted": (REPORT, remove),
-    "costs deleted": (COSTS, remove),
-    "record of the report altered": (REPORT_RECORD, edit('"rule": "report"', '"rule": "repord"')),
-    "record of the report deleted": (REPORT_RECORD, remove, {REPORT, COSTS}),
-    "record altered": (RECORD, edit('"rule": "embed"', '"rule": "embod"')),
-    "record of another shape": (RECORD, edit('"outputs": {', '"outputs": {"results/x": "abc",')),
-    "record truncated": (RECORD, halve, {RECORD, *UNRECORDED}),
-    "record deleted": (RECORD, remove, UNRECORDED),
-    "record of another job": (RECORD, copy_of(RECORD.replace("rgb_tiny", "untrained")), UNRECORDED),
-    "list of packages altered": ("results/records/environments", in_each(edit('"numpy": "', '"numpy": "0'))),
-    "file that nobody made": (f"{TABLES}/extra.csv", put("1")),
-    "file beside a variant's": (f"{CSP}/land-500-r0/neighbours.csv", put("1")),
-}
-
-
-def state():
-    """Everything under results, to be put back."""
-    return {path: path.read_bytes() for path in Path("results").rglob("*") if path.is_file()}
-
-
-def restore(before):
-    for path in [path for path in Path("results").rglob("*") if path.is_file() and path not in before]:
-        path.unlink()
-    for path, content in before.items():
-        if not path.is_file() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-
-
-def test_nothing_is_found_in_a_sound_experiment(inside):
+def test_a_sound_experiment_has_no_findings(inside):
     verified = verify.verify("tiny", targets(), ASKED)
     assert not verified.findings
     assert verified.jobs == len(list(chain.read()))
@@ -251,12 +137,12 @@ def test_each_damage_is_found_and_named(inside, damage):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         plant(Path(path))
         verified = verify.verify("tiny", wanted, ASKED)
-        text = verify.told(verified, ASKED)
+        text = verify.summary(verified, ASKED)
     finally:
         restore(before)
     found = {finding.path for finding in verified.findings}
     expected = others[0] if others else {path}
-    # Nothing is blamed but what was planted; of what is in a folder, its files.
+    # Only the damaged files are named; for a damaged folder, its files.
     stems = [name.partition(".zarr")[0] for name in expected]
     assert all(any(name.startswith(stem) for stem in stems) for name in found)
     assert all(any(name.startswith(near) for name in found) for near in expected)
@@ -265,13 +151,13 @@ def test_each_damage_is_found_and_named(inside, damage):
 
 
 def commands(output):
-    """The mending commands of a printed finding: of single jobs, and of all at once."""
+    """The repair commands in the printed findings, for single jobs and for all of them."""
     found = re.findall(r"^    ((?:envs/run (?:snakemake|python)|rm -r --) .*)$", output, re.MULTILINE)
     return [shlex.split(command) for command in found]
 
 
 def carry_out(project, command):
-    """Do what a person types in the project's root; the environment that envs/run would make is at hand."""
+    """Run a printed command in the project's root, with the present environment in place of that of envs/run."""
     if command[0] == "envs/run":
         name, *arguments = command[1:]
         project._python(*(["-m", "snakemake"] if name == "snakemake" else []), *arguments)
@@ -282,7 +168,7 @@ def carry_out(project, command):
 
 
 def made(project):
-    """Digest of everything but records and reports, which hold times."""
+    """Digests of all files except records and reports, which contain times."""
     return {
         name: digest
         for name, digest in project.files().items()
@@ -291,7 +177,7 @@ def made(project):
     }
 
 
-def test_the_named_commands_mend_with_the_right_bytes(project):
+def test_the_printed_commands_restore_the_same_bytes(project):
     before = made(project)
     figure = project.folder / "results/tiny/figures/scale.png"
     figure.write_bytes(b"")
@@ -306,7 +192,7 @@ def test_the_named_commands_mend_with_the_right_bytes(project):
     for command in singly:
         carry_out(project, command)
     assert made(project) == before
-    # A store, rows of a variant and a table; the last command is that of all of them.
+    # A store, rows of a variant and a table; the last command repairs all of them.
     remove(project.folder / f"{CSP}/region-africa-400-r0/embeddings.zarr/embedding/c/0/0")
     halve(project.folder / "results/records/costly/tiny/csp_amin10_rgb_tiny_s0/land-500-r0.json")
     last_digit(project.folder / f"{TABLES}/scale.csv")
@@ -348,7 +234,7 @@ def spoil_caption(project):
 
 
 def occupy(project):
-    """A file where the folder of the record is to be: it cannot be written, as where the disk is full."""
+    """Put a file in place of the record's folder, so that writing the record fails."""
     folder = project.folder / "results/records/report"
     shutil.rmtree(folder)
     folder.touch()
@@ -356,20 +242,20 @@ def occupy(project):
 
 
 @pytest.mark.parametrize("spoil", [spoil_caption, occupy])
-def test_a_report_that_cannot_be_written_fails_the_run_and_nothing_else(project, spoil):
+def test_a_report_that_cannot_be_written_fails_the_run_and_changes_nothing_else(project, spoil):
     before = made(project)
-    why, mend = spoil(project)
+    why, repair = spoil(project)
     done = project.run(*TINY, "--forcerun", RESOLVED, check=False)
     assert done.returncode == 1
     assert why in done.stdout
     assert done.stdout.count("the report of tiny was not finished") == 1
     assert made(project) == before
-    # All jobs are done and known: the next run, by envs/run, has the report to write and nothing else.
+    # All jobs are up to date: the next run with envs/run only writes the report.
     assert "Nothing to be done" in project.run(*TINY).stdout
     again = project._python("workflow/scripts/finish.py", *TINY, check=False)
     assert again.returncode == 1
     assert why in again.stdout
-    mend()
+    repair()
     for command in commands(done.stdout):
         carry_out(project, command)
     assert "sound: " in project.run("verify", *TINY).stdout
@@ -381,7 +267,7 @@ def test_verify_and_trace_leave_the_report_alone(project):
     assert "sound: " in project.run("verify", *TINY).stdout
     project.finish("verify", *TINY)
     row = trace.read_rows(project.folder / "results/tiny/tables/dimension.csv")[0]
-    told = project.run("trace", *TINY, "row=dimension:1").stdout
+    text = project.run("trace", *TINY, "row=dimension:1").stdout
     for word in (
         row["variant"],
         row["value"],
@@ -392,44 +278,44 @@ def test_verify_and_trace_leave_the_report_alone(project):
         "no git",
         f"Python {sys.version_info.major}.{sys.version_info.minor}",
     ):
-        assert word in told
-    assert "All are what their records say." in told
+        assert word in text
+    assert "All files match their records." in text
     edit('"sha256"', '"sha257"')(project.folder / "results/data/datasets/land-mask.json")
-    told = project.run("trace", *TINY, "variant=csp_amin10_untrained_s0").stdout
-    assert "NOT SOUND  results/data/datasets/land-mask.json: is not what was written" in told
-    assert "1 of the files above are NOT what their records say." in told
+    text = project.run("trace", *TINY, "variant=csp_amin10_untrained_s0").stdout
+    assert "NOT SOUND  results/data/datasets/land-mask.json: differs from its record" in text
+    assert "1 of the files above do NOT match their records." in text
     assert report.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({}, "trace: say of what: --config row=TABLE:NUMBER"),
-        ({"row": "dimension:1", "variant": "csp_amin10_untrained_s0"}, "trace: say of what"),
+        ({}, "trace: give either --config row=TABLE:NUMBER"),
+        ({"row": "dimension:1", "variant": "csp_amin10_untrained_s0"}, "trace: give either"),
         ({"row": "dimension"}, "row: 'dimension' is not TABLE:NUMBER"),
         ({"row": 17}, "row: 17 is not TABLE:NUMBER"),
         ({"row": "dimensions:1"}, "row: 'dimensions:1' is not TABLE:NUMBER"),
         ({"row": "../../data:1"}, "row: '../../data:1' is not TABLE:NUMBER"),
         ({"row": "dimension:0"}, "row: 'dimension:0' is not TABLE:NUMBER"),
         ({"row": "dimension:9999"}, "results/tiny/tables/dimension.csv has {rows} rows, not 9999"),
-        ({"variant": "csp"}, "variant: 'csp' is none of satclip_l5_rgb_tiny_s0,"),
+        ({"variant": "csp"}, "variant: 'csp' is not one of satclip_l5_rgb_tiny_s0,"),
     ],
 )
-def test_a_question_that_cannot_be_answered(inside, asked, message):
+def test_invalid_questions_name_the_key(inside, asked, message):
     experiment = resolve.resolve(Path("config"), "tiny", cache=Path(".snakemake/grid"))
     rows = len(Path("results/tiny/tables/dimension.csv").read_text().splitlines()) - 1
     with pytest.raises(ConfigError, match=re.escape(message.format(rows=rows))):
         trace.question(asked, experiment)
 
 
-def test_the_command_line_asks_once_and_clearly(sound):
+def test_an_invalid_question_fails_without_a_traceback(sound):
     done = sound.run("trace", *TINY, "row=dimensions:1", check=False)
     assert done.returncode
     assert "row: 'dimensions:1' is not TABLE:NUMBER" in done.stdout
     assert "Traceback" not in done.stdout
 
 
-def test_records_tell_the_bytes_that_are_there(inside):
+def test_records_hold_the_digests_of_the_files(inside):
     said = json.loads(Path(RECORD).read_text())
     written = said["outputs"][f"{EMBEDDINGS}.zarr"]["files"]
     assert written["embedding/c/0/0"] == hashlib.sha256(Path(CHUNK).read_bytes()).hexdigest()

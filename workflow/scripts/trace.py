@@ -6,4 +6,4 @@ from earthdim.storage.files import read_json
 
 with job(snakemake, snakemake.params.job["config"]["experiment"]) as run:
     experiment = read_json(trace.resolved_path(run.config["experiment"]))
-    print(trace.told(run.config["question"], experiment))
+    print(trace.describe(run.config["question"], experiment))

@@ -6,7 +6,7 @@ from earthdim.provenance import verify
 with job(snakemake, snakemake.params.job["config"]["experiment"]) as run:
     experiment, targets, asked = (run.config[key] for key in ("experiment", "targets", "asked"))
     verified = verify.verify(experiment, targets, asked)
-    text = verify.told(verified, asked)
+    text = verify.summary(verified, asked)
     if verified.findings:
         raise SystemExit(text)
     run.log.info("%s", text)

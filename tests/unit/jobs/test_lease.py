@@ -1,8 +1,9 @@
-"""Orphans and jobs whose place was taken publish nothing: real processes, killed for real."""
+"""Orphans publish nothing: real processes that receive real signals."""
 
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import pytest
 from campaign.disturbance import heed
 
 from earthdim.jobs import lease, runs
+from earthdim.storage import atomic
 
 JOB = """
 import sys, time
@@ -24,12 +26,12 @@ WORK
 files.write_json(1, Path(sys.argv[2]))
 log.info("published")
 """
-# Stands for Snakemake: tells its jobs who it is, starts one through a shell, and waits.
+# Stands for Snakemake: starts one job through a shell that stays in between, and waits.
 SNAKEMAKE = """
 import subprocess, sys
 from pathlib import Path
 from earthdim.jobs import runs
-ANNOUNCE
+START
 subprocess.run(["bash", "-c", '"$@"; true', "bash", sys.executable, "-c", *sys.argv[1:]])
 """
 SLEEPING = """
@@ -38,19 +40,19 @@ with atomic.publish(Path(sys.argv[2])) as partial:
     partial.write_text("half")
     time.sleep(60)
 """
-# Compiled code that looks at no signal.
+# Like compiled code, which handles no signal.
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
 
 
 @pytest.fixture
 def start(tmp_path):
-    """Start a stand-in of Snakemake with one job; everything that it started is ended with the test."""
+    """Start a stand-in for Snakemake with one job; all its processes are killed after the test."""
     started = []
 
-    def starter(work, announce="runs.announce()"):
+    def starter(work, begin="runs.start(None)"):
         words = [JOB.replace("WORK", textwrap.dedent(work)), tmp_path / "log", tmp_path / "out.json"]
         process = subprocess.Popen(
-            [sys.executable, "-c", SNAKEMAKE.replace("ANNOUNCE", announce), *words],
+            [sys.executable, "-c", SNAKEMAKE.replace("START", begin), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -69,7 +71,7 @@ def start(tmp_path):
 
 
 def group_ends(process, seconds) -> bool:
-    """Whether all that a process started ends in time: the pipe that they share is then closed."""
+    """Whether every process of a process group ends in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -85,7 +87,7 @@ def test_a_job_whose_snakemake_lives_publishes(start, tmp_path):
     assert start("pass").wait(60) == 0
     assert (tmp_path / "out.json").read_text() == "1\n"
     first, *rest = (tmp_path / "log").read_text().splitlines()
-    assert first.startswith("job ")
+    assert first.startswith("process ")
     assert rest == ["[embed x] published"]
 
 
@@ -100,15 +102,15 @@ def test_an_orphan_stops_and_publishes_nothing(start, tmp_path):
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_an_orphan_that_hears_no_signal_is_ended(start, tmp_path):
+def test_an_orphan_that_ignores_sigterm_is_ended(start, tmp_path):
     snakemake = start(DEAF)
     snakemake.kill()
     assert group_ends(snakemake, 60)
     assert not (tmp_path / "out.json").exists()
 
 
-def test_an_orphan_that_comes_to_publish_before_it_is_ended_is_refused(start, tmp_path):
-    # Nobody has waited for the killed process yet: it still stands in the process table.
+def test_an_orphan_that_publishes_before_it_is_ended_fails(start, tmp_path):
+    # The killed process is a zombie: nobody has waited for it yet.
     snakemake = start(DEAF.replace("60", "3"))
     os.kill(snakemake.pid, signal.SIGKILL)
     time.sleep(6)
@@ -117,66 +119,49 @@ def test_an_orphan_that_comes_to_publish_before_it_is_ended_is_refused(start, tm
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_job_that_is_told_to_end_leaves_nothing_half_written(start, tmp_path, number):
+def test_a_terminated_job_leaves_no_unfinished_file(start, tmp_path, number):
     snakemake = start(SLEEPING)
     while not list(tmp_path.glob(".out.json.*.partial")):
         time.sleep(0.05)
-    os.kill(int((tmp_path / "log").read_text().split("process ")[1].split()[0]), number)
+    os.kill(int((tmp_path / "log").read_text().split()[1]), number)
     snakemake.wait(60)
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A run that was begun on another machine, of which a Snakemake here does the jobs."""
+    """The file of a run on another machine, whose jobs a Snakemake on this one executes."""
     file = tmp_path / "another_host-1-1-0"
     file.touch()
     monkeypatch.setenv(runs.FILE, str(file))
     return file
 
 
-def test_of_a_replaced_job_the_snakemake_within_ends_before_it_could_remove_anything(
-    start, tmp_path, elsewhere
-):
-    snakemake = start(SLEEPING)
-    (tmp_path / "log").write_text("job of another process\n")
-    assert snakemake.wait(60) == -signal.SIGKILL
-    assert group_ends(snakemake, 60)
-    assert not (tmp_path / "out.json").exists()
-
-
-def test_of_a_job_whose_run_is_over_the_snakemake_within_ends_first(start, tmp_path, elsewhere):
-    snakemake = start(DEAF.replace("60", "1"))
+def test_when_the_run_is_over_the_nested_snakemake_ends_before_its_job_fails(start, tmp_path, elsewhere):
+    # As a cluster job does, but without the thread of `join`, so that only the job can end it.
+    nested = "import os; os.environ |= {runs.NESTED: '1', runs.SNAKEMAKE: str(os.getpid())}"
+    snakemake = start(DEAF.replace("60", "1"), nested)
     elsewhere.unlink()
     assert snakemake.wait(60) == -signal.SIGKILL
     assert group_ends(snakemake, 60)
     assert not (tmp_path / "out.json").exists()
 
 
-@pytest.mark.parametrize("begun", ["Path({!r})); runs.begin()", "None)"], ids=["a run", "without hooks"])
-def test_of_a_replaced_job_the_users_snakemake_goes_on(start, tmp_path, begun):
-    snakemake = start(SLEEPING, f"runs.announce_new({begun.format(str(tmp_path))}")
-    (tmp_path / "log").write_text("job of another process\n")
+def test_the_users_snakemake_survives_a_job_that_may_not_publish(start, tmp_path):
+    snakemake = start(DEAF.replace("60", "1"), f"runs.start(Path({str(tmp_path)!r})); runs.begin()")
+    for file in (tmp_path / "earthdim").iterdir():
+        file.unlink()
     assert snakemake.wait(60) == 0
     assert not (tmp_path / "out.json").exists()
-
-
-def test_a_job_whose_run_is_over_waits_for_the_users_snakemake(start, tmp_path):
-    # This one does not follow its run: the job waits in vain, and must not fail under it.
-    snakemake = start(DEAF.replace("60", "1"), f"runs.announce_new(Path({str(tmp_path)!r})); runs.begin()")
-    runs.end_all(tmp_path)
-    time.sleep(4)
-    assert snakemake.poll() is None
-    snakemake.kill()
-    assert group_ends(snakemake, 60)
-    assert not (tmp_path / "out.json").exists()
+    assert "run of this job is over" in (tmp_path / "log").read_text()
 
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    """This process as a job without a Snakemake, and its log."""
+    """The log of this process as a job without a Snakemake."""
     monkeypatch.delenv(runs.SNAKEMAKE, raising=False)
-    monkeypatch.setattr(lease, "_held", None)
+    monkeypatch.setattr(lease, "_snakemake", None)
+    monkeypatch.setattr(atomic, "_may_publish", atomic._may_publish)
     return tmp_path / "logs" / "x.log"
 
 
@@ -184,29 +169,20 @@ def test_a_process_that_is_no_job_may_always_publish(job):
     lease.check()
 
 
-def test_who_begins_later_takes_the_place(job):
+def test_a_job_replaces_the_log_and_an_earlier_process_writes_to_the_old_one(job):
     lease.take(job)
-    mine = lease._held
-    mine.check()
-    lease.take(job)
-    lease._held.check()
-    with pytest.raises(runs.OrphanError, match="another job's by now"):
-        mine.check()
+    with job.open("a") as earlier:
+        lease.take(job)
+        earlier.write("a late line\n")
+    assert job.read_text() == f"process {os.getpid()} on {socket.gethostname()}\n"
 
 
-def test_a_log_that_was_taken_away_ends_the_right_to_publish(job):
-    lease.take(job)
-    job.unlink()
-    with pytest.raises(runs.OrphanError, match="taken away"):
-        lease.check()
-
-
-def test_a_job_that_begins_without_its_snakemake_is_refused(job, monkeypatch):
-    # A living process, but not one that started this job: its number may have been given again.
+def test_a_job_without_its_snakemake_does_not_start(job, monkeypatch):
+    # A living process that did not start this job, as after the reuse of a process ID.
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         monkeypatch.setenv(runs.SNAKEMAKE, str(stranger.pid))
-        with pytest.raises(runs.OrphanError, match="does not begin"):
+        with pytest.raises(runs.OrphanError, match="does not start"):
             lease.take(job)
     finally:
         stranger.kill()
@@ -214,20 +190,20 @@ def test_a_job_that_begins_without_its_snakemake_is_refused(job, monkeypatch):
     assert not job.exists()
 
 
-def test_no_job_of_a_run_that_is_over_begins_or_publishes(job, tmp_path, monkeypatch):
+def test_no_job_of_a_run_that_is_over_starts_or_publishes(job, tmp_path, monkeypatch):
     monkeypatch.setenv(runs.FILE, "")
     monkeypatch.setenv(runs.SNAKEMAKE, "")
-    runs.announce_new(tmp_path)
+    runs.start(tmp_path)
     runs.begin()
     assert os.environ[runs.SNAKEMAKE] == str(os.getpid())
-    # Here the job is the process of its Snakemake itself, and nothing is its own ancestor.
+    # Here Snakemake and the job are one process, and no process is its own ancestor.
     monkeypatch.delenv(runs.SNAKEMAKE)
     lease.take(job)
     lease.check()
     runs.end()
     with pytest.raises(runs.OrphanError, match="is over"):
         lease.check()
-    mark = job.read_text()
+    log = job.read_text()
     with pytest.raises(runs.OrphanError, match="is over"):
         lease.take(job)
-    assert job.read_text() == mark
+    assert job.read_text() == log

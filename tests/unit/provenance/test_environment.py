@@ -1,4 +1,4 @@
-"""Where a job ran: installed packages, and the state of the code as git tells it."""
+"""Installed packages, and the state of the code according to git."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ def git(folder, *arguments):
     subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
 
 
-def test_versions_are_those_of_the_installed_packages():
+def test_versions_equal_those_of_the_installed_packages():
     known = {
         item.metadata["Name"].replace("_", "-").replace(".", "-").lower(): item.version
         for item in distributions()
@@ -59,7 +59,7 @@ def test_the_state_of_the_code(here):
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_what_git_cannot_tell_has_no_digest(here):
+def test_a_failure_of_git_raises_and_yields_no_digest(here):
     project = here / "project"
     write(here, "project/config/a.yaml", "a: 1\n")
     git(project, "init", "-q", ".")
@@ -67,12 +67,12 @@ def test_what_git_cannot_tell_has_no_digest(here):
     git(project, "commit", "-qm", "one")
     write(here, "project/config/a.yaml", "a: 2\n")
     assert environment.commit(project)["dirty"]
-    told = subprocess.run(
+    shown = subprocess.run(
         ["git", "-C", project, "rev-parse", "HEAD:config/a.yaml"], capture_output=True, text=True, check=True
     )
-    blob = told.stdout.strip()
+    blob = shown.stdout.strip()
     (project / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(RuntimeError, match=f"git .*diff.*: ended with code 128: .*{blob}"):
+    with pytest.raises(RuntimeError, match=f"git .*diff.*: exit code 128: .*{blob}"):
         environment.commit(project)
 
 

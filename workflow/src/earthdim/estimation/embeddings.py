@@ -56,7 +56,7 @@ def dimension(
     store["local_dimension"] = ("point", local.value)
     store["neighbour_radius_km"] = ("point", local.radius_km)
     store.attrs = {"variant": embeddings.attrs["variant"], "estimator": name, "k": k}
-    rows = local.told(with_radius(rows, at, prepared), number)
+    rows = local.with_note(with_radius(rows, at, prepared), number)
     return identity.of_embedding(rows, embeddings, len(at), config["replicate"]), store
 
 

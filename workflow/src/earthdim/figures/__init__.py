@@ -7,6 +7,6 @@ Contract of every `draw`:
 - It returns an `earthdim.figures.style.PrintedFigure` in the project's style, one page width wide.
 - The argument `points`, where present, selects the point sets whose rows are shown; see
   `earthdim.figures.cells.embedding_rows`.
-- It raises ValueError, naming the table or argument, if the request is inconsistent. It raises the subclass OmittedError
-  if the tables hold no data to show; the job then writes a placeholder figure that states the reason.
+- It raises ValueError, naming the table or argument, if the request is inconsistent. It raises the subclass
+  OmittedError if the tables hold no data to show; the job then writes a placeholder figure that states the reason.
 """

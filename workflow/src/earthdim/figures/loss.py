@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from earthdim.figures import cells, style
 from earthdim.figures.declaration import Figure
+from earthdim.storage.schema import AXES
 
 FIGURE = Figure(
     title="Loss curves",
@@ -46,7 +47,7 @@ def draw(
     """
     if curves.empty:
         raise ValueError("curves: no variant has a loss curve")
-    rows = cells.order(cells.describe(curves.merge(variants[["variant", *_AXES]]), variants))
+    rows = cells.order(cells.describe(curves.merge(variants[["variant", *AXES]]), variants))
     symbols = style.symbols(variants)
     groups = [
         (model, modality, part)

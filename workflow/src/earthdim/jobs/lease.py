@@ -1,14 +1,15 @@
-"""Whether a job may still publish: its run goes on, its Snakemake lives, and no later job has taken its place.
+"""A job's right to publish: it lasts while the job's run goes on and its Snakemake lives.
 
-An orphan, a job whose Snakemake was killed, may go on while the same command runs again, or while the config has
-changed, so it must publish nothing. Three things tell, and all are asked just before a result is put in its place. The
-run must go on (`runs`). The process of the nearest Snakemake must be an ancestor of the job. And the log, one
-job's alone, must begin with the mark that the job wrote: whoever begins later writes another. A thread looks at the
-same things and stops the job when one fails.
+An orphan, a job whose Snakemake was killed, may still be running when the same command is given again, possibly with
+another config. It must therefore publish nothing. `check` is called just before each result is renamed to its final
+name. It verifies that the run is not over (see `runs`) and that the nearest Snakemake is still an ancestor of the job.
+A thread checks the same and ends the job when it fails.
 
-Between the asking and the renaming lies the time of a few calls to the system. A job that stops just there, wakes after
-another has published the same and then renames, would be neither refused nor, if it had another config, noticed other
-than by `verify`, which compares the file with the later job's record.
+Two jobs of the same output within one run, such as a job that a scheduler requeued while the first one still ran,
+write under different temporary names and produce the same bytes, so either may publish.
+
+Between the check and the rename there are a few system calls. A job that is stopped exactly there and resumed after
+another run has published the same file replaces it; ``verify`` reports such a file if its config differs.
 """
 
 import itertools
@@ -17,191 +18,118 @@ import signal
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earthdim.jobs import runs
 from earthdim.jobs.runs import OrphanError
-from earthdim.storage import atomic, disk, processes
+from earthdim.storage import atomic, processes
 
 if TYPE_CHECKING:
     from psutil import Process
 
 _GRACE_S = 5
-"""How long an orphan may take to end by itself before it is ended: compiled code looks at no signal."""
+"""Time between SIGTERM and the forced exit of an orphan, in seconds: compiled code handles no signal."""
 
-_LOOK_S = 0.5
+_POLL_S = 0.5
+"""Interval between checks of the Snakemake process, in seconds."""
 
-_PATIENCE_S = 60
-"""How long a job of a run that is over waits for its Snakemake to end."""
-
-
-@dataclass(frozen=True)
-class Lease:
-    """What a job holds from its beginning to its end."""
-
-    log: Path
-    mark: str
-    snakemake: "Process | None"
-
-    def check_snakemake(self) -> None:
-        """Ask whether the nearest Snakemake lives.
-
-        Raises
-        ------
-        OrphanError
-            If it does not.
-        """
-        if self.snakemake is not None and not processes.lives(self.snakemake):
-            raise OrphanError("the Snakemake that started this job is gone; nothing more is published")
-
-    def check(self) -> None:
-        """Ask whether the job may still publish; see the module.
-
-        Raises
-        ------
-        OrphanError
-            If it may not.
-        """
-        self.check_snakemake()
-        _check_run(self.snakemake)
-        try:
-            with self.log.open(encoding="utf-8", errors="replace") as file:
-                first = file.readline()
-        except FileNotFoundError:
-            first = ""
-        if self.mark not in first:
-            _kill_within_job(self.snakemake)
-            raise OrphanError(
-                f"{self.log} is another job's by now, or was taken away; nothing more is published"
-            )
+_snakemake: "Process | None" = None
 
 
-_held: Lease | None = None
-
-
-def take(log: Path) -> str:
-    """Begin a job: from now on `check` looks at its Snakemake and at its log.
+def take(log: Path) -> None:
+    """Start a job: create its log and make `check` the guard of everything that it publishes.
 
     Parameters
     ----------
     log : path
-        The log file, which is begun anew; no other job may have the same.
-
-    Returns
-    -------
-    str
-        The mark, as it stands in the first line of the log.
+        The log file. An existing one is replaced; an orphan that still has it open writes to the old file.
 
     Raises
     ------
     OrphanError
-        If the Snakemake that started the job is gone already, or the run is over.
+        If the Snakemake that started the job is gone, or the run is over.
     """
-    global _held
-    snakemake = _snakemake()
-    _check_run(snakemake)
-    mark = f"job {uuid.uuid4().hex[:12]}, process {os.getpid()} of {socket.gethostname()}"
+    global _snakemake
+    _snakemake = _nearest_snakemake()
+    check()
     log.parent.mkdir(parents=True, exist_ok=True)
-    # A new file: what an orphan still has to say goes to the old one, which has no name any more.
     log.unlink(missing_ok=True)
-    with log.open("x", encoding="utf-8") as file:
-        file.write(f"{mark}\n")
-        file.flush()
-        disk.sync(file.fileno())
-    _held = Lease(log, mark, snakemake)
+    log.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     atomic.guard(check)
-    return mark
 
 
-def watch(say: Callable[[str], object]) -> None:
-    """End this job when it may no longer publish, so that no orphan computes for nobody; and tidily on signals.
+def watch(report: Callable[[str], object]) -> None:
+    """End this job when it may no longer publish, and remove unfinished files on SIGTERM and SIGHUP.
 
     Parameters
     ----------
-    say : callable
-        Takes the last words.
+    report : callable
+        Receives the reason as text.
     """
-    signal.signal(signal.SIGTERM, _stop)
-    # Under nohup a terminal that closes is to be nothing to a job.
+    signal.signal(signal.SIGTERM, _exit)
+    # nohup has SIGHUP ignored.
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, _stop)
-    if _held is not None and _held.snakemake is not None:
-        threading.Thread(target=_end_with, args=(_held, say), daemon=True).start()
+        signal.signal(signal.SIGHUP, _exit)
+    if _snakemake is not None:
+        threading.Thread(target=_end_orphan, args=(report,), daemon=True).start()
 
 
 def check() -> None:
-    """Ask whether this process may still publish; one that is no job of Snakemake's always may.
+    """Check that this process may publish. A process that is not a Snakemake job always may.
 
     Raises
     ------
     OrphanError
-        If it may not.
+        If its Snakemake is gone or its run is over.
     """
-    if _held is not None:
-        _held.check()
+    _check_snakemake()
+    try:
+        runs.check()
+    except OrphanError:
+        # When this job fails, a Snakemake within a cluster job would remove its outputs and start further jobs.
+        if _snakemake is not None and os.environ.get(runs.NESTED):
+            os.kill(_snakemake.pid, signal.SIGKILL)
+        raise
 
 
-def _snakemake() -> "Process | None":
-    """The Snakemake that started this job, or None where there is none to be asked about."""
+def _check_snakemake() -> None:
+    if _snakemake is not None and not processes.lives(_snakemake):
+        raise OrphanError("the Snakemake that started this job is gone; nothing more is published")
+
+
+def _nearest_snakemake() -> "Process | None":
+    """The Snakemake process that started this job; None outside Snakemake."""
     number = os.environ.get(runs.SNAKEMAKE)
     if number is None:
         return None
     import psutil
 
-    # An ancestor, not just a process of that number: numbers are given again.
+    # Search the ancestors: the ID of a dead process may belong to another one, and a shell may stand in between.
     for parent in psutil.Process().parents():
         if parent.pid == int(number):
             return parent
-    raise OrphanError("the Snakemake that started this job is gone; the job does not begin")
+    raise OrphanError("the Snakemake that started this job is gone; the job does not start")
 
 
-def _check_run(snakemake: "Process | None") -> None:
-    """Ask whether the run goes on; if not, the job fails after its Snakemake only, which would remove its outputs."""
-    try:
-        runs.check()
-    except OrphanError:
-        _kill_within_job(snakemake)
-        _wait_for_end(snakemake)
-        raise
-
-
-def _kill_within_job(snakemake: "Process | None") -> None:
-    """End a Snakemake that is not the user's: of a job that failed it would remove outputs, by now another job's."""
-    if snakemake is not None and not runs.is_users(snakemake.pid):
-        os.kill(snakemake.pid, signal.SIGKILL)
-
-
-def _wait_for_end(snakemake: "Process | None") -> None:
-    """Let the user's own Snakemake, which follows its run too, end before a job of it fails."""
-    if snakemake is not None:
-        import psutil
-
-        with suppress(psutil.TimeoutExpired):
-            snakemake.wait(_PATIENCE_S)
-
-
-def _stop(number: int, frame: object) -> None:
+def _exit(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _end_with(held: Lease, say: Callable[[str], object]) -> None:
-    looks_a_file = round(runs.LOOK_S / _LOOK_S)
-    for look in itertools.count(1):
-        time.sleep(_LOOK_S)
+def _end_orphan(report: Callable[[str], object]) -> None:
+    polls_per_file_check = round(runs.POLL_S / _POLL_S)
+    for poll in itertools.count(1):
+        time.sleep(_POLL_S)
         try:
-            held.check_snakemake() if look % looks_a_file else held.check()
-        except OrphanError as lost:
-            say(f"this job stops: {lost}")
+            _check_snakemake() if poll % polls_per_file_check else check()
+        except OrphanError as error:
+            report(f"this job stops: {error}")
             break
         except OSError:
-            # A disk that does not answer now; before a result is published it is asked again.
+            # The file system is temporarily unavailable; `check` runs again before a result is published.
             continue
-    # To the main thread, so that it wakes whatever it waits for. What is half-written then goes away.
+    # To the main thread, so that it wakes from any system call and removes unfinished files.
     signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
     time.sleep(_GRACE_S)
     os._exit(1)

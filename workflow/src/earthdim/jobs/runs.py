@@ -1,129 +1,144 @@
-"""The run that jobs belong to: from a user's command to its end, however it ends.
+"""The run that a job belongs to: one user command, from its start to its end.
 
-A Snakemake that is killed leaves its jobs behind; so each run has a file in the folder of Snakemake's state. The
-Snakemake that the user started makes it when it begins, and tells its jobs the path through the environment. The file
-goes when that Snakemake ends, when another finds that it is gone, and with ``--unlock``: then the run is over, and what
-still belongs to it must neither publish nor remove anything. The file is where all machines of a cluster see it, so
-this holds for an orphan on another machine too. A Snakemake that still lives when its file is taken away, as one that
-was stopped by Ctrl-Z and woken after ``--unlock``, or one within a job of a cluster, would begin further jobs and
-remove outputs of failed ones: it ends at once.
+A Snakemake that is killed leaves its jobs behind. Each run therefore has a file in ``.snakemake/earthdim``: the
+Snakemake that the user started creates it and passes its path to the jobs in an environment variable. The file is
+removed when that Snakemake ends, when a later run finds its process gone, and by ``--unlock``. Once it is removed, no
+process of that run may publish or remove results. All machines of a cluster see the file, so this also stops orphans on
+other machines, and jobs that a scheduler starts after the end of their run.
+
+``--unlock`` fails while a Snakemake of the same machine still runs in the directory, for example one that was stopped
+by Ctrl-Z: it would later start further jobs and remove the outputs of failed ones.
+
+On a cluster, a second Snakemake runs within each submitted job. It polls the file and exits at once when the file is
+gone, because a regular exit would remove outputs that may belong to a newer run by then.
 """
 
-import math
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 from earthdim.storage import disk, processes
 
 STATE = Path(".snakemake")
-"""Where Snakemake keeps its state, below the working directory."""
+"""Snakemake's state folder, relative to the working directory."""
 
 SNAKEMAKE = "EARTHDIM_SNAKEMAKE"
-"""Environment variable with the process number of the Snakemake that starts the jobs."""
+"""Environment variable: process ID of the Snakemake that starts the jobs."""
+
+NESTED = "EARTHDIM_NESTED"
+"""Environment variable: set where that Snakemake itself runs within a cluster job."""
 
 FILE = "EARTHDIM_RUN"
-"""Environment variable with the path of the run's file; empty where there is none."""
+"""Environment variable: path of the run's file; empty without one."""
 
-# Files are asked more rarely than processes: on a cluster they are on a disk that many share.
-LOOK_S = 5
-
-
-# Whether this process ended its run itself.
-_ended = threading.Event()
+POLL_S = 5
+"""Interval between checks of the file, which may be on a shared network file system, in seconds."""
 
 
 class OrphanError(RuntimeError):
-    """The process must publish nothing more: its run is over, or another has begun in its place."""
+    """Its run or its Snakemake has ended, so the process must not publish."""
 
 
-def announce() -> None:
-    """Tell the jobs that this process starts who their Snakemake is; the run stays the one that it was told itself."""
-    os.environ[SNAKEMAKE] = str(os.getpid())
-    os.environ.setdefault(FILE, "")
+class RunningError(RuntimeError):
+    """The directory cannot be unlocked: a Snakemake still runs in it."""
 
 
-def announce_new(state: Path | None) -> None:
-    """As `announce`, for the Snakemake that the user started: its run is a new one, which `begin` begins.
+def start(state: Path | None) -> None:
+    """Define the run of the Snakemake that the user started; `begin` creates its file.
 
     Parameters
     ----------
     state : path or None
-        The folder of Snakemake's state; None if no run will be begun.
+        Snakemake's state folder; None if no file will be created.
     """
     os.environ[FILE] = "" if state is None else str(Path(state, "earthdim", processes.signature()).absolute())
-    announce()
+    os.environ[SNAKEMAKE] = str(os.getpid())
+    os.environ.pop(NESTED, None)
 
 
-def follow() -> None:
-    """Let this Snakemake end when another process says that its run is over, with all that it has begun."""
-    threading.Thread(target=_follow, daemon=True).start()
+def join() -> None:
+    """Join the run of the environment, for a Snakemake within a cluster job; it exits when the run is over.
+
+    Raises
+    ------
+    OrphanError
+        If the run is over already.
+    """
+    os.environ[SNAKEMAKE] = str(os.getpid())
+    os.environ[NESTED] = "1"
+    os.environ.setdefault(FILE, "")
+    check()
+    threading.Thread(target=_exit_with_run, daemon=True).start()
 
 
-def _follow() -> None:
-    while not _ended.wait(LOOK_S):
+def _exit_with_run() -> None:
+    while True:
+        time.sleep(POLL_S)
         try:
             check()
-        except OrphanError as lost:
-            # The user's own may have ended the run just now.
-            if _ended.is_set():
-                return
-            print(f"this Snakemake ends: {lost}", file=sys.stderr, flush=True)
-            # At once: to end tidily is to remove outputs, which may be another run's by now.
+        except OrphanError as error:
+            print(f"this Snakemake exits: {error}", file=sys.stderr, flush=True)
+            # A regular exit would remove outputs, which may belong to a newer run.
             os._exit(1)
         except OSError:
-            pass  # A disk that does not answer now.
+            pass  # The file system is temporarily unavailable.
 
 
 def begin() -> None:
-    """Make the run known on the disk, and end those whose Snakemake was killed on this machine."""
+    """Create the run's file, and remove those of runs on this machine whose Snakemake is gone."""
     file = Path(os.environ[FILE])
     file.parent.mkdir(parents=True, exist_ok=True)
     for other in file.parent.iterdir():
-        if processes.is_left_over(other.name, other, forgotten=math.inf):
+        if processes.signer_lives(other.name) is False:
             other.unlink(missing_ok=True)
-    with file.open("x") as made:
-        disk.sync(made.fileno())
+    with file.open("x") as created:
+        disk.sync(created.fileno())
 
 
 def end() -> None:
-    """Say that the run is over: none of its jobs may publish any more."""
-    _ended.set()
+    """Remove the run's file: its remaining jobs may not publish."""
     if os.environ.get(FILE):
         Path(os.environ[FILE]).unlink(missing_ok=True)
 
 
 def end_all(state: Path) -> None:
-    """Say that no run goes on here, wherever it was started, as ``--unlock`` means.
+    """Remove the files of all runs, as part of ``--unlock``.
 
     Parameters
     ----------
     state : path
-        The folder of Snakemake's state.
+        Snakemake's state folder.
+
+    Raises
+    ------
+    RunningError
+        If a Snakemake of this machine still runs, or is stopped, in the directory. Nothing is removed then.
     """
-    for file in Path(state, "earthdim").glob("*"):
+    files = list(Path(state, "earthdim").glob("*"))
+    for file in files:
+        if processes.signer_lives(file.name):
+            raise RunningError(
+                f"{file}: the Snakemake process {processes.signer(file.name)} still runs or is stopped (Ctrl-Z) in "
+                "this directory; wait for it or kill it, then unlock"
+            )
+    for file in files:
         file.unlink(missing_ok=True)
 
 
 def check() -> None:
-    """Ask whether the run goes on that this process was started for.
+    """Check that the run of this process is not over.
 
     Raises
     ------
     OrphanError
-        If it does not.
+        If it is over.
     """
     path = os.environ.get(FILE)
     try:
-        # To open asks a network file system anew, which else answers from memory.
+        # A network file system answers `exists` from its cache, but not `open`.
         if path:
             Path(path).open().close()
     except FileNotFoundError:
-        raise OrphanError("the run that this job belongs to is over; nothing more is published") from None
-
-
-def is_users(number: int) -> bool:
-    """Whether a Snakemake of this machine, given by its number, is the one that the user started; if unknown, it is."""
-    file = os.environ.get(FILE)
-    return not file or processes.is_signed_by(Path(file).name, number)
+        raise OrphanError("the run of this job is over; nothing more is published") from None

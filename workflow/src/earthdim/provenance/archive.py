@@ -1,4 +1,4 @@
-"""Put an experiment with all that it needs into one tar file, which opens as a project with nothing to do."""
+"""Write an experiment with everything it needs into one tar file; extracted, it is a project that is up to date."""
 
 import base64
 import binascii
@@ -23,13 +23,13 @@ from earthdim.storage.digests import file_digest
 
 METADATA = Path("ro-crate-metadata.json")
 ENGINE = STATE / "metadata"
-# Of a checkout, beside what decides results.
-PAPERS = ("README.md", "DATA.md", "LICENSE", "CITATION.cff", "pyproject.toml")
+# Files of a checkout that do not affect results but belong to an archive.
+DOCUMENTS = ("README.md", "DATA.md", "LICENSE", "CITATION.cff", "pyproject.toml")
 MADE_BY_PYTHON = ("__pycache__", ".egg-info")
 
 
 class ArchiveError(RuntimeError):
-    """What cannot be archived, in one sentence."""
+    """The experiment cannot be archived."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Archived:
     Attributes
     ----------
     path : Path
-        Of the tar file.
+        The tar file.
     files : int
-        How many files it holds.
+        Number of files in it.
     outside : list of str
-        Files of the user's own that lie outside the project and are not in it.
+        User-supplied files outside the project, which are not in it.
     """
 
     path: Path
@@ -52,19 +52,21 @@ class Archived:
 
 
 def archive(experiment: Mapping[str, Any], targets: Sequence[str]) -> Archived:
-    """Write ``results/archives/<experiment>.tar``; files keep their times, by which the engine knows what is done.
+    """Write ``results/archives/<experiment>.tar``.
+
+    Files keep their modification times, from which Snakemake derives what is up to date.
 
     Parameters
     ----------
     experiment : mapping
-        The resolved experiment, as it was written down.
+        The resolved experiment, as stored.
     targets : sequence of str
-        What it made; verified.
+        Its final outputs, already verified.
 
     Raises
     ------
     ArchiveError
-        If a file lies outside the project by way of a link.
+        If a link leads to a file outside the project.
     """
     name, records = experiment["name"], read()
     behind = _all_behind(records, name, targets)
@@ -86,17 +88,17 @@ def archive(experiment: Mapping[str, Any], targets: Sequence[str]) -> Archived:
 
 
 def _all_behind(records: Records, name: str, targets: Sequence[str]) -> list[Record]:
-    """Records of all jobs of the experiment, and of what stands beside its tables: the report, single branches."""
-    beside = [
+    """Records of all jobs of the experiment, including the report and the tables of single branches."""
+    related = [
         path
         for path, record in records.of.items()
         if record.wildcards.get("experiment") == name and Path(path).exists()
     ]
-    return chain(records, [*targets, *sorted(beside)]).records
+    return chain(records, [*targets, *sorted(related)]).records
 
 
 def _own(experiment: Mapping[str, Any], read_by_jobs: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """The user's own files and fetched weights, inside the project and outside of it."""
+    """User-supplied files and fetched weights, inside and outside the project."""
     named = {Path(path) for path in read_by_jobs}
     for variant in experiment["variants"].values():
         named |= set(_weights(variant["config"]["weights"]))
@@ -108,7 +110,7 @@ def _own(experiment: Mapping[str, Any], read_by_jobs: Iterable[str]) -> tuple[li
 
 
 def _weights(leaf: Mapping[str, Any]) -> Iterator[Path]:
-    """Files of released weights that no package carries, whose absence would stop the experiment."""
+    """Files of released weights that are not part of a package: without them the experiment fails."""
     for part in (leaf, *leaf.values()):
         source = part.get("source") if isinstance(part, dict) else None
         if isinstance(source, dict) and "package" not in source:
@@ -116,8 +118,8 @@ def _weights(leaf: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _code() -> Iterator[Path]:
-    """Code, config, locks and papers of the checkout."""
-    for name in (*DECISIVE, *PAPERS):
+    """Code, config, lock files and documents of the checkout."""
+    for name in (*DECISIVE, *DOCUMENTS):
         if (ROOT / name).exists():
             for path in _files(ROOT / name):
                 inside = path.relative_to(ROOT)
@@ -130,7 +132,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _results(records: Sequence[Record]) -> Iterator[Path]:
-    """Outputs, records, logs, benchmarks, and the engine's own memory of the jobs."""
+    """Outputs, records, logs, benchmarks, and Snakemake's metadata of the jobs."""
     outputs = {path for record in records for path in record.outputs}
     for record in records:
         for path, written in record.outputs.items():
@@ -148,7 +150,7 @@ def _results(records: Sequence[Record]) -> Iterator[Path]:
 
 
 def _of_engine(path: Path) -> str:
-    """The output that a file of the engine's memory is about: its name in base 64, long ones cut into folders."""
+    """The output of a Snakemake metadata file, whose path is the output's name in base 64, split into folders."""
     parts = path.relative_to(ENGINE).parts
     text = "".join(part.removeprefix("@") for part in parts)
     try:
@@ -158,7 +160,7 @@ def _of_engine(path: Path) -> str:
 
 
 def _described(code: Sequence[Path], own: Sequence[Path]) -> Iterator[Part]:
-    """What the crate says of the files that no job made."""
+    """Crate entries of the files that are not outputs of a job."""
     for path in code:
         is_script = path.parts[:2] == ("workflow", "scripts")
         if is_script or path.parts[0] == "envs":
@@ -166,17 +168,17 @@ def _described(code: Sequence[Path], own: Sequence[Path]) -> Iterator[Part]:
             yield Part(path.as_posix(), {**kind, "name": path.name, "sha256": file_digest(ROOT / path)})
     for path in own:
         yield Part(path.as_posix(), {"name": path.name, "sha256": file_digest(path)})
-    for folder, name in (("config", "Choices"), ("workflow", "Rules, scripts and the package")):
+    for folder, name in (("config", "Configuration"), ("workflow", "Rules, scripts and the package")):
         yield Part(folder, {"name": name}, is_folder=True)
     yield Part(FOLDER.as_posix(), {"name": "Records of the jobs"}, is_folder=True)
 
 
 def _check_inside(path: Path) -> None:
-    """Refuse what a link leads to outside of the project; the folder of results itself may stand elsewhere."""
+    """Reject links to files outside the project; the results folder itself may be a link."""
     real = path.resolve()
     allowed = (Path.cwd(), ROOT.resolve(), RESULTS.resolve())
     if not any(real.is_relative_to(folder) for folder in allowed):
-        raise ArchiveError(f"{path}: is a link to {real}, outside of the project")
+        raise ArchiveError(f"{path}: is a link to {real}, outside the project")
 
 
 def _write(target: Path, metadata: str, files: Mapping[str, Path]) -> None:
@@ -189,7 +191,7 @@ def _write(target: Path, metadata: str, files: Mapping[str, Path]) -> None:
         first.size, first.mode = len(content), 0o644
         first.mtime = max(int(path.stat().st_mtime) for path in files.values())
         tar.addfile(first, io.BytesIO(content))
-        # Without this folder the engine takes its memory for one of an old version.
+        # Without this folder Snakemake treats its metadata as that of an old version.
         folder = tarfile.TarInfo(ENGINE.with_name("incomplete").as_posix())
         folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, first.mtime
         tar.addfile(folder)
@@ -199,7 +201,7 @@ def _write(target: Path, metadata: str, files: Mapping[str, Path]) -> None:
 
 
 def _entry(name: str, status: os.stat_result) -> tarfile.TarInfo:
-    """A plain file of nobody's, with its time to the nanosecond."""
+    """A regular file without owner, with its modification time in nanoseconds."""
     entry = tarfile.TarInfo(name)
     entry.size = status.st_size
     entry.mode = 0o755 if status.st_mode & 0o100 else 0o644

@@ -34,7 +34,7 @@ def archive_finished(
     """
     verified = verify.verify(name, targets, asked)
     if verified.findings:
-        raise ArchiveError(f"nothing is archived; {verify.told(verified, asked)}")
+        raise ArchiveError(f"nothing is archived; {verify.summary(verified, asked)}")
     _check_finished(asked)
     try:
         made = archive(read_json(trace.resolved_path(name)), targets)

@@ -1,4 +1,4 @@
-"""Read the records under results, and follow them from a file back to the data."""
+"""Read the records under results and trace files back to their data."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from earthdim.provenance.contents import RESULTS, Contents, contents, identity, recorded_identity
 from earthdim.provenance.record import FOLDER, sealed
 
-# Without these nobody could tell of what a record tells.
+# The keys without which a record cannot be assigned to any file.
 _LEAST = {"rule": str, "wildcards": dict, "outputs": dict, "inputs": dict}
 _SHAPE = {
     **_LEAST,
@@ -24,23 +24,23 @@ _SHAPE = {
     "begun": str,
     "ended": str,
 }
-# Of the dictionaries in a record these hold text under every name.
+# The dictionaries of a record whose values are all text.
 _TEXTS = ("wildcards", "inputs", "libraries", "code_files", "machine")
 _MACHINE = {"host", "platform", "cpu", "python"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one job left about itself.
+    """The record of one job.
 
     Attributes
     ----------
     path : Path
-        Where it stands.
+        Its file.
     said : dict
-        What it says.
+        Its content.
     sound : bool
-        Whether it is whole, unaltered and in its own place.
+        Whether it is complete, unmodified and at its own path.
     """
 
     path: Path
@@ -59,44 +59,45 @@ class Record:
 
     @property
     def outputs(self) -> dict[str, Contents]:
-        """What it made: path -> digests."""
+        """Path of each output -> its digests."""
         return self.said["outputs"]
 
     @property
     def inputs(self) -> dict[str, str]:
-        """What it read: path -> digest."""
+        """Path of each input -> its digest."""
         return self.said["inputs"]
 
     @property
     def title(self) -> str:
-        """The job in words."""
+        """Rule and wildcards of the job as text."""
         return " ".join([self.rule, *(f"{key}={value}" for key, value in self.wildcards.items())])
 
 
 @dataclass
 class Records:
-    """All records, by what they tell of.
+    """All records, by output.
 
     Attributes
     ----------
     of : dict
-        Path of an output -> the record of the job that made it last.
+        Path of an output -> the record of the last job that wrote it.
     unreadable : list of Path
-        Files in the place of records that are none.
+        Files in the records folder that are not valid records.
     """
 
     of: dict[str, Record] = field(default_factory=dict)
     unreadable: list[Path] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Record]:
-        """Every record that still tells of some output."""
+        """Iterate over the records that are current for at least one output."""
         return iter({record.path: record for record in self.of.values()}.values())
 
 
 def read(folder: Path = FOLDER) -> Records:
     """Read all records below a folder.
 
-    Where two tell of one output, as after a change of the rule that makes it, the later one counts.
+    If two records name the same output, as after a change of the rule that writes it, the later one is used; an
+    unmodified record takes precedence over a modified one.
     """
     found = Records()
     for path in sorted(Path(folder).rglob("*.json")):
@@ -117,15 +118,15 @@ def _standing(record: Record) -> tuple[bool, str]:
     return record.sound, str(record.said.get("ended"))
 
 
-def tells(path: Path, outputs: Iterable[Path], inputs: Iterable[Path]) -> bool:
-    """Whether a record is there, sound, and tells of exactly these files as they are now.
+def describes(path: Path, outputs: Iterable[Path], inputs: Iterable[Path]) -> bool:
+    """Whether a record exists, is sound, and matches exactly these files in their present state.
 
     Parameters
     ----------
     path : Path
-        Of the record.
+        The record.
     outputs, inputs : iterable of Path
-        What was made, and of what; all are there.
+        Existing files.
     """
     record = _read(path)
     return (
@@ -142,14 +143,14 @@ def _read(path: Path) -> Record | None:
     try:
         said = json.loads(path.read_bytes())
         seal = sealed(said)["seal"] if isinstance(said, dict) else None
-    # Text that is no JSON, numbers that are none, or nested without end.
+    # Invalid JSON, invalid numbers, or JSON nested too deeply.
     except (ValueError, RecursionError):
         return None
     if seal is None or not _has(said, _LEAST) or not said["outputs"]:
         return None
     if seal == said.get("seal") and said.get("path") == path.as_posix() and _is_shaped(said):
         return Record(path, said, True)
-    # It is told as altered. What else is read of it must at least be what readers take it for.
+    # Reported as modified. The values that are read nevertheless must have the expected types.
     kept = {name: _texts(said[name]) for name in ("wildcards", "inputs")}
     return Record(path, said | kept, False)
 
@@ -163,7 +164,7 @@ def _texts(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _is_shaped(said: dict[str, Any]) -> bool:
-    """Whether a record has everything that is read of records, each of its kind; a new seal makes none right."""
+    """Whether a record has all keys with values of the right type; a recomputed seal is not sufficient."""
     return (
         _has(said, _SHAPE)
         and all(_texts(said[name]) == said[name] for name in _TEXTS)
@@ -187,16 +188,16 @@ def _is_state(git: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Chain:
-    """The jobs behind some files.
+    """The jobs that some files depend on.
 
     Attributes
     ----------
     records : list of Record
-        From the data to the files.
+        Ordered from the data to the files.
     unrecorded : dict
-        Files under results that no record tells of -> title of the job that read them, or "".
+        Files under results without a record -> title of the job that read them, or "".
     own : dict
-        The user's own files that were read -> digest.
+        User-supplied files that were read -> digest.
     """
 
     records: list[Record]
@@ -205,21 +206,21 @@ class Chain:
 
 
 def chain(records: Records, paths: Iterable[str], keep: Callable[[str], bool] = lambda path: True) -> Chain:
-    """Follow files back to the data.
+    """Trace files back to their data.
 
     Parameters
     ----------
     records : Records
         All records.
     paths : iterable of str
-        Where to begin.
+        The files to start from.
     keep : callable
-        Whether to follow an input; what concerns other variants than the one in question may be left out.
+        Whether to follow an input, for example to skip those of other variants.
     """
     order: dict[Path, Record] = {}
     unrecorded: dict[str, str] = {}
     own: dict[str, str] = {}
-    # A stack of records to open and, once all that they read is listed, to list: no recursion, whatever the depth.
+    # Depth-first with an explicit stack, as chains may exceed the recursion limit: a record is listed after its inputs.
     stack: list[tuple[Record, bool]] = []
     for path in paths:
         _push(records, path, "", stack, unrecorded)
@@ -234,7 +235,7 @@ def chain(records: Records, paths: Iterable[str], keep: Callable[[str], bool] = 
         seen.add(record.path)
         stack.append((record, True))
         for path, digest in record.inputs.items():
-            # What an altered record says it read may be false: it leads on, but blames no file.
+            # The inputs of a modified record may be false: existing records are followed, missing ones not reported.
             if not record.sound and path not in records.of:
                 continue
             if not is_result(path):
@@ -253,12 +254,12 @@ def _push(records: Records, path: str, title: str, stack: list, unrecorded: dict
 
 
 def is_result(path: str) -> bool:
-    """Whether a path is one of ours, not a file of the user's own."""
+    """Whether a path is a result of the workflow, not a user-supplied file."""
     return Path(path).parts[:1] == RESULTS.parts
 
 
 def stale_inputs(records: Records, record: Record) -> list[str]:
-    """The inputs of a job that are recorded as another version than the one it read."""
+    """The inputs of a job whose records describe another version than the one it read."""
     known = ((path, digest, records.of.get(path)) for path, digest in record.inputs.items())
     return [
         path

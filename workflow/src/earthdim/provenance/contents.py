@@ -1,25 +1,25 @@
-"""What files and stores hold, as digests."""
+"""Digests of files and stores."""
 
 from pathlib import Path
 
 from earthdim.storage.digests import digest, file_digest
 
 RESULTS = Path("results")
-# The engine's own mark inside each directory that it tracks.
+# Snakemake's marker in every directory that it tracks.
 ENGINE_MARK = ".snakemake_timestamp"
-# Of a store of ours it holds the digest of every array, which is checked whenever the array is read.
+# In a store of this workflow it holds the digest of every array; each read checks it.
 STORE_ROOT = "zarr.json"
 Contents = dict[str, object]
 
 
 def files_below(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by its path inside; the engine's mark is left out."""
+    """SHA-256 of every file below a folder, by relative path, without Snakemake's marker."""
     found = (path for path in sorted(Path(folder).rglob("*")) if path.is_file() and path.name != ENGINE_MARK)
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in found}
 
 
 def contents(path: Path) -> Contents:
-    """What a job wrote: the digest and size of a file, or those of a store and of every file in it."""
+    """Digest and size of a file, or the digests of a store and of every file in it."""
     path = Path(path)
     if path.is_dir():
         files = files_below(path)
@@ -28,10 +28,10 @@ def contents(path: Path) -> Contents:
 
 
 def identity(path: Path) -> str:
-    """What tells one version of an input from another, cheaply.
+    """Digest that identifies one version of an input at low cost.
 
-    Of a file its SHA-256; of a store under results that of its root metadata, against which readers check all arrays;
-    of any other folder one digest of all of its files.
+    For a file its SHA-256; for a store under results the SHA-256 of its root metadata, which holds the digests of all
+    arrays; for any other folder one digest over all files.
     """
     path = Path(path)
     if not path.is_dir():
@@ -42,6 +42,6 @@ def identity(path: Path) -> str:
 
 
 def recorded_identity(written: Contents) -> str:
-    """The same, of what a record says was written."""
+    """As `identity`, from the contents in a record."""
     files = written.get("files", {})
     return files.get(STORE_ROOT, written["sha256"])

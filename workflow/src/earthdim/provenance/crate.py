@@ -23,11 +23,11 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
-# The context of RO-Crate 1.1 does not have it.
+# Not part of the RO-Crate 1.1 context.
 TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
-LICENCE = "Code: MIT. Data sets and weights: each under its own licence, which stands beside it."
+LICENCE = "Code: MIT. Data sets and weights: each under the licence given in its entry."
 COMPLETED = "http://schema.org/CompletedActionStatus"
-# What the standard library cannot tell by the suffix of a name.
+# Suffixes unknown to the standard library.
 FORMATS = {".safetensors": "application/octet-stream", ".yaml": "application/yaml", ".lock": "text/plain"}
 
 
@@ -40,7 +40,7 @@ class Part:
     path : str
         Relative to the archive's root.
     about : dict
-        What the crate says of it.
+        Properties of its entity in the crate.
     is_folder : bool
         Whether it is a folder.
     """
@@ -51,16 +51,16 @@ class Part:
 
 
 def describe(name: str, title: str, records: Sequence[Record], parts: Iterable[Part]) -> dict[str, Any]:
-    """The metadata of an archive, as the value of its ro-crate-metadata.json.
+    """Return the content of an archive's ro-crate-metadata.json.
 
     Parameters
     ----------
     name, title : str
         Of the experiment.
     records : sequence of Record
-        Of its jobs, from the data on.
+        Records of its jobs, from the data on.
     parts : iterable of Part
-        What the archive holds beside the outputs of the jobs.
+        Contents of the archive in addition to the outputs of the jobs.
     """
     from rocrate.rocrate import ROCrate
 
@@ -69,8 +69,8 @@ def describe(name: str, title: str, records: Sequence[Record], parts: Iterable[P
     crate.name, crate.license = f"earthdim experiment {name}: {title}", LICENCE
     crate.description = (
         f"The experiment {name} of earthdim (the intrinsic dimension of Earth representations): data sets, encoders, "
-        "embeddings, tables and figures, the code and config that made them, and a record of each job. Extract it in a "
-        "checkout or an empty folder; there "
+        "embeddings, tables and figures, the code and config that produced them, and a record of each job. Extract it "
+        "into a checkout or an empty folder; there "
         f"envs/run snakemake --cores 1 verify --config experiment={name} checks every file."
     )
     crate.datePublished = datetime.now(UTC)
@@ -91,7 +91,7 @@ def describe(name: str, title: str, records: Sequence[Record], parts: Iterable[P
 
 
 def _add(crate: Any, identifier: str, kind: str | list[str], **properties: Any) -> Any:
-    """Add an entity that is no file, or return the one of this name."""
+    """Add an entity that is not a file, or return the existing one with this identifier."""
     from rocrate.model.contextentity import ContextEntity
 
     known = crate.get(identifier)
@@ -106,17 +106,19 @@ def _add_part(crate: Any, part: Part) -> Any:
 
 
 def _only(found: list[Any]) -> Any:
-    """A list, or the one thing in it: JSON-LD has no lists of one."""
+    """A list, or its only element: JSON-LD has no lists of one element."""
     return found[0] if len(found) == 1 else found
 
 
 def _output(record: Record, path: str, written: Mapping[str, Any]) -> Part:
     """An output of a job; a data set with its source, licence and citation."""
     about: dict[str, Any] = {"name": path}
-    told = record.said["config"].get("about", {})
+    known = record.said["config"].get("about", {})
     if record.rule == "dataset":
-        about |= {"name": told["title"], "license": told["licence"], "citation": told["citation"]}
-        about["description"] = f"Source: {told['source']}. Carried by the Python package {told['package']}."
+        about |= {"name": known["title"], "license": known["licence"], "citation": known["citation"]}
+        about["description"] = (
+            f"Source: {known['source']}. Distributed in the Python package {known['package']}."
+        )
     if "files" not in written:
         return Part(path, {**about, "sha256": written["sha256"], "contentSize": str(written["bytes"])})
     listed = f"A Zarr store; {record.path} lists the sha256 of each of its files."
@@ -135,12 +137,12 @@ def _add_workflow(crate: Any, records: Sequence[Record]) -> Any:
         lang_version=", ".join(versions),
         properties={"@type": kinds, "name": "earthdim"},
     )
-    workflow["version"] = "; ".join(sorted({environment.told(record.said["git"]) for record in records}))
+    workflow["version"] = "; ".join(sorted({environment.describe(record.said["git"]) for record in records}))
     installed = sorted({item for found in environments.values() for item in found.items()})
     workflow["softwareRequirements"] = [
         _add(
             crate,
-            # The field's name for a package of Python, whatever host it came from.
+            # Package URL (purl), which is independent of the host.
             f"pkg:pypi/{quote(name)}@{quote(number)}",
             "SoftwareApplication",
             name=name,
@@ -159,7 +161,7 @@ def _environments(records: Sequence[Record]) -> list[str]:
 def _add_steps(
     crate: Any, workflow: Any, records: Sequence[Record], entities: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
-    """One step a rule, each with the script that its jobs run: rule -> step, script."""
+    """One step per rule with the script of its jobs: rule -> step, script."""
     steps: dict[str, tuple[Any, Any]] = {}
     for record in records:
         if record.rule not in steps:
@@ -181,12 +183,14 @@ def _add_actions(
     records: Sequence[Record],
     entities: Mapping[str, Any],
 ) -> None:
-    """One action a job, one for all of them together, and the engine's."""
+    """One action per job, one for the whole run, and one for Snakemake."""
     made: list[Any] = []
     controls: list[Any] = []
     for number, record in enumerate(records, start=1):
         step, script = steps[record.rule]
-        action = _add(crate, f"#job-{number}", "CreateAction", **_told(crate, record), instrument=script)
+        action = _add(
+            crate, f"#job-{number}", "CreateAction", **_properties(crate, record), instrument=script
+        )
         for key, paths in (("object", record.inputs), ("result", record.outputs)):
             known = [entities[path] for path in paths if path in entities]
             if known:
@@ -217,17 +221,17 @@ def _add_actions(
     crate.root_dataset["mentions"] = [run, *made]
 
 
-def _told(crate: Any, record: Record) -> dict[str, Any]:
+def _properties(crate: Any, record: Record) -> dict[str, Any]:
     """Name, times, machine and digests of a job."""
     said, machine = record.said, record.said["machine"]
     value = f"{machine['host']}: {machine['cpu']}, {machine['platform']}, Python {machine['python']}"
-    # A machine is another one after its system or its Python was updated.
+    # After an update of its system or of Python a machine is a new entity.
     where = _add(
         crate, f"#machine-{machine['host']}-{digest(value, 8)}", "PropertyValue", name="machine", value=value
     )
     return {
         "name": record.title,
-        "description": f"Record: {record.path}; digest of its code: {said['code']}; {environment.told(said['git'])}.",
+        "description": f"Record: {record.path}; code digest: {said['code']}; {environment.describe(said['git'])}.",
         "startTime": said["begun"],
         "endTime": said["ended"],
         "actionStatus": COMPLETED,

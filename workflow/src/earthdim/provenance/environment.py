@@ -1,4 +1,4 @@
-"""Where a job runs: the machine, the installed packages, the state of the code."""
+"""Environment of a job: machine, installed packages, and state of the code."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from earthdim.experiment.code import PACKAGE
 from earthdim.storage.digests import file_digest
 
 ROOT = PACKAGE.parents[2]
-# What of a checkout decides results; other files in it may differ from the commit as they like.
+# The parts of a checkout that affect results; changes of other files are not recorded.
 DECISIVE = ("Snakefile", "config", "workflow", "envs")
 
 
@@ -41,7 +41,7 @@ def _processor(path: Path = Path("/proc/cpuinfo")) -> str:
 def packages() -> dict[str, str]:
     """Version of every installed package.
 
-    Read from the names of the folders that installers leave; parsing what stands in them costs as much as all the rest.
+    Read from the names of the metadata folders; parsing their contents would take as long as the rest of the record.
     """
     found: dict[str, str] = {}
     for folder in filter(os.path.isdir, sys.path):
@@ -59,7 +59,7 @@ def packages() -> dict[str, str]:
 
 
 def loaded_code(script: Path | None = None) -> dict[str, str]:
-    """Digest of the script and of every file of the package that this process runs, by path in the checkout."""
+    """Digest of the script and of every loaded module of the package, by path in the checkout."""
     files = {Path(script)} if script is not None else set()
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
@@ -78,13 +78,13 @@ def commit(root: Path = ROOT) -> dict[str, object]:
     Parameters
     ----------
     root : path
-        The checkout; a repository around it does not count.
+        The checkout; an enclosing repository is ignored.
 
     Returns
     -------
     dict
-        ``commit`` (None where there is none, with ``why``), ``dirty``, and where it is, ``diff``: a digest of how the
-        working tree differs.
+        ``commit`` (None without one, with the reason in ``why``), ``dirty``, and if that is true ``diff``: a digest of
+        the difference between working tree and commit.
     """
     try:
         done = _git(
@@ -106,8 +106,8 @@ def commit(root: Path = ROOT) -> dict[str, object]:
     return {"commit": oid, "dirty": True, "diff": hashlib.sha256(difference(root)).hexdigest()}
 
 
-def told(git: Mapping[str, object]) -> str:
-    """What `commit` found, in words."""
+def describe(git: Mapping[str, object]) -> str:
+    """The result of `commit` as text."""
     if git["commit"] is None:
         return f"no commit: {git['why']}"
     return f"commit {git['commit']}, " + (
@@ -116,29 +116,29 @@ def told(git: Mapping[str, object]) -> str:
 
 
 def difference(root: Path = ROOT) -> bytes:
-    """How the code and config of a checkout differ from its commit: a patch that makes one from the other.
+    """Patch from the commit to the present code and config of a checkout.
 
     Raises
     ------
     RuntimeError
-        If git cannot tell.
+        If git fails.
     """
     parts = [_said(_git(root, "diff", "--binary", "--no-ext-diff", "HEAD", "--", *DECISIVE))]
     listed = _said(_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *DECISIVE))
     for name in sorted(filter(None, listed.decode(errors="surrogateescape").split("\0"))):
         done = _git(root, "diff", "--binary", "--no-ext-diff", "--no-index", "--", "/dev/null", name)
-        # An editor's file may be gone since it was listed; then it is no difference.
+        # A temporary file of an editor may have been deleted since it was listed.
         if done.returncode in (0, 1) or os.path.lexists(Path(root) / name):
-            # 1 says that the two differ.
+            # Exit code 1: the files differ.
             parts.append(_said(done, fine=(0, 1)))
     return b"".join(parts)
 
 
 def _said(done: subprocess.CompletedProcess, fine: tuple[int, ...] = (0,)) -> bytes:
-    """What git printed, if it did not fail: of what it could not tell there is no digest."""
+    """The output of git; raises if git failed, as no digest may be computed from partial output."""
     if done.returncode not in fine:
         why = done.stderr.decode(errors="replace").strip()
-        raise RuntimeError(f"{' '.join(done.args)}: ended with code {done.returncode}: {why}")
+        raise RuntimeError(f"{' '.join(done.args)}: exit code {done.returncode}: {why}")
     return done.stdout
 
 

@@ -1,4 +1,4 @@
-"""Write the record of a job: what it made, of what, by which code, with which packages, where and when."""
+"""Write the record of a job: outputs, inputs, config, code, packages, machine and times."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -13,43 +13,43 @@ from earthdim.storage.files import read_json, write_json
 
 SCHEMA_VERSION = 1
 FOLDER = RESULTS / "records"
-# Imported with the script, before it does anything.
+# Time of import, which precedes the work of the script.
 _BEGUN = datetime.now(UTC)
 
 
 def record_path(log: str | Path) -> Path:
-    """Where the record of a job stands: ``results/logs/embed/a.log`` -> ``results/records/embed/a.json``."""
+    """Path of a job's record: ``results/logs/embed/a.log`` -> ``results/records/embed/a.json``."""
     return (FOLDER / Path(log).relative_to(RESULTS / "logs")).with_suffix(".json")
 
 
 def environment_path(number: str) -> Path:
-    """Where the list of packages with this digest stands."""
+    """Path of the package list with this digest."""
     return FOLDER / "environments" / f"{number}.json"
 
 
 def report_path(experiment: str) -> Path:
-    """Where the record of an experiment's report stands."""
+    """Path of the record of an experiment's report."""
     return FOLDER / "report" / f"{experiment}.json"
 
 
 def report_files(experiment: str) -> list[Path]:
-    """What a finished run leaves beside its tables and figures: the report and the costs."""
+    """Files that a finished run writes in addition to tables and figures: the report and the costs."""
     return [RESULTS / experiment / name for name in ("report.html", "budget.csv")]
 
 
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record with a digest of all that it says."""
-    said = {key: value for key, value in record.items() if key != "seal"}
-    return {**said, "seal": digest(said, 64)}
+    """Return a record with its seal, a digest of all other keys."""
+    content = {key: value for key, value in record.items() if key != "seal"}
+    return {**content, "seal": digest(content, 64)}
 
 
 def write(snakemake: Any, job: Mapping[str, Any]) -> None:
-    """Write the record of the job that is about to end; an earlier one of the same job is replaced.
+    """Write the record of the current job at its end; it replaces an earlier one of the same job.
 
     Parameters
     ----------
     snakemake : object
-        What the engine gives a script: rule, wildcards, input, output and log are read.
+        Snakemake's object in a script; its rule, wildcards, input, output and log are read.
     job : mapping
         The rule's parameter: config, code, schema and libraries.
     """
@@ -66,7 +66,7 @@ def write(snakemake: Any, job: Mapping[str, Any]) -> None:
 
 
 def write_report(experiment: str, of: Iterable[Path]) -> None:
-    """Write the record of an experiment's report and costs, which no job makes."""
+    """Write the record of an experiment's report and costs, which are not outputs of a job."""
     known = {"rule": "report", "wildcards": {"experiment": experiment}, "config": {}, "code": ""}
     known |= {"schema": {}, "libraries": {}}
     _write(report_path(experiment), known, of, report_files(experiment), Path(sys.argv[0]).resolve())
@@ -93,7 +93,7 @@ def _write(
 
 
 def _environment() -> str:
-    """Store the list of installed packages once for all jobs that share it, and return its digest."""
+    """Store the list of installed packages, shared by all jobs with the same packages, and return its digest."""
     packages = environment.packages()
     number = digest(packages)
     path = environment_path(number)
@@ -103,10 +103,10 @@ def _environment() -> str:
 
 
 def read_whole(path: Path, number: str) -> dict[str, str] | None:
-    """A stored list of packages, or None where it is missing or not the one of this digest."""
+    """Read a stored package list; None if it is missing or has another digest."""
     try:
         found = read_json(path)
         return found if digest(found) == number else None
-    # A folder in its place, text that is no JSON or nested without end: whatever it is, it is not the list.
+    # A folder in its place, invalid JSON, or JSON nested too deeply.
     except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
         return None

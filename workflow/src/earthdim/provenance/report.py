@@ -111,7 +111,7 @@ def is_current(experiment: str, parts: Sequence[Path]) -> bool:
     shown = [*parts, *(ROOT / "workflow" / "report").glob("*.rst")]
     newer = min(path.stat().st_mtime for path in made) >= max(path.stat().st_mtime for path in shown)
     # A run that was killed before it wrote the record leaves none, or that of an earlier report.
-    return newer and chain.tells(record.report_path(experiment), made, parts)
+    return newer and chain.describes(record.report_path(experiment), made, parts)
 
 
 def parts_of(experiment: Experiment) -> list[Path]:

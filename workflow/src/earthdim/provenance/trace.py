@@ -1,4 +1,4 @@
-"""Tell what made one row of a table: its variant, its jobs from the data on, code, packages, machine and time."""
+"""Trace one row of a table to its origin: variant, jobs from the data on, code, packages, machine and times."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,57 +19,59 @@ from earthdim.storage.digests import digest as config_digest
 from earthdim.storage.schema import MEASURE, TARGET
 
 Row = dict[str, str]
-# What tells a row from the others of its variant, where both a table and the rows that it is made of have it.
+# Columns that identify a row among those of its variant, in a table and in the rows it is built from.
 TWIN_KEYS = ("points", "support", "n", "replicate", "space", *TARGET, "metric", *MEASURE[:2])
 KEYS = (*TWIN_KEYS, *MEASURE[2:], "value")
 
 
 def question(config: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
-    """Read what the command line asks for.
+    """Parse the question of the command line.
 
     Parameters
     ----------
     config : mapping
-        ``row=TABLE:NUMBER``, the rows of a table counted from 1 below the header, or ``variant=NAME``.
+        ``row=TABLE:NUMBER``, with rows counted from 1 below the header, or ``variant=NAME``.
     experiment : Experiment
         Resolved.
 
     Returns
     -------
     dict
-        table, number and variant: the first two are "" and 0 for a variant, the last is "" for a row.
+        Keys table, number and variant. For a variant, table is "" and number 0; for a row, variant is "".
 
     Raises
     ------
     ConfigError
-        If it is neither, names nothing that the experiment has, or is not made yet.
+        If neither or both are given, the row or variant does not exist, or the experiment has not been run.
     """
     row, variant = config.get("row"), config.get("variant")
     if (row is None) == (variant is None):
         raise ConfigError(
-            "trace: say of what: --config row=TABLE:NUMBER (from 1 below the header), or --config variant=NAME"
+            "trace: give either --config row=TABLE:NUMBER (rows count from 1 below the header) or --config variant=NAME"
         )
     if not resolved_path(experiment.name).is_file():
-        raise ConfigError(f"trace: {resolved_path(experiment.name)} is not there; run the experiment first")
+        raise ConfigError(f"trace: {resolved_path(experiment.name)} is missing; run the experiment first")
     if variant is not None:
         if variant not in experiment.variants:
-            raise ConfigError(f"variant: {variant!r} is none of {', '.join(experiment.variants)}")
+            raise ConfigError(f"variant: {variant!r} is not one of {', '.join(experiment.variants)}")
         return {"table": "", "number": 0, "variant": variant}
     table, _, number = str(row).rpartition(":")
     if table not in queries.tables(experiment) or not (number.isascii() and number.isdigit() and int(number)):
         known = ", ".join(queries.tables(experiment))
-        raise ConfigError(f"row: {row!r} is not TABLE:NUMBER with a number from 1 on and a table of {known}")
+        raise ConfigError(
+            f"row: {row!r} is not TABLE:NUMBER with a number of at least 1 and a table of {known}"
+        )
     read_row(table_path(experiment.name, table), int(number))
     return {"table": table, "number": int(number), "variant": ""}
 
 
 def resolved_path(experiment: str) -> Path:
-    """Where the resolved experiment stands."""
+    """Path of the resolved experiment."""
     return RESULTS / experiment / "experiment.json"
 
 
 def table_path(experiment: str, table: str) -> Path:
-    """Where a table stands."""
+    """Path of a table."""
     return RESULTS / experiment / "tables" / f"{table}.csv"
 
 
@@ -79,10 +81,10 @@ def read_row(table: Path, number: int) -> Row:
     Raises
     ------
     ConfigError
-        If the table is not there or has fewer rows.
+        If the table is missing or has fewer rows.
     """
     if not table.is_file():
-        raise ConfigError(f"row: {table} is not there; make it first")
+        raise ConfigError(f"row: {table} is missing; run the experiment first")
     rows = read_rows(table)
     if number > len(rows):
         raise ConfigError(f"row: {table} has {len(rows)} rows, not {number}")
@@ -96,7 +98,7 @@ def read_rows(table: Path) -> list[Row]:
 
 
 def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str]) -> Chain:
-    """The jobs behind one row of a table.
+    """The jobs that one row of a table depends on.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str])
     row : dict
         Its row.
     twins : mapping
-        Name of a variant -> name of its untrained twin, whose value may stand beside its own.
+        Name of a variant -> name of its untrained twin, whose value may be in the same row.
     """
     roots = [table, *_dataset_named(records, row)]
     own, twin = row.get("variant", ""), twins.get(row.get("variant", ""), "") if row.get("twin_value") else ""
@@ -118,7 +120,7 @@ def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str])
         variant = record.wildcards.get("variant") if record is not None else None
         return not variants or variant is None or variant in variants
 
-    # Of several tables of rows of one variant only those that hold this row are behind it.
+    # A variant has several tables of rows; the row depends only on those that contain it.
     read = _rows_read(chain(records, roots, of_variants))
     aside = {
         path for path, variant in read.items() if not _holds(path, row, KEYS if variant == own else TWIN_KEYS)
@@ -129,7 +131,7 @@ def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str])
 
 
 def _dataset_named(records: Records, row: Row) -> list[str]:
-    """The store of the data set that a row is about, in the list of data sets."""
+    """The store of the data set that a row of the list of data sets describes."""
     stores = (
         next(iter(record.outputs))
         for record in records
@@ -139,7 +141,7 @@ def _dataset_named(records: Records, row: Row) -> list[str]:
 
 
 def _rows_read(found: Chain) -> dict[str, str]:
-    """Tables of one variant's rows that were read for other tables -> the variant."""
+    """Tables of single variants that were read for other tables -> the variant."""
     made = {path: record.wildcards.get("variant") for record in found.records for path in record.outputs}
     tables = (record for record in found.records if record.rule in ("table", "branch_table"))
     read = {path: made.get(path) for record in tables for path in record.inputs if path.endswith(".csv")}
@@ -147,27 +149,27 @@ def _rows_read(found: Chain) -> dict[str, str]:
 
 
 def _holds(path: str, row: Row, keys: Sequence[str]) -> bool:
-    """Whether a table has a row that agrees with this one in all keys that both have."""
+    """Whether a table has a row that equals this one in all keys that both have."""
     return any(
         all(row[key] == other[key] for key in keys if key in row and key in other)
         for other in read_rows(path)
     )
 
 
-def told(question: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
-    """What made a row or a variant, for a person.
+def describe(question: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    """Origin of a row or a variant, as text.
 
     Parameters
     ----------
     question : mapping
-        What is asked for, as `question` gives it.
+        Result of `question`.
     experiment : mapping
-        The resolved experiment, as it was written down.
+        The resolved experiment, as stored.
 
     Raises
     ------
     ConfigError
-        If the table is not there or has fewer rows.
+        If the table is missing or has fewer rows.
     """
     records = read()
     lines, variant, found = _asked(records, question, experiment)
@@ -175,7 +177,7 @@ def told(question: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
     if variant in variants:
         config = yaml.safe_dump(variants[variant]["config"], sort_keys=True, width=110)
         lines += ["", f"{variant}, resolved config", *(f"    {line}" for line in config.splitlines())]
-    lines += ["", f"made by {len(found.records)} jobs, from the data on"]
+    lines += ["", f"{len(found.records)} jobs, from the data on"]
     wrong = 0
     for number, record in enumerate(found.records, start=1):
         findings = list(job_findings(records, record))
@@ -187,12 +189,12 @@ def told(question: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
             *_columns(_wrong(findings)),
         ]
     for path, title in found.unrecorded.items():
-        lines += ["", f"NO RECORD of what made {path}" + (f", which {title} read" if title else "")]
-    troubled = wrong + len(found.unrecorded)
+        lines += ["", f"NO RECORD of {path}" + (f", input of {title}" if title else "")]
+    unsound = wrong + len(found.unrecorded)
     end = (
-        f"{troubled} of the files above are NOT what their records say"
-        if troubled
-        else "All are what their records say"
+        f"{unsound} of the files above do NOT match their records"
+        if unsound
+        else "All files match their records"
     )
     return "\n".join([*lines, "", f"{end}."])
 
@@ -200,7 +202,7 @@ def told(question: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
 def _asked(
     records: Records, question: Mapping[str, Any], experiment: Mapping[str, Any]
 ) -> tuple[list[str], str, Chain]:
-    """The row in words, its variant, and the jobs behind it."""
+    """The row as text, its variant, and the jobs it depends on."""
     name = experiment["name"]
     if question["variant"]:
         of = [record for record in records if record.wildcards.get("variant") == question["variant"]]
@@ -215,7 +217,7 @@ def _asked(
 
 
 def _columns(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Names and values, one below the other."""
+    """Aligned lines of names and values."""
     pairs = list(pairs)
     width = max((len(name) for name, _ in pairs), default=0)
     return [f"    {name:<{width}}  {value}" for name, value in pairs]
@@ -228,16 +230,16 @@ def _job(record: Record) -> Iterator[tuple[str, str]]:
         (key, about[key]) for key in ("title", "package", "source", "licence", "citation") if key in about
     )
     for path, written in record.outputs.items():
-        yield "made", f"{path}, sha256 {written['sha256']}"
+        yield "output", f"{path}, sha256 {written['sha256']}"
     for path, digest in record.inputs.items():
         if not is_result(path):
-            yield "read", f"your {path}, sha256 {digest}"
+            yield "input", f"user file {path}, sha256 {digest}"
     yield "config", f"digest {config_digest(said['config'])}, in {record.path}"
     yield "code", f"digest {said['code']} ({len(said['code_files'])} files, listed in the record)"
     versions = ", ".join(f"{name} {number}" for name, number in said["libraries"].items())
     packages = environment_path(said["environment"])
     yield "packages", f"{versions}; all: {packages}" if versions else f"all: {packages}"
-    yield "git", environment.told(said["git"])
+    yield "git", environment.describe(said["git"])
     machine = said["machine"]
     yield "machine", f"{machine['host']}, {machine['cpu']}, {machine['platform']}, Python {machine['python']}"
     yield "time", f"{said['begun']} to {said['ended']}"

@@ -1,4 +1,4 @@
-"""Hold the files of an experiment against their records, and say how to mend what is wrong."""
+"""Check the files of an experiment against their records, and report the commands that repair them."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,26 +11,26 @@ from earthdim.provenance.contents import ENGINE_MARK, RESULTS, Contents, files_b
 from earthdim.provenance.record import environment_path, read_whole, report_files
 from earthdim.storage.digests import digest, file_digest
 
-# What a later job of the same run deletes: its absence is no damage.
+# Deleted by a later job of the same run, so these may be missing.
 TEMPORARY = frozenset({"candidates"})
-# How commands begin that a person types in the project's root, where neither Snakemake nor Python need be installed.
+# Prefix of the commands for the project's root; works without an installed Snakemake or Python.
 RUN = "envs/run"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
+    """One discrepancy.
 
     Attributes
     ----------
     path : str
         The file.
     what : str
-        What is wrong with it.
+        The discrepancy.
     again : str
-        The file whose job must run again, or "".
+        Output of the job that must run again, or "".
     command : str
-        Another command that mends it, where no job does.
+        The command that repairs it if no job does.
     """
 
     path: str
@@ -41,14 +41,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verified:
-    """What was looked at, and what is wrong.
+    """Result of a verification.
 
     Attributes
     ----------
     findings : list of Finding
-        Empty when all is sound.
+        Empty if all files match their records.
     jobs, files : int
-        How many were held against their records.
+        Numbers of jobs and files that were checked.
     """
 
     findings: list[Finding]
@@ -57,26 +57,26 @@ class Verified:
 
 
 def report_command(asked: Sequence[str]) -> str:
-    """The command that writes the report and its record anew, which no job does."""
+    """The command that rewrites the report and its record, which are not outputs of a job."""
     return shlex.join([RUN, "python", "workflow/scripts/finish.py", "--fresh", "--config", *asked])
 
 
 def run_command(asked: Sequence[str], *more: str) -> str:
-    """The command that runs an experiment, with further arguments."""
+    """The command that runs an experiment with further arguments."""
     return shlex.join([RUN, "snakemake", "--cores", "1", "--config", *asked, *more])
 
 
 def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Verified:
-    """Hold every file of an experiment against its record, below the working directory.
+    """Check every file of an experiment in the working directory against its record.
 
     Parameters
     ----------
     experiment : str
         Its name.
     targets : sequence of str
-        What the experiment is to make; all else is found by following the records.
+        The experiment's final outputs; all other files are found through the records.
     asked : sequence of str
-        The experiment as it was asked for, `key=value`.
+        The config of the command line, `key=value`.
     """
     report = report_command(asked)
     records = read()
@@ -88,16 +88,16 @@ def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Ver
         if path not in records.of
     ]
     findings += [
-        Finding(str(path), "is no whole record", command=_remove(path)) for path in records.unreadable
+        Finding(str(path), "is not a valid record", command=_remove(path)) for path in records.unreadable
     ]
     for record in behind.records:
         findings += job_findings(records, record)
     findings += _environments(behind.records)
     mine = {record.path for record in behind.records}
-    beside = [record for record in records if record.path not in mine and _concerns(record, experiment)]
-    for record in beside:
-        findings += _beside(records, record, report)
-    # An altered record may name any folder.
+    related = [record for record in records if record.path not in mine and _concerns(record, experiment)]
+    for record in related:
+        findings += _related(records, record, report)
+    # A modified record may name any folder.
     sound = (record.wildcards for record in behind.records if record.sound)
     variants = {wildcards["variant"] for wildcards in sound if "variant" in wildcards}
     folders = [
@@ -106,26 +106,26 @@ def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Ver
         *(RESULTS / "variants" / name for name in sorted(variants)),
     ]
     findings += _strays(records, folders, report_files(experiment))
-    looked = [*behind.records, *beside]
-    return Verified(findings, len(looked), sum(map(_count, looked)))
+    checked = [*behind.records, *related]
+    return Verified(findings, len(checked), sum(map(_count, checked)))
 
 
 def _without_record(path: str) -> str:
-    return "has no record of what made it" if Path(path).exists() else "is not there"
+    return "has no record" if Path(path).exists() else "is missing"
 
 
 def _count(record: Record) -> int:
-    """How many files were held against a record: against an altered one none."""
+    """Number of files that a record covers; zero if the record was modified."""
     return sum(len(written.get("files", [0])) for written in record.outputs.values() if record.sound)
 
 
 def job_findings(records: Records, record: Record) -> Iterator[Finding]:
-    """What is wrong with a job's record, its outputs, and the versions of its inputs."""
+    """Discrepancies of a job's record, its outputs, and the versions of its inputs."""
     again = next(iter(record.outputs))
     if not record.sound:
-        # It may name files that no job makes.
+        # A modified record may name files that are not outputs of any job.
         there = (path for path in record.outputs if Path(path).exists())
-        yield Finding(str(record.path), "was altered", next(there, again))
+        yield Finding(str(record.path), "was modified", next(there, again))
         return
     for path, written in record.outputs.items():
         if not (TEMPORARY & set(record.said["schema"]) and not Path(path).exists()):
@@ -135,11 +135,15 @@ def job_findings(records: Records, record: Record) -> Iterator[Finding]:
         yield Finding(again, f"was made from another version of {path}", again)
     for path, digest_then in record.inputs.items():
         if not is_result(path) and (not Path(path).exists() or identity(Path(path)) != digest_then):
-            yield Finding(again, f"was made from another version of your {path}", again)
+            yield Finding(again, f"was made from another version of the user file {path}", again)
 
 
 def _environments(behind: Sequence[Record]) -> Iterator[Finding]:
-    """Lists of packages that are not whole. A job writes that of its packages anew; of others, all their jobs must."""
+    """Damaged package lists.
+
+    Any job rewrites the list of the installed packages. A list of other packages is rewritten only if all jobs that
+    used them run again.
+    """
     present = digest(environment.packages())
     users: dict[str, list[Record]] = {}
     for record in filter(lambda record: record.sound, behind):
@@ -147,63 +151,63 @@ def _environments(behind: Sequence[Record]) -> Iterator[Finding]:
     for number, of in users.items():
         path = environment_path(number)
         if read_whole(path, number) is None:
-            what = "was altered" if path.is_file() else "is not there"
+            what = "was modified" if path.is_file() else "is missing"
             for record in of[-1:] if number == present else of:
                 yield Finding(str(path), what, next(iter(record.outputs)))
 
 
 def _differences(path: Path, written: Contents) -> Iterator[tuple[str, str]]:
-    """Each file of an output that is not as it was written."""
+    """Each file of an output that differs from the record."""
     if "files" not in written:
         yield from _difference(path, written)
         return
     if not path.is_dir():
-        yield str(path), "is not there"
+        yield str(path), "is missing"
         return
     there, then = files_below(path), written["files"]
     for name in sorted({*there, *then}):
         if name not in there:
-            yield str(path / name), "is not there"
+            yield str(path / name), "is missing"
         elif name not in then:
             yield str(path / name), "does not belong to the store"
         elif there[name] != then[name]:
-            yield str(path / name), "is not what was written"
+            yield str(path / name), "differs from its record"
 
 
 def _difference(path: Path, written: Contents) -> Iterator[tuple[str, str]]:
     if not path.is_file():
-        yield str(path), "is not there"
+        yield str(path), "is missing"
     elif path.stat().st_size != written["bytes"]:
-        yield str(path), f"has {path.stat().st_size} bytes, not {written['bytes']}"
+        yield str(path), f"has {path.stat().st_size} bytes, its record {written['bytes']}"
     elif file_digest(path) != written["sha256"]:
-        yield str(path), "is not what was written"
+        yield str(path), "differs from its record"
 
 
 def _concerns(record: Record, experiment: str) -> bool:
     return record.wildcards.get("experiment") == experiment
 
 
-def _beside(records: Records, record: Record, report: str) -> Iterator[Finding]:
-    """What is wrong with files of the experiment beside its tables and figures: the report, single branches.
+def _related(records: Records, record: Record, report: str) -> Iterator[Finding]:
+    """Discrepancies of the experiment's other files: the report and the tables of single branches.
 
-    The report must be there, as every run ends with it. What else was asked for once and is gone is no damage.
+    The report must exist, as every run ends with it. Tables of a branch may have been deleted.
     """
     there = [path for path in record.outputs if Path(path).exists()]
     if record.rule == "report":
-        wanted, mend = list(record.outputs), report
+        wanted, repair = list(record.outputs), report
     else:
-        # What an altered record names may lie anywhere; nobody is told to remove that.
+        # A modified record may name any file: the command removes only results.
         ours = [path for path in there if is_result(path) and ".." not in Path(path).parts]
-        wanted, mend = there, _remove(*ours, record.path)
+        wanted, repair = there, _remove(*ours, record.path)
     if not record.sound:
-        yield Finding(str(record.path), "was altered", command=mend)
+        yield Finding(str(record.path), "was modified", command=repair)
         return
     stale = stale_inputs(records, record)
     for path in wanted:
         for damaged, what in _differences(Path(path), record.outputs[path]):
-            yield Finding(damaged, what, command=mend)
+            yield Finding(damaged, what, command=repair)
         for read_then in stale:
-            yield Finding(path, f"was made from another version of {read_then}", command=mend)
+            yield Finding(path, f"was made from another version of {read_then}", command=repair)
 
 
 def _remove(*paths: str | Path) -> str:
@@ -211,7 +215,7 @@ def _remove(*paths: str | Path) -> str:
 
 
 def _strays(records: Records, folders: Iterable[Path], known: Sequence[Path]) -> Iterator[Finding]:
-    """Other files in these folders that no record tells of; hidden ones are left over from killed jobs."""
+    """Files in these folders without a record; hidden ones are left over from killed jobs."""
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder).parts
@@ -221,21 +225,21 @@ def _strays(records: Records, folders: Iterable[Path], known: Sequence[Path]) ->
                 continue
             parents = (path, *path.parents)
             if not any(str(parent) in records.of for parent in parents):
-                yield Finding(str(path), "has no record of what made it", command=_remove(path))
+                yield Finding(str(path), "has no record", command=_remove(path))
 
 
-def told(verified: Verified, asked: Sequence[str]) -> str:
-    """Findings and how to mend them, for a person.
+def summary(verified: Verified, asked: Sequence[str]) -> str:
+    """Findings and the commands that repair them, as text.
 
     Parameters
     ----------
     verified : Verified
-        What `verify` found.
+        Result of `verify`.
     asked : sequence of str
-        The experiment as it was asked for, `key=value`, and after them `--directory` and its value if that was given.
+        The config of the command line, `key=value`, followed by `--directory` and its value if given.
     """
     if not verified.findings:
-        return f"sound: {verified.files} files of {verified.jobs} jobs are what their records say"
+        return f"sound: {verified.files} files of {verified.jobs} jobs match their records"
     groups: dict[str, dict[str, None]] = {}
     for finding in verified.findings:
         command = _in_the_root(finding.command, asked) or run_command(asked, "--forcerun", finding.again)
@@ -243,13 +247,13 @@ def told(verified: Verified, asked: Sequence[str]) -> str:
     lines = [line for command, found in groups.items() for line in (*found, f"    {command}")]
     again = list(dict.fromkeys(finding.again for finding in verified.findings if finding.again))
     if len(again) > 1:
-        lines += ["all jobs at once:", f"    {run_command(asked, '--forcerun', *again)}"]
+        lines += ["all of these jobs in one command:", f"    {run_command(asked, '--forcerun', *again)}"]
     number = len({finding.path for finding in verified.findings})
-    return "\n".join([f"not sound: {number} files. What is wrong, and the command that mends it:", *lines])
+    return "\n".join([f"not sound: {number} files. Each is followed by the command that repairs it:", *lines])
 
 
 def _in_the_root(command: str, asked: Sequence[str]) -> str:
-    """Return a command that names files as one for the project's root, where people type it."""
+    """Convert a command with relative paths to one for the project's root."""
     if not command.startswith("rm ") or "--directory" not in asked:
         return command
     folder = asked[list(asked).index("--directory") + 1]

@@ -1,4 +1,4 @@
-"""Processes that write files: which of them live, and whose a file is."""
+"""Identity of processes that write files: which process wrote a temporary file, and whether it still runs."""
 
 import itertools
 import os
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from psutil import Process
 
-# A left-over of another machine's process, of which nothing can be asked, counts as one after so long without a change.
-_FORGOTTEN_S = 24 * 3600
+_ABANDONED_S = 24 * 3600
+"""Age in seconds from which a temporary file of another machine counts as left over: its process cannot be queried."""
+
 _SIGNATURE = re.compile(r"(?P<host>\w+)-(?P<number>\d+)-(?P<started>\d+)-\d+$")
 _count = itertools.count()
 
 
 def lives(process: "Process") -> bool:
-    """Whether a process runs, and is the one that it was when it was asked for."""
+    """Whether a process still runs (or is stopped), and its ID was not given to another one."""
     import psutil
 
     try:
@@ -40,41 +41,46 @@ def _host() -> str:
 
 
 def signature() -> str:
-    """A name for a temporary file that says who writes it, and is given once only."""
+    """A unique suffix for file names: host, process ID and start time of this process, and a counter."""
     return f"{_this_process(os.getpid())}-{next(_count)}"
 
 
-def is_left_over(signed: str, path: Path, forgotten: float = _FORGOTTEN_S) -> bool:
-    """Whether the process that signed a temporary file is gone.
+def signer(signed: str) -> int:
+    """The process ID in a `signature`."""
+    return int(_SIGNATURE.search(signed)["number"])
+
+
+def signer_lives(signed: str) -> bool | None:
+    """Whether the process of a `signature` lives; None if it is on another machine, or the text has no signature."""
+    import psutil
+
+    match = _SIGNATURE.search(signed)
+    if match is None or match["host"] != _host():
+        return None
+    try:
+        process = psutil.Process(int(match["number"]))
+        # Setting the clock shifts the reported start of a process a little.
+        return abs(process.create_time() - int(match["started"])) <= 2 and lives(process)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_left_over(signed: str, path: Path) -> bool:
+    """Whether a temporary file was left behind by a process that is gone.
 
     Parameters
     ----------
     signed : str
-        What `signature` gave to its writer.
+        Text that ends in the `signature` of the writer.
     path : path
-        The file; of a process on another machine its age alone can tell.
-    forgotten : float
-        The age from which it does, s.
+        The file. If its writer ran on another machine, the file's age decides (24 h).
     """
-    import psutil
-
-    match = _SIGNATURE.search(signed)
-    if match is None:
+    if _SIGNATURE.search(signed) is None:
         return False
-    if match["host"] != _host():
-        try:
-            return time.time() - path.stat().st_mtime > forgotten
-        except FileNotFoundError:
-            return False
+    alive = signer_lives(signed)
+    if alive is not None:
+        return not alive
     try:
-        process = psutil.Process(int(match["number"]))
-        # A clock that is set moves the start of a process by a little.
-        return abs(process.create_time() - int(match["started"])) > 2 or not lives(process)
-    except psutil.NoSuchProcess:
-        return True
-
-
-def is_signed_by(signed: str, number: int) -> bool:
-    """Whether a process of this machine, given by its number, signed a temporary file."""
-    match = _SIGNATURE.search(signed)
-    return match is not None and match["host"] == _host() and int(match["number"]) == number
+        return time.time() - path.stat().st_mtime > _ABANDONED_S
+    except FileNotFoundError:
+        return False
