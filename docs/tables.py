@@ -1,19 +1,19 @@
-"""README's findings from tables: extracts of results in docs/results, and the text that README shows of them.
+"""Numbers in README and in the results page: extracts of results in docs/results, and the texts that show them.
 
-`docs/found.md` holds the section *What `default` found*; every number in it is looked up in `docs/results/*.csv` (rows
-of key, value and source), and README has it between two markers. So README cannot say what the tables do not.
+`docs/templates` holds the results page and the README's summary as Jinja templates. Every number in them is looked up
+in `docs/results/*.csv` (rows of key, value and source). The README has its summary between two markers.
 
-    envs/run python docs/tables.py --check                            does README say what the tables hold?
-    envs/run python docs/tables.py --write                            write README from docs/results
-    envs/run python docs/tables.py --results results --write          take the numbers of a run of `default` first;
-                                                                      those of table1 too, where it was run
-    envs/run python docs/tables.py --other DIR --write                the same of a run on another machine: its numbers
-                                                                      become docs/results/other_machine.csv
+    envs/run python docs/tables.py --check                            fail if README or page differ from docs/results
+    envs/run python docs/tables.py --write                            write README and page from docs/results
+    envs/run python docs/tables.py --results results --write          first extract the numbers of a run of `default`,
+                                                                      and of table1 if it was run
+    envs/run python docs/tables.py --other DIR --write                first extract those of a run on another machine
+                                                                      into docs/results/other_machine.csv
 
-Another machine can be made of one: a fresh clone, run with OPENBLAS_CORETYPE=Haswell and ATEN_CPU_CAPABILITY=avx2 in
-the environment (other kernels, other last digits). The processor comes from the records of the run, the two variables
-from --setting, in words that README shows: --setting 'this machine with OPENBLAS_CORETYPE=Haswell'.
-Each file of extracts says commit, processor, date and versions.
+A second machine can be imitated by a fresh clone that is run with OPENBLAS_CORETYPE=Haswell and
+ATEN_CPU_CAPABILITY=avx2 in the environment (other kernels, other last digits). The processor is taken from the records
+of the run; --setting names the variables: --setting 'this machine with OPENBLAS_CORETYPE=Haswell'.
+Each file of extracts states commit, processor, date and versions.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from earthdim.analysis.statistics.families import members, permutation_p, rearra
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "results"
-BEGIN, END = "<!-- made by docs/tables.py: found -->", "<!-- end of what docs/tables.py made -->"
+BEGIN, END = "<!-- begin: written by docs/tables.py -->", "<!-- end: written by docs/tables.py -->"
 SPEARMAN = COEFFICIENTS["spearman"]
 KINDS = {"linear": ("ridge", "logistic"), "MLP": ("mlp",)}
 SPACES = {"fishers": ("fishers", "embedding"), "activation": ("twonn", "activation")}
@@ -45,8 +45,8 @@ def joint(table: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
     Parameters
     ----------
     table : DataFrame
-        Cells with family, model, resolution, modality, schedule, task, dimension, performance and leaked, those that
-        leak a task among them: they are left out of that task, but not of the permutation.
+        Cells with family, model, resolution, modality, schedule, task, dimension, performance and leaked, including
+        those that leak a task: they are left out of that task, but not out of the permutation.
     draws, seed : int
         Permutations of whole cells within families, the same for all tasks.
 
@@ -82,7 +82,7 @@ def _z(x: np.ndarray, y: np.ndarray, kept: np.ndarray, families: np.ndarray, ord
             of_family.append(SPEARMAN.fisher_z(np.array(of_draw), len(use)))
     if not of_family:
         raise ValueError(
-            "joint test: no family has three cells that do not leak a task; take an experiment that has"
+            "joint test: no family has three cells without leakage; use an experiment with more cells"
         )
     return np.mean(of_family, axis=0)
 
@@ -107,14 +107,14 @@ def power(rho: float, level: float, sizes=(8, 4, 4), trials=2000, draws=9999, se
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """The tables of an experiment by name."""
     if not folder.is_dir():
-        raise SystemExit(f"{folder}: there is no such folder; run the experiment first")
+        raise SystemExit(f"{folder}: folder not found; run the experiment first")
     return {
         path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in folder.glob("*.csv")
     }
 
 
 def about(results: Path, experiment: str, setting: str) -> Iterator[tuple[str, str]]:
-    """Commit, processor, date and versions, from the record of the table of dimensions."""
+    """Commit, processor, date and versions, from the record of dimension.csv."""
     record = json.loads((results / "records" / "table" / experiment / "dimension.json").read_text())
     yield "about/commit", str(record["git"].get("commit") or "")[:7]
     yield "about/processor", record["machine"]["cpu"]
@@ -127,7 +127,7 @@ def about(results: Path, experiment: str, setting: str) -> Iterator[tuple[str, s
 
 
 def dimensions(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, object]]:
-    """Mean and range over seeds of each cell's ID, and how far the neighbours reach."""
+    """Mean and range over seeds of each cell's ID, and the median neighbour radius."""
     rows = tables["dimension"].query("space == 'embedding'")
     rows = rows.merge(tables["variants"][["variant", "family"]], on="variant")
     rows = rows[rows["points"].map(rows.groupby("points")["variant"].nunique()) > 1]
@@ -198,7 +198,7 @@ def table1(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, object]]:
 
 
 def extract(results: Path, experiment: str, setting: str, parts: list[Callable]) -> pd.DataFrame:
-    """The numbers of an experiment that README may show."""
+    """The numbers of an experiment that the texts may show."""
     tables = read_tables(results / experiment / "tables")
     found = dict(about(results, experiment, setting))
     for part in parts:
@@ -219,7 +219,7 @@ def simulate() -> None:
 
 
 def refresh(results: Path | None, other: Path | None, setting: str) -> None:
-    """Take what runs left into docs/results."""
+    """Extract the numbers of finished runs into docs/results."""
     default = [dimensions, correlations, joint_tests, gaps, scales]
     if results is not None:
         extract(results, "default", "", default).to_csv(FOLDER / "default.csv", index=False)
@@ -230,7 +230,7 @@ def refresh(results: Path | None, other: Path | None, setting: str) -> None:
 
 
 class Lookup:
-    """Numbers by key, written as README writes them."""
+    """Numbers by key, formatted for text."""
 
     def __init__(self, folder: Path, *names: str):
         tables = [pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in names]
@@ -240,9 +240,9 @@ class Lookup:
         return key in self.values
 
     def text(self, key: str) -> str:
-        """The value as it stands; KeyError names what docs/results lacks."""
+        """The value as stored; raises SystemExit that names a missing key."""
         if key not in self.values:
-            raise SystemExit(f"docs/results: no file there has the key {key}, which docs/found.md asks for")
+            raise SystemExit(f"docs/results: no file there has the key {key}, which docs/templates asks for")
         return self.values[key]
 
     def number(self, key: str) -> float:
@@ -258,67 +258,80 @@ class Lookup:
         return f"{self(f'{key}/{value}', digits)} ({self(f'{key}/low', digits)} to {self(f'{key}/high', digits)})"
 
     def rho(self, key: str, star: bool = True) -> str:
-        """A coefficient, with a star where its adjusted p is below .05; nothing where there is none."""
+        """A coefficient, with a star if its adjusted p is below .05; empty if there is none."""
         if key not in self:
             return ""
         return self(key) + ("\\*" if star and self.text(f"{key}/significant") == "1" else "")
 
     def p(self, key: str) -> str:
-        """A p without its leading zero."""
+        """A p-value without its leading zero."""
         value = float(self.text(key))
         return f"{value:.3f}".removeprefix("0") if value < 0.01 else f"{value:.2f}".removeprefix("0")
 
     def significant(self, name: str, tasks: list[str]) -> int:
         """How many tasks are significant with MLP heads on blocks."""
-        told = f"significant/{name}/MLP/blocks"
-        if told in self:
-            return int(self.text(told))
+        known = f"significant/{name}/MLP/blocks"
+        if known in self:
+            return int(self.text(known))
         return sum(int(self.text(f"rho/{name}/{task}/MLP/blocks/significant")) for task in tasks)
 
 
-def found() -> str:
-    """The section that README shows."""
+def render(template: str) -> str:
+    """A template of docs/templates, filled from docs/results."""
     jinja = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     names = [path.stem for path in sorted(FOLDER.glob("*.csv")) if path.stem != "other_machine"]
-    template = jinja.from_string((ROOT / "docs" / "found.md").read_text())
-    return template.render(here=Lookup(FOLDER, *names), other=Lookup(FOLDER, "other_machine"))
+    text = (ROOT / "docs" / "templates" / template).read_text(encoding="utf-8")
+    return jinja.from_string(text).render(here=Lookup(FOLDER, *names), other=Lookup(FOLDER, "other_machine"))
 
 
 def replaced(readme: str) -> str:
-    """README with the section as the tables have it."""
+    """README with the summary that the tables give."""
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise SystemExit(f"README.md: lacks the line {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{found()}{END}{after}"
+    return f"{before}{BEGIN}\n{render('readme.md.j2')}{END}{after}"
+
+
+def texts() -> dict[Path, str]:
+    """Every file that shows numbers, as it should be."""
+    readme = ROOT / "README.md"
+    return {
+        readme: replaced(readme.read_text(encoding="utf-8")),
+        ROOT / "docs" / "results.md": render("results.md.j2"),
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Refresh the extracts where asked; write README, or hold it against them."""
+    """Refresh the extracts if asked to; write README and results page, or compare them with the extracts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--results", type=Path, help="results of this machine's run")
     parser.add_argument("--other", type=Path, help="results of another machine's run")
-    parser.add_argument("--setting", default="", help="what made the other machine another")
-    parser.add_argument("--power", action="store_true", help="simulate the power of the test anew (a minute)")
-    parser.add_argument("--write", action="store_true", help="write README")
-    parser.add_argument("--check", action="store_true", help="fail where README is not what the tables say")
+    parser.add_argument("--setting", default="", help="how the other machine differs")
+    parser.add_argument("--power", action="store_true", help="repeat the simulation of power (a minute)")
+    parser.add_argument("--write", action="store_true", help="write README and results page")
+    parser.add_argument(
+        "--check", action="store_true", help="fail if they differ from docs/results (the default)"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.power:
         simulate()
     refresh(chosen.results, chosen.other, chosen.setting)
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    made = replaced(text)
-    if chosen.write:
-        readme.write_text(made)
-    elif made != text:
-        print("README.md is not what docs/results says: docs/tables.py --write", file=sys.stderr)
-        return 1
-    return 0
+    stale = {
+        path: text
+        for path, text in texts().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+    for path, text in stale.items():
+        if chosen.write:
+            path.write_text(text, encoding="utf-8")
+        else:
+            print(f"{path.name} differs from docs/results; run docs/tables.py --write", file=sys.stderr)
+    return int(bool(stale) and not chosen.write)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A checkout with an environment that envs/run takes for made: the tests' own packages behind an interpreter there."""
+"""A checkout with an environment that envs/run accepts: the packages of the tests behind an interpreter there."""
 
 import hashlib
 import os

@@ -1,13 +1,13 @@
 """Declarations of figures: parsed without executing the file, and consistent with the arguments of `draw`."""
 
 import inspect
-import re
 import subprocess
 import sys
 
 import pytest
 import yaml
 from places import CONFIG, ROOT
+from templates import templates
 
 from earthdim.build import target
 from earthdim.experiment import figure_jobs, queries, resolve
@@ -146,15 +146,16 @@ sys.exit("matplotlib" in sys.modules)
 
 
 def recipe() -> str:
-    """The template of a new figure in the README."""
-    text = (ROOT / "README.md").read_text()
-    (found,) = re.findall(
-        r"^```python\n(# workflow/src/earthdim/figures/spread\.py\n.*?)^```", text, re.M | re.S
+    """The template of a figure in the documentation."""
+    (found,) = (
+        template.content
+        for template in templates(ROOT / "docs" / "extending.md")
+        if template.file == "workflow/src/earthdim/figures/spread.py"
     )
     return found
 
 
-def test_the_template_of_a_figure_can_be_drawn(tmp_path):
+def test_the_documented_figure_is_declared_and_drawn(tmp_path):
     from figure_tables import tables
 
     figure = written(tmp_path, recipe())
