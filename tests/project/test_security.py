@@ -189,7 +189,7 @@ def test_a_checkpoint_with_code_is_rejected(here, suffix):
 def test_a_safetensors_file_holds_no_code(here):
     path = here / "weights.safetensors"
     path.write_bytes(pickle.dumps(Runs()))
-    with pytest.raises(sources.CheckpointError, match="not a complete safetensors file"):
+    with pytest.raises(sources.CheckpointError, match="not a safetensors file"):
         checkpoint.contents(path, file_digest(path))
 
 
@@ -305,11 +305,11 @@ def test_paths_of_fetched_files_stay_below_weights(here):
         archive.writestr("../../evil.pt", b"outside")
         archive.writestr("good.pt", b"inside")
     leaf = {"source": {"url": "https://host.invalid/a.zip", "member": "../../evil.pt"}, "sha256": "a" * 64}
-    with pytest.raises(ValueError, match="no relative path below weights/"):
+    with pytest.raises(ValueError, match="relative path below weights/"):
         sources.locate(leaf["source"])
     for name in ("hub", "file"):
         source = {"hub": "a/b", "file": "x.pt", "revision": "main"} | {name: "../../x"}
-        with pytest.raises(ValueError, match="no relative path"):
+        with pytest.raises(ValueError, match="relative path"):
             sources.locate(source)
 
 

@@ -211,7 +211,7 @@ def test_failure_of_all_estimators_is_an_error():
 
 def test_missing_leaves_are_an_error(monkeypatch):
     monkeypatch.setattr(estimator_leaves, "CHECKOUT", Path("/nowhere"))
-    with pytest.raises(FileNotFoundError, match="give leaves as a mapping"):
+    with pytest.raises(FileNotFoundError, match="config/estimator"):
         estimator_leaves._folder()
 
 

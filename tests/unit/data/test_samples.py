@@ -303,7 +303,7 @@ def test_region_leaves_draw_in_their_region(packaged, name):
     lonlat = target(config["build"]["_target_"])(
         300, np.random.default_rng(config["seed"]), everywhere, inside
     )
-    task = Country(config["inside"]["level"])
+    task = Country(config["build"]["inside"]["level"])
     names = task.class_names(packaged("countries"))
     assert {names[code] for code in task.labels(lonlat, packaged("countries"))} == {
         config["build"]["inside"]["name"]

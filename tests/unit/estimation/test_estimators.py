@@ -163,6 +163,7 @@ class TestInvalidLeaf:
                 r"skdim.id.MLE cannot be built from its leaf",
             ),
             ({"_target_": "skdim.id.MLE"}, r"^_target_: moved below build:"),
+            ({"unbiased": True}, r"^unbiased: unknown key; .* below build:"),
             ({"reads": "graph"}, r"skdim.id.MLE cannot be built from its leaf.*'k'"),
             ({"build": {"_target_": "skdim.id.Mle"}}, r"^_target_: 'skdim.id.Mle' does not exist"),
         ],

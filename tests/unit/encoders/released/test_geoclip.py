@@ -83,7 +83,7 @@ def test_a_missing_file_is_named():
 def test_the_package_itself_is_never_imported():
     code = (
         "import sys; from earthdim.encoders.released.geoclip import location_encoder;"
-        f"location_encoder({LEAF['source']!r}, {LEAF['sha256']!r});"
+        f"location_encoder({LEAF['build']['source']!r}, {LEAF['build']['sha256']!r});"
         "sys.exit(any(name in sys.modules for name in ('geoclip', 'transformers', 'torchvision')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

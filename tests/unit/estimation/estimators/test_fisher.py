@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from estimator_data import leaf, prepared_embedding
+from estimator_data import leaf, prepared_embedding, with_arguments
 
 from earthdim.estimation.estimators import EstimateError, estimate
 from earthdim.estimation.estimators.fisher import TILE, count_inseparable, whiten
@@ -20,7 +20,7 @@ def both(X, **arguments):
     alphas = arguments.get("alphas")
     plain = skdim.id.FisherS(**arguments | {"alphas": None if alphas is None else np.array([alphas])}).fit(X)
     keys = ("conditional_number", "project_on_sphere", "alphas", "limit_maxdim")
-    ours = FisherS(**{key: leaf("fishers")[key] for key in keys} | arguments)
+    ours = FisherS(**{key: leaf("fishers")["build"][key] for key in keys} | arguments)
     ours.fit(X)
     return ours, plain
 
@@ -101,4 +101,4 @@ def test_a_point_at_the_mean_raises():
 @pytest.mark.parametrize("alphas", [[], [0.5, 0.5], [0.0, 0.5], [0.5, 1.0], [0.9, 0.6]])
 def test_invalid_alphas_raise(alphas):
     with pytest.raises(EstimateError, match=r"alphas: must ascend inside \(0, 1\)"):
-        estimate({**leaf("fishers"), "alphas": alphas}, prepared_embedding(gaussian(60, 4), 20))
+        estimate(with_arguments("fishers", alphas=alphas), prepared_embedding(gaussian(60, 4), 20))

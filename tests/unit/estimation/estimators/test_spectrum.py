@@ -2,7 +2,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from estimator_data import leaf, prepared_embedding
+from estimator_data import leaf, prepared_embedding, with_arguments
 
 from earthdim.estimation.estimators import EstimateError, PreparedEmbedding, Spectrum, estimate
 from earthdim.estimation.estimators.participation_ratio import traces
@@ -115,9 +115,9 @@ class TestRankMe:
     def test_counts_equal_singular_values(self):
         directions = np.linalg.qr(np.random.default_rng(0).standard_normal((300, 5)))[0]
         X = np.hstack([directions, np.zeros((300, 3))])
-        assert estimate({**leaf("rankme"), "epsilon": 0.0}, prepared_embedding(X, 20)).value == pytest.approx(
-            5
-        )
+        assert estimate(
+            with_arguments("rankme", epsilon=0.0), prepared_embedding(X, 20)
+        ).value == pytest.approx(5)
         assert estimate(leaf("rankme"), prepared_embedding(X, 20)).value == pytest.approx(5, rel=1e-4)
 
     def test_matches_the_published_formula(self):

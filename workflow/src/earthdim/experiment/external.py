@@ -59,7 +59,7 @@ def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
             made = "a table" if leaf["kind"] == "own" else "an encoder, kind: own"
             raise ValueError(f"{key}.kind: {leaf['build']['_target_']} makes {made}")
     except ValueError as error:
-        raise ConfigError(str(error) if str(error).startswith(key) else f"{key}.build: {error}") from None
+        raise ConfigError(str(error) if str(error).startswith(key) else f"{key}.build.{error}") from None
     return ""
 
 
@@ -75,7 +75,7 @@ def _absent(leaf: Plain, name: str, experiment: str) -> str:
     if not sources.are_available(leaf["build"]):
         return sources.missing(leaf["build"], name, experiment, leaf["about"]["address"])
     missing_digest = sources.missing_digest(leaf["build"])
-    return f"weights.{name}: {missing_digest}" if missing_digest else ""
+    return f"weights.{name}.build.{missing_digest.removeprefix('weights.')}" if missing_digest else ""
 
 
 def variant_name(name: str) -> str:

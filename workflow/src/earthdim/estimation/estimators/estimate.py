@@ -48,6 +48,9 @@ from earthdim.build import build
 from earthdim.estimation.estimators.embedding import PreparedEmbedding
 from earthdim.omissions import OmittedError
 
+ENVELOPE = ("reads", "k", "aggregation", "build")
+"""Keys of every estimator's leaf; it may also have a `name`."""
+
 AGGREGATIONS = {
     "harmonic-mean": lambda local: 1 / np.mean(1 / local),
     "mean": np.mean,
@@ -201,18 +204,22 @@ def library(leaf: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def check_envelope(leaf: Mapping[str, Any]) -> None:
-    """Check that an estimator's leaf has the keys `reads`, `k`, `aggregation` and `build`.
+    """Check that an estimator's leaf has the keys `reads`, `k`, `aggregation` and `build`, and besides at most `name`.
 
     Raises
     ------
     ValueError
-        Naming the missing keys.
+        Naming the missing or unknown keys.
     """
     if "_target_" in leaf:
         raise ValueError("_target_: moved below build:, together with the arguments of the target")
-    missing = [key for key in ("reads", "k", "aggregation", "build") if key not in leaf]
+    missing = [key for key in ENVELOPE if key not in leaf]
     if missing:
         raise ValueError(f"{', '.join(missing)}: missing from the estimator {dict(leaf)!r}")
+    # An argument next to build: would otherwise be ignored without a warning.
+    unknown = sorted(set(leaf) - {*ENVELOPE, "name"})
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: unknown key; arguments of the target stand below build:")
 
 
 def _check(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> None:
