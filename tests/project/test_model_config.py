@@ -73,7 +73,7 @@ def test_resolution_leaf_states_its_nominal_wavelength(resolution):
     [
         cell
         for cell in CELLS
-        if MODELS[cell[0]]["network"]["_target_"] == "earthdim.encoders.networks.Capsules"
+        if MODELS[cell[0]]["network"]["_target_"] == "earthdim.encoders.networks.capsules.Capsules"
     ],
 )
 def test_one_capsule_a_sigma(model, resolution):

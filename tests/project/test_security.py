@@ -143,7 +143,7 @@ def test_the_search_finds_what_it_is_for(code):
         "earthdim.__init__.os",
         "earthdim.storage.stores._publish", "earthdim.storage.files.write_json", "earthdim.build.target", "os.system",
         "builtins.eval", "earthdim.experiment.model.Experiment",
-        "earthdim.encoders.networks._check_sizes", "earthdim.encoders.released.sources.fetch",
+        "earthdim.encoders.networks.siren._check_sizes", "earthdim.encoders.released.sources.fetch",
         "skdim._commonfuncs.get_nn",
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ import torch
 from earthdim import geo
 from earthdim.encoders.encodings.space2vec import Grid
 from earthdim.encoders.location import LocationEncoder
-from earthdim.encoders.networks import SpaceFFN
+from earthdim.encoders.networks.space_ffn import SpaceFFN
 from earthdim.pretraining.objectives.base import Batch
 
 CSP_TERMS = {"batch_temperature": 0.5, "negative_temperature": 0.2, "simcse_temperature": 0.3}

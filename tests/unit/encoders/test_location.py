@@ -4,7 +4,7 @@ import torch
 
 from earthdim.encoders.encodings.space2vec import Grid
 from earthdim.encoders.location import LocationEncoder, build_encoder
-from earthdim.encoders.networks import MLP
+from earthdim.encoders.networks.mlp import MLP
 
 MODEL = {
     "encoding": {
@@ -14,7 +14,7 @@ MODEL = {
         "max_scale": 90.0,
     },
     "network": {
-        "_target_": "earthdim.encoders.networks.SpaceFFN",
+        "_target_": "earthdim.encoders.networks.space_ffn.SpaceFFN",
         "width": 16,
         "hidden_layers": 1,
         "outputs": 6,

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from earthdim.encoders.networks import MLP, Capsules, ResidualFCNet, Siren, SpaceFFN
+from earthdim.encoders.networks.capsules import Capsules
+from earthdim.encoders.networks.mlp import MLP
+from earthdim.encoders.networks.residual_fc_net import ResidualFCNet
+from earthdim.encoders.networks.siren import Siren
+from earthdim.encoders.networks.space_ffn import SpaceFFN
 
 
 def count(network):

@@ -8,7 +8,7 @@ from earthdim.experiment.validation import ConfigError, check_schema
 
 def test_a_leaf_is_built_with_its_keys_and_what_the_caller_adds():
     siren = {
-        "_target_": "earthdim.encoders.networks.Siren",
+        "_target_": "earthdim.encoders.networks.siren.Siren",
         "width": 8,
         "hidden_layers": 1,
         "outputs": 3,
@@ -29,7 +29,7 @@ def test_nothing_outside_the_known_packages_is_imported(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["earthdim.encoders.networks.Sirenn", "earthdim.nowhere.Siren", "skdim.id.MLEE"]
+    "path", ["earthdim.encoders.networks.siren.Sirenn", "earthdim.nowhere.Siren", "skdim.id.MLEE"]
 )
 def test_a_target_that_does_not_exist_is_named(path):
     with pytest.raises(ValueError, match="does not exist"):
@@ -39,12 +39,12 @@ def test_a_target_that_does_not_exist_is_named(path):
 
 
 def test_arguments_that_do_not_fit_are_named():
-    leaf = {"_target_": "earthdim.encoders.networks.Siren", "widht": 8}
+    leaf = {"_target_": "earthdim.encoders.networks.siren.Siren", "widht": 8}
     with pytest.raises(ValueError, match="widht"):
         build(leaf, inputs=2)
     with pytest.raises(
         ConfigError,
-        match=r"model\.network\.widht: earthdim\.encoders\.networks\.Siren takes no such argument",
+        match=r"model\.network\.widht: earthdim\.encoders\.networks\.siren\.Siren takes no such argument",
     ):
         check_target(leaf, "model.network")
 

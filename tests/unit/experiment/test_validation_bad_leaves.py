@@ -57,7 +57,7 @@ LEAVES = {
         "encoding._target_: is missing",
     ),
     "an encoding as network": (
-        (MODEL, "earthdim.encoders.networks.Siren", "earthdim.encoders.encodings.nerf.NeRF"),
+        (MODEL, "earthdim.encoders.networks.siren.Siren", "earthdim.encoders.encodings.nerf.NeRF"),
         "model.network._target_: 'earthdim.encoders.encodings.nerf.NeRF' is not a class of earthdim.encoders.networks",
     ),
     "resolution as text": (
@@ -175,7 +175,7 @@ LEAVES = {
     ),
     "argument of a network": (
         (MODEL, "w0_first:", "omega_first:"),
-        "model.network.omega_first: earthdim.encoders.networks.Siren",
+        "model.network.omega_first: earthdim.encoders.networks.siren.Siren",
     ),
     "label's kind": (
         ("task/elevation.yaml", "kind: regression", "kind: classification"),

@@ -14,7 +14,7 @@ MODEL = {
         "max_scale": 90.0,
     },
     "network": {
-        "_target_": "earthdim.encoders.networks.SpaceFFN",
+        "_target_": "earthdim.encoders.networks.space_ffn.SpaceFFN",
         "width": 16,
         "hidden_layers": 1,
         "outputs": 6,

@@ -21,6 +21,13 @@ SCHEDULE = {"batch": 32, "candidates": 32, "steps": 2, "warmup_steps": 0, "evalu
 LONLAT = sphere(128, np.random.default_rng(0))
 # Each encoding of the leaves once, with their arguments.
 ENCODINGS = {str(sorted(leaf["encoding"].items(), key=str)): leaf["encoding"] for leaf in MODELS.values()}
+MODULES = {
+    "Siren": "siren",
+    "MLP": "mlp",
+    "Capsules": "capsules",
+    "SpaceFFN": "space_ffn",
+    "ResidualFCNet": "residual_fc_net",
+}
 NETWORKS = {
     "Siren": {"width": 16, "hidden_layers": 2, "outputs": 8},
     "MLP": {"width": 16, "hidden_layers": 2, "outputs": 8},
@@ -101,7 +108,10 @@ def network_for(kind, width):
     """A small network of a kind; capsules divide the features evenly, into at most three parts."""
     torch.manual_seed(0)
     more = {"capsules": max(n for n in (3, 2, 1) if width % n == 0)} if kind == "Capsules" else {}
-    return build({"_target_": f"earthdim.encoders.networks.{kind}", **NETWORKS[kind], **more}, inputs=width)
+    return build(
+        {"_target_": f"earthdim.encoders.networks.{MODULES[kind]}.{kind}", **NETWORKS[kind], **more},
+        inputs=width,
+    )
 
 
 @pytest.mark.parametrize("network", NETWORKS)

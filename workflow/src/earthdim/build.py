@@ -13,7 +13,7 @@ def target(path: str) -> Any:
     Parameters
     ----------
     path : str
-        For instance ``earthdim.encoders.networks.Siren``.
+        For instance ``earthdim.encoders.networks.siren.Siren``.
 
     Raises
     ------

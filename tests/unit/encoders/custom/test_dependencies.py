@@ -115,7 +115,7 @@ def test_valid_leaves_pass_and_nothing_is_run(leaf):
     ("leaf", "message"),
     [
         ({}, r"weights\.mine\.build\._target_: None is not one of"),
-        ({"_target_": "earthdim.encoders.networks.MLP"}, r"weights\.mine\.build\._target_"),
+        ({"_target_": "earthdim.encoders.networks.mlp.MLP"}, r"weights\.mine\.build\._target_"),
         (FUNCTION, r"weights\.mine\.build\.callable: must be a string, not None"),
         (
             {**FUNCTION, "callable": "own_a"},

@@ -10,7 +10,7 @@ from objective_data import RecordingEncoder, batch_of, places, with_identity
 from earthdim import geo
 from earthdim.encoders.encodings.space2vec import Grid
 from earthdim.encoders.location import LocationEncoder
-from earthdim.encoders.networks import SpaceFFN
+from earthdim.encoders.networks.space_ffn import SpaceFFN
 from earthdim.pretraining.objectives.presence_only import PresenceOnly
 
 

@@ -39,7 +39,7 @@ class CoordinateGrid(Grid):
 class CSPNetwork(nn.Module):
     """CSP's feed-forward network without its dropout.
 
-    Unlike in `earthdim.encoders.networks.SpaceFFN`, the activation also follows the last layer.
+    Unlike in `earthdim.encoders.networks.space_ffn.SpaceFFN`, the activation also follows the last layer.
 
     Parameters
     ----------

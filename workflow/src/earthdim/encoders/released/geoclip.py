@@ -6,7 +6,7 @@ import torch
 
 from earthdim.encoders.encodings.fourier import EqualEarthFourier
 from earthdim.encoders.location import LocationEncoder
-from earthdim.encoders.networks import Capsules
+from earthdim.encoders.networks.capsules import Capsules
 from earthdim.encoders.released.checkpoint import read
 from earthdim.encoders.released.layout import shapes, take
 from earthdim.encoders.released.sources import locate

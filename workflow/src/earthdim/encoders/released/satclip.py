@@ -9,7 +9,7 @@ from torch import Tensor
 from earthdim.encoders.encodings.base import Encoding
 from earthdim.encoders.encodings.spherical_harmonics import SphericalHarmonics
 from earthdim.encoders.location import LocationEncoder
-from earthdim.encoders.networks import Siren
+from earthdim.encoders.networks.siren import Siren
 from earthdim.encoders.released.checkpoint import contents, state
 from earthdim.encoders.released.layout import check_hyperparameters, fill
 from earthdim.encoders.released.sources import locate

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from earthdim.encoders.encodings.coordinates import Wrap
 from earthdim.encoders.location import LocationEncoder
-from earthdim.encoders.networks import ResidualFCNet
+from earthdim.encoders.networks.residual_fc_net import ResidualFCNet
 from earthdim.encoders.released.checkpoint import contents, state
 from earthdim.encoders.released.layout import check_hyperparameters, fill
 from earthdim.encoders.released.sources import locate
