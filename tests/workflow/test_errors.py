@@ -52,8 +52,8 @@ CASES = {
         ("experiment=$(mkdir ran); mkdir ran",),
         "there is no experiment '$(",
     ),
-    "a row without trace": (None, ("row=dimension:17",), "--config row: is for the target `trace`, which"),
-    "a branch without branch": (None, ("branch=csp",), "--config branch: is for the target `branch`, which"),
+    "a row without trace": (None, ("row=dimension:17",), "--config row: "),
+    "a branch without branch": (None, ("branch=csp",), "--config branch: "),
     "unknown key of --config": (None, ("experimnt=tiny",), "--config experimnt: unknown key"),
 }
 

@@ -131,7 +131,7 @@ def done(tmp_path_factory):
     for name, file in (("stations", "stations.parquet"), ("store", "embeddings.zarr")):
         project.write(
             f"config/weights/{name}.yaml",
-            TABLE.replace("NAME", name).replace("FILE", file) + "features: emb_*\n",
+            TABLE.replace("NAME", name).replace("FILE", file) + "  features: emb_*\n",
         )
     project.write("config/sample/mine.yaml", SAMPLE)
     project.write("config/dataset/rain.yaml", RASTER)
