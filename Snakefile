@@ -7,7 +7,7 @@
 #   snakemake --cores 1 verify --config experiment=smoke         compare every file with its record
 #   snakemake --cores 1 trace --config experiment=smoke row=dimension:17    print the provenance of a row
 #   snakemake --cores 1 archive --config experiment=smoke        write the whole experiment to one file
-#   snakemake --cores 2 --config 'overrides=[sample.n=2000]'     other settings; results get a name of their own
+#   snakemake --cores 2 --config 'overrides=[sample.n=2000]'     other settings; results get separate names
 from snakemake.utils import min_version
 
 min_version("9.27")

@@ -49,7 +49,7 @@ class FillValue(NamedTuple):
 
 
 def find_fill_values(values: NDArray, dtype: np.dtype | None = None) -> list[FillValue]:
-    """Find values that mark missing data: they fill whole rows, or lie far outside the range of a column and recur.
+    """Find values that mark missing data: they fill whole rows, or recur far outside a column's range.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def find_fill_values(values: NDArray, dtype: np.dtype | None = None) -> list[Fil
 
     Returns
     -------
-    list of Fill
+    list of FillValue
         Those of whole rows first, never zeros. Empty if `values` is not a matrix.
     """
     if values.ndim != 2 or 0 in values.shape:

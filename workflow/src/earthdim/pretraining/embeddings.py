@@ -18,7 +18,7 @@ def embeddings_store(
     Parameters
     ----------
     config : mapping
-        What builds the variant's encoder; see `earthdim.pretraining.weights.fresh`.
+        Configuration of the variant's encoder; see `earthdim.pretraining.weights.initial_encoder`.
     state : mapping of Tensor
         Its checkpoint.
     points : Dataset
