@@ -58,14 +58,14 @@ def grown(here):
 
 
 def test_a_record_holds_inputs_outputs_code_and_packages(grown):
-    said = json.loads(record.record_path("results/logs/table/tiny.log").read_text())
-    assert said["inputs"]["results/data/a.zarr"] == file_digest("results/data/a.zarr/zarr.json")
-    assert said["inputs"]["own.csv"] == file_digest("own.csv")
-    assert said["outputs"][grown] == {"sha256": file_digest(grown), "bytes": 4}
-    assert said["config"] == JOB["config"]
-    assert said["begun"] <= said["ended"]
-    assert said["code_files"]["workflow/src/earthdim/provenance/record.py"] == file_digest(record.__file__)
-    packages = json.loads(record.environment_path(said["environment"]).read_text())
+    content = json.loads(record.record_path("results/logs/table/tiny.log").read_text())
+    assert content["inputs"]["results/data/a.zarr"] == file_digest("results/data/a.zarr/zarr.json")
+    assert content["inputs"]["own.csv"] == file_digest("own.csv")
+    assert content["outputs"][grown] == {"sha256": file_digest(grown), "bytes": 4}
+    assert content["config"] == JOB["config"]
+    assert content["begun"] <= content["ended"]
+    assert content["code_files"]["workflow/src/earthdim/provenance/record.py"] == file_digest(record.__file__)
+    packages = json.loads(record.environment_path(content["environment"]).read_text())
     assert packages["numpy"] == sys.modules["numpy"].__version__
     store = json.loads(record.record_path("results/logs/dataset/a.log").read_text())["outputs"][
         "results/data/a.zarr"
@@ -195,9 +195,9 @@ def test_a_branch_of_other_rows_is_reported_and_a_deleted_one_is_not(here, grown
 def test_no_command_removes_files_outside_the_results(here, grown):
     branch = write(here, "results/tiny/branches/b/t.csv", "x\n")
     left = leave("branch_table", {"experiment": "tiny", "branch": "b"}, [grown], [branch])
-    said = json.loads(left.read_text())
-    said["outputs"] |= {"own.csv": {}, "results/../own.csv": {}}
-    left.write_text(json.dumps(said))
+    content = json.loads(left.read_text())
+    content["outputs"] |= {"own.csv": {}, "results/../own.csv": {}}
+    left.write_text(json.dumps(content))
     assert commands([grown]) == {(str(left), "was modified", f"rm -r -- {branch} {left}")}
 
 
@@ -248,8 +248,8 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_record_of_another_shape_is_reported_as_modified(grown, shape, sealed):
     path = record.record_path("results/logs/table/tiny.log")
-    said = json.loads(path.read_text()) | SHAPES[shape]
-    path.write_text(json.dumps(record.sealed(said) if sealed and "seal" not in SHAPES[shape] else said))
+    content = json.loads(path.read_text()) | SHAPES[shape]
+    path.write_text(json.dumps(record.sealed(content) if sealed and "seal" not in SHAPES[shape] else content))
     verified = verify.verify("tiny", [grown], ASKED)
     assert {(item.path, item.what, item.again) for item in verified.findings} == {
         (str(path), "was modified", grown)
@@ -283,8 +283,8 @@ def test_an_invalid_record_is_reported(grown, text):
 
 def test_a_record_without_outputs_is_reported(grown):
     path = record.record_path("results/logs/table/tiny.log")
-    said = json.loads(path.read_text()) | {"outputs": {}}
-    path.write_text(json.dumps(record.sealed(said)))
+    content = json.loads(path.read_text()) | {"outputs": {}}
+    path.write_text(json.dumps(record.sealed(content)))
     assert (str(path), "is not a valid record") in found([grown])
 
 
@@ -339,12 +339,12 @@ def test_a_modified_or_moved_record_is_reported(here, grown):
     text = path.read_text()
     path.write_text(text.replace('"c0de"', '"c0df"'))
     assert found([grown]) == {(str(path), "was modified")}
-    said = json.loads(text)
+    content = json.loads(text)
     elsewhere = path.with_name("other.json")
     elsewhere.write_text(text)
     path.unlink()
     assert found([grown]) == {(str(elsewhere), "was modified")}
-    elsewhere.write_text(json.dumps(record.sealed(said | {"path": str(elsewhere)})))
+    elsewhere.write_text(json.dumps(record.sealed(content | {"path": str(elsewhere)})))
     assert not found([grown])
 
 
@@ -385,7 +385,7 @@ def test_a_file_without_a_record_is_reported_in_the_data_folder_too(here, grown)
 
 def test_an_updated_machine_is_another_entity_of_the_crate(grown):
     record = chain.read().of[grown]
-    updated = {**record.said, "machine": record.said["machine"] | {"python": "9.9"}}
+    updated = {**record.content, "machine": record.content["machine"] | {"python": "9.9"}}
     described = ROCrate(version="1.1")
     first, again, later = (
         crate._properties(described, one)["additionalProperty"]

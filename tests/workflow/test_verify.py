@@ -71,8 +71,8 @@ def test_every_job_writes_a_record(inside):
     assert len(list(Path("results/records/environments").iterdir())) == 1
     for record in chain.read():
         assert record.sound
-        assert record.said["code_files"]
-        assert record.said["git"] == {"commit": None, "why": "no git"}
+        assert record.content["code_files"]
+        assert record.content["git"] == {"commit": None, "why": "no git"}
 
 
 def test_the_resolved_experiment_is_stored(inside):
@@ -94,7 +94,7 @@ def test_every_row_of_every_table_leads_to_data(inside):
             assert not behind.unrecorded
             assert not behind.own
             data = [record for record in behind.records if record.rule == "dataset"]
-            assert all(record.said["config"]["about"]["licence"] for record in data)
+            assert all(record.content["config"]["about"]["licence"] for record in data)
             # Only the row that describes an untrained encoder, which depends on its seed alone, has no data.
             assert data or (table.stem == "variants" and row["weights"] == "untrained")
             assert behind.records[-1].outputs.keys() & {str(table)} or row.get("dataset")
@@ -316,6 +316,6 @@ def test_an_invalid_question_fails_without_a_traceback(sound):
 
 
 def test_records_hold_the_digests_of_the_files(inside):
-    said = json.loads(Path(RECORD).read_text())
-    written = said["outputs"][f"{EMBEDDINGS}.zarr"]["files"]
+    content = json.loads(Path(RECORD).read_text())
+    written = content["outputs"][f"{EMBEDDINGS}.zarr"]["files"]
     assert written["embedding/c/0/0"] == hashlib.sha256(Path(CHUNK).read_bytes()).hexdigest()

@@ -21,9 +21,9 @@ from earthdim.provenance import trace
 gc.set_threshold(200_000, 20, 100)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-# Snakemake calls a job that it starts for a target `fetch:`.
+# Snakemake passes a target to its jobs as `fetch:`.
 ASKED = {word.partition(":")[0] for word in sys.argv}
-# Each job reads this file in a process of its own: the digests of user-supplied files are computed once for all of them.
+# Each job reads this file in a separate process; the cache lets all of them share the digests of user-supplied files.
 file_digests.keep(runs.STATE / "own" / "sums.json")
 
 
@@ -102,7 +102,7 @@ def job(slice_of, *names):
 
 
 def variant_of(wildcards):
-    """The variant of a job; every path to a variant leads through here."""
+    """The variant of a job; raises WorkflowError if the experiment has no such variant."""
     if wildcards.variant not in EXPERIMENT.variants:
         raise WorkflowError(f"variant: {wildcards.variant!r} is not in the experiment {EXPERIMENT.name}")
     return EXPERIMENT.variants[wildcards.variant]

@@ -1,4 +1,4 @@
-"""Data that all variants share: data sets, point sets, features of the modalities, labels; and its sources."""
+"""Data shared by all variants: data sets with their sources, point sets, features of the modalities, labels."""
 
 
 def dataset_file(wildcards):

@@ -46,7 +46,7 @@ rule resolved:
         "../scripts/resolved.py"
 
 
-# They run where the user is, even if other jobs run on a cluster.
+# These run on the submitting machine, even if other jobs run on a cluster.
 localrules:
     verify,
     trace,

@@ -26,12 +26,12 @@ try:
             runs.end_all(runs.STATE)
 except (interpreter.NoPlaceError, runs.OrphanError, runs.RunningError) as error:
     raise WorkflowError(str(error)) from None
-# A terminal that closes ends a run as Ctrl-C does; nohup has the signal ignored and keeps the run.
+# Closing the terminal ends a run as Ctrl-C does; nohup ignores the signal, so the run continues.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
     signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
-# Passed to jobs by every executor, whatever part of the environment it forwards.
+# Passed to jobs by every executor, even if it does not forward the environment.
 envvars:
     runs.FILE,
 

@@ -1,4 +1,4 @@
-"""One draw of a sample."""
+"""One replicate of a sample."""
 
 from earthdim.data.samples.stores import points_store
 from earthdim.provenance import job

@@ -1,4 +1,4 @@
-"""Train one variant, or load or draw its weights, and publish the checkpoint."""
+"""Train one variant, or load or initialise its weights, and publish the checkpoint."""
 
 from earthdim.pretraining.weights import prepare_weights
 from earthdim.provenance import job

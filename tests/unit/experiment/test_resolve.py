@@ -220,7 +220,7 @@ class TestOverrides:
             ("experiment.activation_estimator=fishers", "activation_estimator"),
             ("experiment.branches.released.model=[satclip]", "belongs to geoclip, not to satclip"),
             ("model.network.w0=abc", "model.network.w0 is 1.0 in its leaf"),
-            ("estimator.mle.k=5", "estimators: mle and mle-k5 would both stand in tables as mle, k = 5"),
+            ("estimator.mle.k=5", "estimators: mle and mle-k5 would both appear in tables as mle, k = 5"),
             (
                 "experiment.scale.supports=[land]",
                 "scale.supports: 'land' is listed twice",

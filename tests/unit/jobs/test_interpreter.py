@@ -28,7 +28,7 @@ def below(folder: Path) -> str:
     return str(folder / "venv" / "bin" / "python")
 
 
-def said(command: str) -> str:
+def output_of(command: str) -> str:
     """What a command of a shell prints, as Snakemake runs one."""
     return subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True).stdout
 
@@ -42,7 +42,7 @@ def test_a_shell_finds_python_below_any_name(places, name):
     found = interpreter.plain(executable)
     assert Path(found).samefile(executable)
     # Python says whence it was begun, so jobs of jobs find it too; and its packages are the environment's.
-    first, second = said(f"{found} {WHO}").splitlines()
+    first, second = output_of(f"{found} {WHO}").splitlines()
     assert first == found
     assert second.startswith(found.removesuffix("bin/python"))
 
@@ -51,7 +51,7 @@ def test_a_shell_finds_python_below_any_name(places, name):
 def test_a_plain_path_stays_as_it_is(places, name):
     executable = below(places / name)
     assert interpreter.plain(executable) == executable
-    assert said(f"{executable} -c 'print(1)'") == "1\n"
+    assert output_of(f"{executable} -c 'print(1)'") == "1\n"
     assert not (places / "cache").exists()
 
 
@@ -84,7 +84,7 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(places):
     assert interpreter.plain(executable).startswith(str(places / "temporary"))
 
 
-def test_without_any_place_it_is_said_what_to_do(places, monkeypatch):
+def test_without_a_usable_folder_the_error_suggests_one(places, monkeypatch):
     executable = below(places / "a b")
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
     (places / "temporary").rmdir()

@@ -64,7 +64,7 @@ def test_a_deleted_chunk_is_noticed_not_read_as_fill_values(store):
 @pytest.mark.parametrize("names", [None, ["embedding"]])
 def test_an_array_that_is_gone_is_noticed(store, names):
     shutil.rmtree(store / "embedding")
-    with pytest.raises(ArtefactError, match="embedding is not there"):
+    with pytest.raises(ArtefactError, match="embedding is missing"):
         stores.open_store(store, "embeddings", names)
 
 

@@ -54,7 +54,7 @@ def dimension(
         (empty if there is none), neighbour_radius_km (only with `lonlat`: the median ground distance to the k-th
         nearest other point, km; empty for an estimator without k), above_ambient, duplicates_dropped, library,
         library_version and note. If an estimator fails on these points or returns an impossible value, its value is
-        empty and the note states the reason; likewise if half samples give no interval.
+        empty; if half samples yield no interval, the interval is empty. The note states the reason.
 
     Warns
     -----
@@ -73,7 +73,7 @@ def dimension(
     FileNotFoundError
         If estimators are given by name and their leaves cannot be found.
     """
-    # Imported late, so that `import earthdim` stays cheap.
+    # Imported late to keep `import earthdim` cheap.
     from earthdim.estimation.estimators import PreparedEmbedding
     from earthdim.estimation.measure import graph_depth, measure
     from earthdim.estimation.neighbours import prepare
@@ -108,7 +108,7 @@ def _report(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _leaves(estimators: Sequence[str] | Mapping[str, Leaf], k: int | None) -> dict[str, Leaf]:
-    """Find each estimator's leaf and set the requested `k`."""
+    """Look up each estimator's leaf and set the requested `k`."""
     from earthdim.estimation.estimators.estimate import check_envelope
     from earthdim.estimation.estimators.leaves import read_leaf
 
@@ -164,9 +164,9 @@ def _places(lonlat: ArrayLike) -> np.ndarray:
 
 
 def _graph(points: np.ndarray, leaves: Mapping[str, Leaf], whole: bool) -> "Graph":
-    """Build the neighbour graph that the estimators read; an empty one if none reads it.
+    """Build the neighbour graph for the estimators; an empty graph if no estimator uses it.
 
-    Unless `whole`, the graph has no more neighbours than there are other points.
+    Unless `whole` is set, k is reduced to the number of available neighbours.
     """
     from earthdim.estimation.estimators.estimate import READS
     from earthdim.estimation.measure import graph_depth

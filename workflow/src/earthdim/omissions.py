@@ -1,4 +1,4 @@
-"""Results that the data does not allow are left out with a name and a reason; all other results are still computed."""
+"""Omissions: results that the data does not permit, recorded with name and reason. All other results are computed."""
 
 import logging
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ class OmittedError(ValueError):
 
 
 def left_out(rows: Iterable[dict]) -> pd.DataFrame:
-    """Rows of left_out.csv without their variant, with the columns `LEFT_OUT`; what does not apply is empty."""
+    """Rows of left_out.csv without their variant, with the columns `LEFT_OUT`; fields that do not apply are empty."""
     return pd.DataFrame(list(rows), columns=list(LEFT_OUT))
 
 
@@ -29,7 +29,7 @@ def notes(table: pd.DataFrame) -> pd.Series:
 
 
 def measured(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table, without those that have no value and a note that says why."""
+    """The rows of a table, without those that have no value but a note that states the reason."""
     return table[table["value"].notna() | (notes(table) == "")]
 
 

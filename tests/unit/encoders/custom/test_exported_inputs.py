@@ -143,8 +143,8 @@ def test_the_order_defaults_to_that_in_the_inputs_name():
 
     file = script(Named())
     np.testing.assert_allclose(own("torchscript", file).embed(lonlat()), lonlat()[:, ::-1] * 2, rtol=1e-6)
-    said = own("torchscript", file, takes="lonlat").embed(lonlat())
-    np.testing.assert_allclose(said, lonlat() * 2, rtol=1e-6)
+    embedded = own("torchscript", file, takes="lonlat").embed(lonlat())
+    np.testing.assert_allclose(embedded, lonlat() * 2, rtol=1e-6)
 
 
 class Triple(nn.Module):

@@ -1,4 +1,4 @@
-"""Primary claims without any remaining row in the correlation table, as rows of left_out.csv."""
+"""Primary claims without a remaining row in the correlation table, as rows of left_out.csv."""
 
 import logging
 from collections.abc import Mapping

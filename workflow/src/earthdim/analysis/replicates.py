@@ -1,4 +1,4 @@
-"""Means over replicates (independent draws of points), and their comparison with the paper's values."""
+"""Means over replicates (independent random realisations of a sample), and their comparison with the paper's values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,12 +46,12 @@ def _mean(draws: pd.DataFrame) -> dict[str, Any]:
         interval = replicate_interval(usable["value"])._asdict()
     else:
         interval = (usable if len(usable) else draws)[list(INTERVAL)].iloc[0].to_dict()
-    said = list(dict.fromkeys(note for note in notes(draws) if note))
+    note = list(dict.fromkeys(note for note in notes(draws) if note))
     lacking = len(draws) - len(usable)
     if lacking and len(draws) > 1:
-        said.insert(0, f"{lacking} of {len(draws)} draws have no value")
+        note.insert(0, f"{lacking} of {len(draws)} draws have no value")
     above = bool(usable["above_ambient"].astype(bool).any())
-    return {"draws": len(usable), **interval, "above_ambient": above, "note": "; ".join(said)}
+    return {"draws": len(usable), **interval, "above_ambient": above, "note": "; ".join(note)}
 
 
 def table1(
@@ -66,7 +66,7 @@ def table1(
     dimension : DataFrame
         dimension.csv.
     missing : mapping, optional
-        Variants of the experiment whose weights are missing -> what to fetch, and where to put it.
+        Variants of the experiment whose weights are missing -> instructions to obtain them.
     published : DataFrame, optional
         With the columns of `earthdim.analysis.published.published`, which is the default.
 
@@ -74,8 +74,8 @@ def table1(
     -------
     DataFrame
         One row per published value, in their order: the mean over replicates of the variant with the same weights (see
-        `draws_table`), or a note that says why there is none. The rows below are measured values of these variants that
-        were not published: other k, other estimators.
+        `draws_table`), or a note that states why there is none. The rows below are measured values of these variants
+        that were not published: other k, other estimators.
 
     Raises
     ------
@@ -88,28 +88,28 @@ def table1(
     measured = draws_table(dimension).fillna({"k": 0}).astype({"k": wanted["k"].dtype})
     measured = measured[[*COUNTERPART, *MEASURE[2:], "n", "draws", *INTERVAL, "note"]]
     try:
-        beside = wanted[[*ENCODER, "estimator", "k", "published"]].merge(
+        compared = wanted[[*ENCODER, "estimator", "k", "published"]].merge(
             measured, on=COUNTERPART, how="left", validate="many_to_one"
         )
     except pd.errors.MergeError as error:
         raise ValueError(f"table 1: a variant has several values of one estimator and k ({error})") from error
     known = set(measured["variant"])
-    lacking = beside["value"].isna() & (notes(beside) == "")
-    beside["note"] = [
-        _note(row.variant, row.estimator, row.k, known, missing or {}) if lacks else said
-        for row, lacks, said in zip(beside.itertuples(), lacking, notes(beside), strict=True)
+    lacking = compared["value"].isna() & (notes(compared) == "")
+    compared["note"] = [
+        _note(row.variant, row.estimator, row.k, known, missing or {}) if lacks else note
+        for row, lacks, note in zip(compared.itertuples(), lacking, notes(compared), strict=True)
     ]
-    found, taken = (pd.MultiIndex.from_frame(part[COUNTERPART]) for part in (measured, beside))
+    found, taken = (pd.MultiIndex.from_frame(part[COUNTERPART]) for part in (measured, compared))
     encoders = wanted.loc[wanted["variant"] != "", ENCODER].drop_duplicates()
     others = measured[~found.isin(taken)].merge(encoders, on="variant", validate="many_to_one")
-    said = "not published" + ("; " + others["note"]).where(others["note"] != "", "")
-    table = pd.concat([beside, others.assign(note=said)], ignore_index=True)
+    note = "not published" + ("; " + others["note"]).where(others["note"] != "", "")
+    table = pd.concat([compared, others.assign(note=note)], ignore_index=True)
     words = {column: table[column].astype(object).fillna("") for column in ("aggregation", "interval")}
     return table.assign(k=table["k"].where(table["k"] > 0), **words)
 
 
 def _note(variant: str, estimator: str, k: float, known: set[str], missing: Mapping[str, str]) -> str:
-    """Why a published value has no measured counterpart, and how to get one."""
+    """Reason why a published value has no measured counterpart, and how to obtain one."""
     if not variant:
         return "not measured: earthdim has no adapter; embeddings of it can be read as a table of one's own"
     if variant in missing:

@@ -73,7 +73,7 @@ def left_out_table(
     statistics: Mapping[str, Any] | None = None,
     **rows: Sequence[pd.DataFrame],
 ) -> pd.DataFrame:
-    """Everything that an experiment left out because the data does not allow it, with a name and a reason.
+    """All results that an experiment left out because of the data, with name and reason.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _noted(table: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def missing_table(missing: Mapping[str, str]) -> pd.DataFrame:
-    """Variants that were skipped because their weights are missing, and how to get these.
+    """Variants that were skipped because their weights are missing, and how to obtain the weights.
 
     Parameters
     ----------

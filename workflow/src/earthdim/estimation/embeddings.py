@@ -49,7 +49,7 @@ def dimension(
     name = config["local_estimator"]
     k, number = config["estimators"][name]["k"], list(config["estimators"]).index(name)
     at = lonlat(embeddings)
-    # Without a value there is no map; the note of the row says why.
+    # Without a value there is no map; the note of the row states the reason.
     failed = rows["value"].isna()[number]
     local = empty_map(k) if failed else local_map(prepared, pointwise, at, name, k)
     store = embeddings[["lon", "lat"]].isel(point=local.kept)

@@ -1,7 +1,7 @@
 """Exact local dimension of an encoder, from the singular values of its Jacobian on the ground.
 
-A differentiable map of the sphere has at most two dimensions at every point, whatever distances between sampled points
-suggest. If both singular values are equal, a step in any direction moves the embedding equally far. If one is much
+A differentiable map of the sphere has at most two dimensions at every point, even if distances between sampled points
+suggest more. If both singular values are equal, a step in any direction moves the embedding equally far. If one is much
 smaller, the encoder is locally close to a curve.
 """
 

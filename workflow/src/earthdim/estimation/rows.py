@@ -22,7 +22,7 @@ def of_embedding(rows: pd.DataFrame, embeddings: xr.Dataset, n: int, replicate: 
     n : int
         Number of points that were measured, duplicates included.
     replicate : int
-        Number of the point set among independent draws of the same sample.
+        Number of the replicate of the sample.
     """
     return rows.assign(
         variant=embeddings.attrs["variant"],

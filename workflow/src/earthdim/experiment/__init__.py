@@ -1,1 +1,1 @@
-"""What an experiment is: its configuration resolved, checked, and cut into what each job is keyed by."""
+"""Experiments: their configuration resolved, checked, and divided into the slices that the jobs depend on."""

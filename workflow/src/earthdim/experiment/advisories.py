@@ -1,7 +1,7 @@
 """Warnings, at planning time, about results that an experiment will leave out.
 
 They follow from the leaves and from the coordinates of user-supplied tables. The jobs make the decision; the warnings
-come before any job starts.
+are issued before any job starts.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from earthdim.experiment import external
 from earthdim.experiment.model import Experiment, Plain
 from earthdim.experiment.queries import dimension_points, probe_points
 
-# Larger point sets and files are not read here, to keep planning fast; their jobs report what they leave out.
+# Larger point sets and files are not read here, to keep planning fast; their jobs report omissions.
 LARGEST_N = 50_000
 LARGEST_FILE = 100_000_000
 

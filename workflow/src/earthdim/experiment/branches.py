@@ -15,13 +15,13 @@ from earthdim.experiment.overrides import ALONG, Override, merge
 from earthdim.experiment.targets import check_target
 from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import AXES, FROZEN
+from earthdim.storage.schema import AXES, EXTERNAL
 
 # Axes that define a variant, by the kind of its weights: an untrained network has seen no data.
 AXES_OF_KIND = {
     "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
     "untrained": ("model", "resolution", "weights", "seed"),
-    **dict.fromkeys(FROZEN, ("weights",)),
+    **dict.fromkeys(EXTERNAL, ("weights",)),
 }
 # Names have no token for an axis at its default.
 AXIS_DEFAULTS = {"weights": "trained"}
@@ -35,7 +35,7 @@ def suffix(config: object, plain: object) -> str:
 def claim(names: dict[str, Plain], name: str, config: Plain, key: str) -> None:
     """Reserve a name for a config; two configs never share one."""
     if names.setdefault(name, config) != config:
-        raise ConfigError(f"{key}: the name {name!r} would stand for two different configs")
+        raise ConfigError(f"{key}: the name {name!r} would refer to two different configs")
 
 
 @contextmanager
@@ -115,7 +115,7 @@ class Branches:
                 known = made.get(variant.name, variant)
                 if known.config != variant.config:
                     raise ConfigError(
-                        f"{self.key}.branches.{branch}: the name {variant.name!r} would stand for two different configs"
+                        f"{self.key}.branches.{branch}: the name {variant.name!r} would refer to two different configs"
                     )
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
@@ -137,7 +137,7 @@ class Branches:
             for axis in AXES_OF_KIND[kind]:
                 if cell[axis] == "" and not (axis == "resolution" and self._without_knob(cell["model"], key)):
                     raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
-            if kind in FROZEN:
+            if kind in EXTERNAL:
                 self._check_belongs(cell, key)
             yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
 
@@ -145,7 +145,7 @@ class Branches:
         self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
     ) -> Variant | None:
         key = f"{self.key}.branches.{branch}"
-        if self._weights(cell["weights"], f"{key}.weights")["kind"] in FROZEN:
+        if self._weights(cell["weights"], f"{key}.weights")["kind"] in EXTERNAL:
             return self._external(cell["weights"], branch, threads, points)
         config, plain, used = self._config(cell, key, features, points)
         config = {**config, "math_threads": threads, "seed": cell["seed"]}
@@ -162,7 +162,7 @@ class Branches:
     def _config(
         self, cell: Plain, key: str, features: dict[str, Plain], points: dict[str, Plain]
     ) -> tuple[Plain, Plain, dict[str, str]]:
-        """The merged leaves of a cell with overrides and without, and its features; shared by all seeds."""
+        """The merged leaves of a cell, with and without overrides, and its features; shared by all seeds."""
         at = tuple(value for axis, value in cell.items() if axis != "seed")
         if at not in self._resolved:
             plain = self._merged(cell, key)
@@ -177,7 +177,7 @@ class Branches:
         return self._resolved[at]
 
     def _external(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
-        """The variant of an external encoder; None where it is missing and may be."""
+        """The variant of an external encoder; None if its weights are missing and the branch is optional."""
         key = f"{self.key}.branches.{branch}"
         leaf = self._weights(name, f"{key}.weights")
         variant = external.variant_name(name)

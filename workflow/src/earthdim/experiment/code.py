@@ -1,6 +1,6 @@
 """Digests of the code that a job runs, and versions of libraries.
 
-Snakemake notices that a script changed, but not that a module changed which the script imports. Each rule therefore has
+Snakemake detects changes of a script, but not of the modules that the script imports. Each rule therefore has
 a digest of its code as a parameter: of the syntax trees, without docstrings, of the script, of every `_target_` in its
 part of the config (objects built by name appear in no import), and of all modules of the package that these import.
 """
@@ -108,7 +108,7 @@ def code_digest(script: Path, built: Iterable[str] = (), root: Path = PACKAGE) -
 
 @cache
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Installed versions of the libraries that make a stage's numbers."""
+    """Installed versions of the libraries that a stage's numbers depend on."""
     return {name: version(name) for name in sorted(names)}
 
 

@@ -10,7 +10,7 @@ from earthdim.encoders.released import sources
 from earthdim.experiment.model import Plain, Variant
 from earthdim.experiment.targets import check_target
 from earthdim.experiment.validation import ConfigError, check_schema
-from earthdim.storage.schema import FROZEN
+from earthdim.storage.schema import EXTERNAL
 
 POINTS = "earthdim.data.samples.files.points"
 """Sampler that reads points from a file, used for the points of a table of embeddings."""
@@ -64,7 +64,7 @@ def check(leaf: Plain, name: str, schema: Path, experiment: str) -> str:
 
 
 def _check_source(leaf: Plain) -> None:
-    """Check that a file of a package lies inside the package."""
+    """Check that the path of a packaged file stays inside the package."""
     source = leaf["build"]["source"]
     if "package" in source and ".." in PurePosixPath(source["file"]).parts:
         raise ValueError(f"source.file: {source['file']!r} leads out of the package")
@@ -171,7 +171,7 @@ def check_cells(variants: Mapping[str, Variant], cell: Sequence[str], key: str) 
     """
     seen: dict[tuple, str] = {}
     for variant in variants.values():
-        if variant.kind in FROZEN and variant.counted:
+        if variant.kind in EXTERNAL and variant.counted:
             known = {**variant.axes, "family": variant.config["model"]["family"]}
             other = seen.setdefault(tuple(known.get(name, "") for name in cell), variant.name)
             if other != variant.name:

@@ -1,6 +1,6 @@
 """Composition of config leaves into plain dicts, with Hydra.
 
-Hydra composes the root and each leaf once. The result is cached together with digests of the files that it came from.
+Hydra composes the root and each leaf once. The result is cached together with digests of its source files.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def _composer() -> Plain:
 class LeafStore:
     """Composed leaves of a config folder, each composed by Hydra once and cached on disk.
 
-    A leaf is recomposed only if one of the files changed that it was composed from.
+    A leaf is recomposed only if one of its source files changed.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class LeafStore:
         self._new = False
 
     def _load(self) -> dict[str, Plain]:
-        """Read the cache: for each leaf its config and the digests of the files that it came from."""
+        """Read the cache: for each leaf its config and the digests of its source files."""
         if self._cache is None or not self._cache.is_file():
             return {}
         try:
@@ -126,7 +126,7 @@ class LeafStore:
         return "" if text is None else hashlib.sha256(text.encode()).hexdigest()
 
     def save(self) -> None:
-        """Write the cache if anything was composed, without leaves that no longer exist."""
+        """Write the cache if a leaf was composed; leaves that no longer exist are dropped."""
         if self._new and self._cache is not None:
             there = {name: kept for name, kept in self._kept.items() if self._digest(name)}
             write_json({"by": _composer(), "leaves": there}, self._cache, sort_keys=False)

@@ -1,6 +1,6 @@
 """Limits of numeric settings that depend on other settings.
 
-Constant limits stand in workflow/schemas. Every function raises `ConfigError`, which names the key, if a value is
+Constant limits are in workflow/schemas. Every function raises `ConfigError`, which names the key, if a value is
 beyond its limit.
 """
 
@@ -69,7 +69,7 @@ def sizes_within(sizes: Sequence[int], n: int, largest: int, key: str) -> list[i
     n : int
         Points of the sample.
     largest : int
-        Points of the sample without overrides, at least n. Where an override draws fewer points, larger sizes are
+        Points of the sample without overrides, at least n. If an override reduces the sample, larger sizes are
         reduced to n.
     key : str
         Key of the sizes.
@@ -113,7 +113,7 @@ def check_source(leaf: Plain, n: int, key: str) -> None:
 
 
 def check_box(built: Plain, key: str) -> None:
-    """Check that the southern edge of a sample lies below the northern one, where it has both."""
+    """Check that the southern edge of a sample is south of its northern edge, if it has both."""
     if "south" in built and not built["south"] < built["north"]:
         raise ConfigError(f"{key}.south: {built['south']} is not below north, {built['north']}")
 

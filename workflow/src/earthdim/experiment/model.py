@@ -61,7 +61,7 @@ class Missing:
     leaf : dict
         The leaf of config/weights.
     message : str
-        What to fetch and where to put it.
+        Instructions: the file to fetch and its destination.
     """
 
     leaf: Plain
@@ -181,5 +181,5 @@ def twins(variants: Iterable[Variant]) -> dict[str, str]:
 
 
 def _initialisation(variant: Variant) -> tuple:
-    """What determines the initial weights besides the model; few variants share it."""
+    """Key of the initial weights apart from the model; few variants share it."""
     return tuple(variant.config[part] for part in ("seed", "math_threads"))

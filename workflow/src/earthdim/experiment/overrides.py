@@ -10,7 +10,7 @@ from earthdim.experiment.model import Plain
 from earthdim.experiment.targets import normalised
 from earthdim.experiment.validation import ConfigError
 
-# Groups in which an experiment names several leaves; an override names the leaf: `estimator.mle.k=10`.
+# Groups in which an experiment names several leaves; the override contains the name of the leaf: `estimator.mle.k=10`.
 MANY = ("estimator", "split", "head")
 
 
@@ -28,12 +28,12 @@ SHARED = (
 )
 
 
-# Groups of the axes; an override names the key only: `schedule.steps=100`.
+# Groups of the axes; the override contains only the key: `schedule.steps=100`.
 ALONG = ("model", "modality", "schedule")
 
 
 def merge(base: Mapping, over: Mapping) -> Plain:
-    """Deep-merge plain mappings as Hydra does: mappings are merged, anything else is replaced."""
+    """Deep-merge plain mappings as Hydra does: mappings are merged, other values are replaced."""
     result = dict(base)
     for key, value in over.items():
         if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):

@@ -85,7 +85,7 @@ def _check_distinct(names: Sequence[str], leaves: Mapping[str, Plain], key: str)
         row = (leaves[name].get("name", name), leaves[name]["k"], leaves[name]["aggregation"])
         if seen.setdefault(row, name) != name:
             raise ConfigError(
-                f"{key}: {seen[row]} and {name} would both stand in tables as {row[0]}, k = {row[1]}, {row[2]}"
+                f"{key}: {seen[row]} and {name} would both appear in tables as {row[0]}, k = {row[1]}, {row[2]}"
             )
 
 

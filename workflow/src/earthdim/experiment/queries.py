@@ -8,7 +8,7 @@ from typing import Any
 
 from earthdim.experiment.model import Experiment, Variant
 from earthdim.experiment.validation import ConfigError
-from earthdim.storage.schema import FROZEN
+from earthdim.storage.schema import EXTERNAL
 
 # Keys of --config, and the only target that reads each of them, if there is one.
 CONFIG_KEYS = {"experiment": None, "overrides": None, "branch": "branch", "row": "trace", "variant": "trace"}
@@ -73,7 +73,7 @@ def one_per_resolution(experiment: Experiment) -> list[str]:
     for variant in experiment.variants.values():
         if variant.kind != "untrained":
             place = tuple(variant.axes[axis] for axis in ("model", "resolution"))
-            first.setdefault((variant.name if variant.kind in FROZEN else "", *place), variant.name)
+            first.setdefault((variant.name if variant.kind in EXTERNAL else "", *place), variant.name)
     return list(first.values())
 
 

@@ -66,10 +66,10 @@ def resolve(
 
 
 def _unknown_key(override: Override, experiment: str) -> str:
-    """Describe an override that matches no key of the experiment."""
+    """Return the message about an override that matches no key of the experiment."""
     group, *_ = override.path
     leveled = group in ("estimator", "sample", "task_sample") and "build" not in override.path
-    hint = "; arguments of the target stand below build:" if leveled else ""
+    hint = "; arguments of the target belong below build:" if leveled else ""
     return f"nothing in {experiment} has the key {'.'.join(override.path)}{hint}"
 
 
@@ -135,12 +135,12 @@ class _Resolver:
             "intervals": root["intervals"],
             "math_threads": threads,
         }
-        # These two leave the name of the experiment unchanged.
+        # These two do not affect the name of the experiment.
         unnamed = {"pretraining": root["pretraining"], "cell": tuple(statistics["cell"])}
         return Experiment(name=self._experiment_name(resolved), **unnamed, **resolved)
 
     def _probing(self, points: dict[str, Plain]) -> Plain:
-        """Tasks, splits, heads, the points of the tasks and the statistics; all empty without tasks."""
+        """Tasks, splits, heads, points of the tasks, and statistics; all empty without tasks."""
         settings = self.settings
         if not parts.probing(settings, self.key):
             return {"task_points": "", "tasks": {}, "splits": {}, "heads": {}, "statistics": {}}
@@ -160,7 +160,7 @@ class _Resolver:
     def _datasets(
         self, features: Mapping[str, Plain], tasks: Mapping[str, Plain], points: Mapping[str, Plain]
     ) -> dict[str, Plain]:
-        """The data sets of features, labels and points, and those that the experiment lists itself."""
+        """The data sets of features, labels and points, and those listed under `datasets`."""
         wanted = [
             (source["config"]["dataset"], f"modality.sources.{source['source']}.dataset")
             for source in features.values()
@@ -185,7 +185,7 @@ class _Resolver:
         for name in chosen["supports"]:
             (support, *_) = self._points("scale.supports", name, points)
             if support in sizes:
-                raise ConfigError(f"{key}.supports: {name!r} is listed twice, or is the sample itself")
+                raise ConfigError(f"{key}.supports: {name!r} is listed twice or is the sample itself")
             sizes[support] = [points[support]["n"]]
         for numbers in sizes.values():
             limits.check_k(chosen["estimators"], estimators, numbers[0], f"{key}.sizes", halves)
@@ -213,7 +213,7 @@ class _Resolver:
         return {"variants": parts.chosen_variants(chosen["branches"], self.settings, variants, key), "n": n}
 
     def _sizes(self, sizes: Sequence[int], n: int, key: str) -> list[int]:
-        """Numbers of points, reduced where an override draws a smaller sample."""
+        """Numbers of points, reduced if an override makes the sample smaller."""
         plain = self.plain and self.plain.points[self.plain.sample_points[0]]["n"]
         return limits.sizes_within(sizes, n, max(n, plain or 0), key)
 
@@ -232,7 +232,7 @@ class _Resolver:
         return value
 
     def _leaf(self, group: str, name: str, key: str) -> tuple[Plain, Plain]:
-        """A leaf of a group of which an experiment names several: with overrides, and without."""
+        """A leaf of a group in which an experiment names several leaves: with and without overrides."""
         plain = self.store.get(group, name, key)[group]
         return self._over(plain, (group, name)), plain
 

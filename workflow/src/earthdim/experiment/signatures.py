@@ -91,7 +91,7 @@ def expected_type(argument: Argument, value: Any) -> str:
 
 
 def fits_type(annotation: ast.expr, value: Any) -> tuple[bool, str]:
-    """Whether a value has an annotated type, and the type in words; types that are not plain accept anything."""
+    """Whether a value has an annotated type, and the type in words; types that are not plain accept any value."""
     match annotation:
         case ast.Name(id="int"):
             return is_whole(value), WORDS["int"]

@@ -20,7 +20,7 @@ from earthdim.experiment import code, external, figure_jobs, queries
 from earthdim.experiment.model import Experiment, Plain, Variant
 from earthdim.storage import file_digests
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import FROZEN, SCHEMA_VERSIONS
+from earthdim.storage.schema import EXTERNAL, SCHEMA_VERSIONS
 
 # The libraries that compute every dimension.
 MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
@@ -28,14 +28,14 @@ MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """What the result of a job depends on, apart from its inputs.
+    """Everything that the result of a job depends on, apart from its input files.
 
     Attributes
     ----------
     script : str
         File name of the rule's script.
     config : dict
-        Plain values.
+        Part of the resolved configuration, as plain values.
     writes : tuple of str
         Kinds of artefacts, keys of `earthdim.storage.schema.SCHEMA_VERSIONS`.
     libraries : tuple of str
@@ -43,7 +43,7 @@ class Slice:
     files : tuple of str
         Paths of user-supplied files.
     builds : bool
-        Whether the job builds the `_target_` entries of `config`, so that their code is part of the job's.
+        Whether the job builds the `_target_` entries of `config`; their code is then part of the digest.
     """
 
     script: str
@@ -64,7 +64,7 @@ class Slice:
         Parameters
         ----------
         math_threads : int
-            Threads of every job.
+            Number of math threads of every job.
         code_digest : str
             Digest of the script and of `targets`.
 
@@ -108,7 +108,7 @@ def encoder_config(variant: Variant) -> Plain:
 
 
 def dataset(experiment: Experiment, name: str) -> Slice:
-    """A data set: its leaf, the packages that provide it, and the file of a custom one."""
+    """A data set: its leaf, the packages that provide it, and its user-supplied file, if any."""
     leaf = experiment.datasets[name]
     return Slice(
         script="dataset.py",
@@ -132,7 +132,7 @@ def points(experiment: Experiment, name: str) -> Slice:
 
 
 def features(experiment: Experiment, name: str) -> Slice:
-    """Features of one source of a modality; models and schedules do not matter."""
+    """Features of one source of a modality; they depend on neither model nor schedule."""
     feature = experiment.features[name]
     return Slice(
         script="features.py",
@@ -143,7 +143,7 @@ def features(experiment: Experiment, name: str) -> Slice:
 
 
 def labels(experiment: Experiment, task: str, points: str) -> Slice:
-    """Labels of a task at a point set; which sources reveal them does not matter."""
+    """Labels of a task at a point set; `leaked_by` and `leaked_in_part_by` are excluded."""
     leaf = {key: value for key, value in experiment.tasks[task].items() if not key.startswith("leaked")}
     everywhere = points in experiment.own_points.values()
     return Slice(
@@ -161,13 +161,13 @@ def sources(experiment: Experiment) -> Slice:
 
 
 def fetch(experiment: Experiment) -> Slice:
-    """The leaves of released weights that are not available locally."""
+    """The leaves of the released weights that are missing locally."""
     weights = {name: absent.leaf for name, absent in sorted(experiment.missing.items())}
     return Slice(script="fetch.py", config={"weights": weights})
 
 
 def pretrain(experiment: Experiment, name: str) -> Slice:
-    """The encoder and its training; the device only where it is not the CPU, as results differ between devices."""
+    """The encoder and its training, and the device unless it is the CPU, as results differ between devices."""
     variant = experiment.variants[name]
     trained = {key: variant.config[key] for key in ("modality", "schedule") if key in variant.config}
     device = {"device": experiment.pretraining["device"]} if queries.gpus(experiment, name) else {}
@@ -212,7 +212,7 @@ def _search(experiment: Experiment, script: str, keys: tuple[str, ...], kind: st
 
 
 def dimension(experiment: Experiment, points: str) -> Slice:
-    """Estimators, and intervals where the point set is small enough for them."""
+    """Estimators, and the settings of half samples if the point set is small enough for them."""
     at = experiment.points[points]
     config = {
         "estimators": _estimators(experiment, experiment.settings["estimators"]),
@@ -265,7 +265,7 @@ def _estimators(experiment: Experiment, names: Iterable[str]) -> dict[str, Plain
 
 
 def _subsampling(experiment: Experiment, n: int) -> Plain | None:
-    """Half samples for the intervals of n points, or None where n is too large for them."""
+    """Settings of the half samples of n points; None if n is too large for them."""
     settings = {key: experiment.subsampling[key] for key in ("draws", "seed")}
     return settings if n <= experiment.subsampling["up_to"] else None
 
@@ -273,7 +273,7 @@ def _subsampling(experiment: Experiment, n: int) -> Plain | None:
 def probe(experiment: Experiment, name: str) -> Slice:
     """Tasks, splits, heads for this kind of variant, and intervals of the scores."""
     variant = experiment.variants[name]
-    heads = experiment.settings["heads"]["released" if variant.kind in FROZEN else variant.kind]
+    heads = experiment.settings["heads"]["released" if variant.kind in EXTERNAL else variant.kind]
     estimator = experiment.settings["activation_estimator"]
     config = {
         "splits": experiment.splits,
@@ -317,7 +317,7 @@ def table(experiment: Experiment, maker: str, arguments: Iterable[str], variants
 
 
 def _leaks(experiment: Experiment) -> dict[str, Plain]:
-    """Task -> the sources that its labels are known from, wholly or in part."""
+    """Task -> the sources that leak its labels, wholly or in part."""
     keys = ("leaked_by", "leaked_in_part_by")
     return {name: {key: task.get(key, []) for key in keys} for name, task in experiment.tasks.items()}
 
@@ -335,12 +335,12 @@ def figure(experiment: Experiment, name: str) -> Slice:
 
 
 def published() -> str:
-    """Digest of the paper's values, a table in the package that no digest of code covers."""
+    """Digest of the paper's values: a table in the package, which the digest of code does not cover."""
     return digest((code.PACKAGE / "analysis" / "published.csv").read_text())
 
 
 def resolved(experiment: Experiment) -> Slice:
-    """The whole experiment, written to a file; nothing of it is built."""
+    """The whole experiment, which is written to a file; none of its targets is built."""
     return Slice(script="resolved.py", config=queries.resolved(experiment), builds=False)
 
 
@@ -354,9 +354,9 @@ def records(
     script : str
     experiment : Experiment
     targets : iterable of str
-        Paths of everything that the experiment makes.
+        Paths of the experiment's final outputs.
     asked : list of str
-        Words of the command line that select this experiment.
+        `key=value` arguments of the command line that select this experiment.
     more
         Further keys of the configuration.
     """

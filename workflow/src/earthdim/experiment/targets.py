@@ -85,11 +85,11 @@ def _check_arguments(
 
 
 def normalised(value: Any, at: Mapping[str, Any], key: str) -> tuple[Any, str]:
-    """Bring the value of an override into the form in which the leaf writes it.
+    """Convert the value of an override to the form used in the leaf.
 
     The annotation of the target's argument decides the type; for other keys the leaf's present value does. An override
-    may write an integer with a point or an exponent. Equal numbers get one form, because names and parameters are made
-    from their text.
+    may write an integer with a point or an exponent. Equal numbers get one form, because names and parameters are
+    derived from their text.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def normalised(value: Any, at: Mapping[str, Any], key: str) -> tuple[Any, str]:
 
 
 def _is_alike(value: Any, known: Any, argument: Argument | None) -> bool:
-    """Whether a value has the type of the leaf's present one, where there is no annotation."""
+    """Whether a value has the type of the leaf's present value, for arguments without an annotation."""
     if known is None:
         return True
     if not is_number(known):

@@ -151,7 +151,7 @@ def _exported(leaf: Plain) -> None:
 
 
 def _check_callable(callable: str, key: str) -> None:
-    """Look up a callable in the text of its module, if the module lies in the working directory."""
+    """Look up a callable in the text of its module, if the module is in the working directory."""
     module, _, name = callable.partition(":")
     stem = Path(*module.split("."))
     file = next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)

@@ -117,7 +117,7 @@ def check_schema(value: Any, schema_file: Path, key: str) -> None:
         if error.validator == "additionalProperties":
             known = list(error.schema["properties"])
             unknown = next(name for name in error.instance if name not in known)
-            below = "; arguments of the target stand below build:" if "build" in known else ""
+            below = "; arguments of the target belong below build:" if "build" in known else ""
             where, message = f"{where}.{unknown}", f"unknown key; there are {', '.join(known)}{below}"
         raise ConfigError(f"{where}: {message}")
     _VALID.add(request)

@@ -1,4 +1,4 @@
-"""Figures: functions from tables to matplotlib figures. One file per figure, each with a function `draw`.
+"""Figures: one file per figure, each with a function `draw` from tables to a matplotlib figure.
 
 Contract of every `draw`:
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from earthdim.omissions import OmittedError
 from earthdim.omissions import measured as with_value
-from earthdim.storage.schema import AXES, FROZEN, TARGET
+from earthdim.storage.schema import AXES, EXTERNAL, TARGET
 
 _TEXT = [*(axis for axis in AXES if axis != "seed"), "points", *TARGET]
 
@@ -44,7 +44,7 @@ def describe(rows: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
     text = [name for name in _TEXT if name in described]
     described[text] = described[text].astype(object).where(described[text].notna(), "").astype(str)
     described["shortest_wavelength_km"] = pd.to_numeric(described["shortest_wavelength_km"])
-    return described.assign(encoder=described["variant"].where(described["weights"].isin(FROZEN), ""))
+    return described.assign(encoder=described["variant"].where(described["weights"].isin(EXTERNAL), ""))
 
 
 def embedding_rows(

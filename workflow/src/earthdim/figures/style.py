@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from earthdim.storage.schema import FROZEN
+from earthdim.storage.schema import EXTERNAL
 
 WIDTH = 7.1
 """Width of a figure in inches: the text width of an A4 or letter page, printed at 100 %."""
@@ -150,7 +150,7 @@ def symbols(variants: pd.DataFrame) -> dict[str, tuple[str, object]]:
     if len(names) > len(COLOURS):
         raise ValueError(f"family: {len(names)} families exceed the {len(COLOURS)} distinct colours")
     found = dict(zip(names, zip(COLOURS, MARKERS, strict=True), strict=False))
-    external = variants[variants["weights"].isin(FROZEN)]
+    external = variants[variants["weights"].isin(EXTERNAL)]
     for family, encoders in external.groupby("family")["variant"]:
         if len(encoders) > len(EXTERNAL_MARKERS):
             raise ValueError(
@@ -179,7 +179,7 @@ def external_keys(cells: pd.DataFrame, symbols: dict[str, tuple[str, object]], s
     shown = [(name, *symbols[name]) for name in dict.fromkeys(external["encoder"])]
     if len({marker for *_, marker in shown}) == 1:
         words = {"released": "released weights", "own": "custom encoder", "table": "user-supplied embeddings"}
-        label = ", ".join(words[kind] for kind in FROZEN if kind in set(external["weights"]))
+        label = ", ".join(words[kind] for kind in EXTERNAL if kind in set(external["weights"]))
         return [key(label, marker=shown[0][-1], markersize=size)]
     return [key(title(name), colour, marker, markersize=size) for name, colour, marker in shown]
 

@@ -1,1 +1,1 @@
-"""How jobs run: threads, logs, leases, runs, costs."""
+"""Execution of jobs: threads, logs, leases, runs and costs."""

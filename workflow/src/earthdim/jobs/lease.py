@@ -1,9 +1,9 @@
-"""A job's right to publish: it lasts while the job's run goes on and its Snakemake lives.
+"""The lease of a job: its permission to publish, valid while its run is active and its Snakemake process is alive.
 
-An orphan, a job whose Snakemake was killed, may still be running when the same command is given again, possibly with
-another config. It must therefore publish nothing. `check` is called just before each result is renamed to its final
-name. It verifies that the run is not over (see `runs`) and that the nearest Snakemake is still an ancestor of the job.
-A thread checks the same and ends the job when it fails.
+An orphan, a job whose Snakemake was killed, may still be running when the user repeats the command, possibly with
+another configuration, so it must not publish anything. `check` is called immediately before each result is renamed to
+its final name. It verifies that the run is active (see `runs`) and that the Snakemake process is alive. A thread
+repeats this check and ends the job if it fails.
 
 Two jobs of the same output within one run, such as a job that a scheduler requeued while the first one still ran,
 write under different temporary names and produce the same bytes, so either may publish.
@@ -39,7 +39,7 @@ _snakemake: "Process | None" = None
 
 
 def take(log: Path) -> None:
-    """Start a job: create its log and make `check` the guard of everything that it publishes.
+    """Start a job: create its log and register `check` as the guard of all its results.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def take(log: Path) -> None:
     Raises
     ------
     OrphanError
-        If the Snakemake that started the job is gone, or the run is over.
+        If the Snakemake process that started the job has ended, or the run is over.
     """
     global _snakemake
     _snakemake = _nearest_snakemake()
@@ -61,7 +61,7 @@ def take(log: Path) -> None:
 
 
 def watch(report: Callable[[str], object]) -> None:
-    """End this job when it may no longer publish, and remove unfinished files on SIGTERM and SIGHUP.
+    """Start the thread that ends an orphan, and handle SIGTERM and SIGHUP so that unfinished files are removed.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def watch(report: Callable[[str], object]) -> None:
         Receives the reason as text.
     """
     signal.signal(signal.SIGTERM, _exit)
-    # nohup has SIGHUP ignored.
+    # nohup sets SIGHUP to be ignored.
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, _exit)
     if _snakemake is not None:
@@ -77,18 +77,18 @@ def watch(report: Callable[[str], object]) -> None:
 
 
 def check() -> None:
-    """Check that this process may publish. A process that is not a Snakemake job always may.
+    """Check that this process may publish. Processes that are not Snakemake jobs always may.
 
     Raises
     ------
     OrphanError
-        If its Snakemake is gone or its run is over.
+        If its Snakemake process has ended or its run is over.
     """
     _check_snakemake()
     try:
         runs.check()
     except OrphanError:
-        # When this job fails, a Snakemake within a cluster job would remove its outputs and start further jobs.
+        # A Snakemake within a cluster job would react to the failure by removing outputs and starting further jobs.
         if _snakemake is not None and os.environ.get(runs.NESTED):
             os.kill(_snakemake.pid, signal.SIGKILL)
         raise
@@ -96,7 +96,9 @@ def check() -> None:
 
 def _check_snakemake() -> None:
     if _snakemake is not None and not processes.lives(_snakemake):
-        raise OrphanError("the Snakemake that started this job is gone; nothing more is published")
+        raise OrphanError(
+            "the Snakemake process that started this job has ended; no further results are published"
+        )
 
 
 def _nearest_snakemake() -> "Process | None":
@@ -106,11 +108,11 @@ def _nearest_snakemake() -> "Process | None":
         return None
     import psutil
 
-    # Search the ancestors: the ID of a dead process may belong to another one, and a shell may stand in between.
+    # Search the ancestors: the ID of a dead process may have been reused, and a shell may be the direct parent.
     for parent in psutil.Process().parents():
         if parent.pid == int(number):
             return parent
-    raise OrphanError("the Snakemake that started this job is gone; the job does not start")
+    raise OrphanError("the Snakemake process that started this job has ended; the job does not start")
 
 
 def _exit(number: int, frame: object) -> None:
@@ -129,7 +131,7 @@ def _end_orphan(report: Callable[[str], object]) -> None:
         except OSError:
             # The file system is temporarily unavailable; `check` runs again before a result is published.
             continue
-    # To the main thread, so that it wakes from any system call and removes unfinished files.
+    # Sent to the main thread, which wakes from any system call and removes unfinished files.
     signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
     time.sleep(_GRACE_S)
     os._exit(1)

@@ -2,15 +2,15 @@
 
 A Snakemake that is killed leaves its jobs behind. Each run therefore has a file in ``.snakemake/earthdim``: the
 Snakemake that the user started creates it and passes its path to the jobs in an environment variable. The file is
-removed when that Snakemake ends, when a later run finds its process gone, and by ``--unlock``. Once it is removed, no
-process of that run may publish or remove results. All machines of a cluster see the file, so this also stops orphans on
-other machines, and jobs that a scheduler starts after the end of their run.
+removed when that Snakemake ends, when a later run finds that its process has ended, and by ``--unlock``. Once it is
+removed, no process of that run may publish or remove results. All machines of a cluster see the file, so this also
+stops orphans on other machines, and jobs that a scheduler starts after the end of their run.
 
 ``--unlock`` fails while a Snakemake of the same machine still runs in the directory, for example one that was stopped
 by Ctrl-Z: it would later start further jobs and remove the outputs of failed ones.
 
-On a cluster, a second Snakemake runs within each submitted job. It polls the file and exits at once when the file is
-gone, because a regular exit would remove outputs that may belong to a newer run by then.
+On a cluster, a second Snakemake runs within each submitted job. It polls the file and exits immediately, without
+cleanup, when the file has been removed: a regular exit would remove outputs that may belong to a newer run.
 """
 
 import os
@@ -87,7 +87,7 @@ def _exit_with_run() -> None:
 
 
 def begin() -> None:
-    """Create the run's file, and remove those of runs on this machine whose Snakemake is gone."""
+    """Create the run's file, and remove those of runs on this machine whose Snakemake has ended."""
     file = Path(os.environ[FILE])
     file.parent.mkdir(parents=True, exist_ok=True)
     for other in file.parent.iterdir():
@@ -141,4 +141,4 @@ def check() -> None:
         if path:
             Path(path).open().close()
     except FileNotFoundError:
-        raise OrphanError("the run of this job is over; nothing more is published") from None
+        raise OrphanError("the run of this job is over; no further results are published") from None

@@ -25,8 +25,8 @@ _VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
-# Exhausted resources: description, Python's exception if any, system error numbers, the texts of libraries that raise
-# other exceptions, remedy.
+# Exhausted resources: description, Python exceptions, system error numbers, phrases in the messages of libraries that
+# raise other exceptions, and remedy.
 _SHORTAGES = (
     (
         "the disk is full",
@@ -47,16 +47,16 @@ _SHORTAGES = (
 
 @dataclass(frozen=True)
 class Run:
-    """A running job, as its script sees it.
+    """The context of a running job, passed to its script.
 
     Attributes
     ----------
     input, output, wildcards : namedlist
-        Those of the Snakemake job.
+        The attributes of the Snakemake job.
     config : dict
         The job's slice of the experiment's config, without the number of math threads.
     whole_config : dict
-        The same with the number of math threads.
+        `config` with the number of math threads.
     provenance : dict of str
         Stored with every artefact: digests of code and config, and library versions.
     log : Logger
@@ -86,7 +86,7 @@ def job(
         The object of this name that Snakemake defines in a script. Its parameter `job` is a mapping with config, code,
         schema and libraries.
     name : str, optional
-        Names the job in its log lines. The default is built from the wildcards.
+        Name of the job in its log lines; built from the wildcards by default.
     record : callable, optional
         Called with `snakemake` and the parameter `job` after the body has succeeded.
 
@@ -111,7 +111,7 @@ def job(
 
 
 def _name(wildcards: Any) -> str:
-    """Name a job by its wildcards; the experiment is left out where there is a variant."""
+    """Return the job's name, its wildcards; the experiment is omitted if there is a variant."""
     values = dict(wildcards.items())
     if "variant" in values:
         values.pop("experiment", None)
@@ -157,7 +157,7 @@ def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
     logger = logging.getLogger(f"earthdim.{rule}")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    # On a full disk a line still reaches standard error; do not add a traceback about the log file.
+    # On a full disk, lines are still written to standard error; suppress tracebacks about the log file.
     logging.raiseExceptions = False
     line = logging.Formatter(f"[{rule} {name}] %(message)s")
     _add(logger, logging.StreamHandler(sys.stderr), line)
@@ -190,7 +190,7 @@ def _add(logger: logging.Logger, handler: logging.Handler, line: logging.Formatt
 
 
 def _report(logger: logging.Logger, error: BaseException) -> None:
-    """Log why a job failed: in one line if that is enough, else with the traceback."""
+    """Log the reason for a failure: in one line for orphans and exhausted resources, otherwise with the traceback."""
     exhausted = shortage(error)
     if isinstance(error, runs.OrphanError | KeyboardInterrupt):
         logger.error("stopped: %s", error or "interrupted")
@@ -201,7 +201,7 @@ def _report(logger: logging.Logger, error: BaseException) -> None:
 
 
 def shortage(error: BaseException) -> str | None:
-    """Describe in one line the full disk or the lack of memory that caused an error; None for any other cause."""
+    """Return a one-line description if an error was caused by a full disk or lack of memory, otherwise None."""
     for part in _chain(error):
         text = " ".join(str(part).split())
         for description, exception, numbers, phrases, remedy in _SHORTAGES:
@@ -212,7 +212,7 @@ def shortage(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and its causes."""
+    """Yield an error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""Training loop shared by all objectives: from modality features at locations to the weights of an encoder."""
+"""The training loop shared by all objectives: fits an encoder to modality features at locations."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from earthdim.build import build
 from earthdim.encoders.location import LocationEncoder
 from earthdim.pretraining.objectives.base import Batch, Objective, retrieval_top1
 
-# Appended to the seed: the objective's random stream in training, and the one restarted at every evaluation.
+# Appended to the seed for the objective's random stream in training, and for the stream restarted at every evaluation.
 TRAINING, EVALUATION = 1, 2
 
 
@@ -62,11 +62,12 @@ def pretrain(
     log: Callable[[str], object],
     device: str = "cpu",
 ) -> TrainingResult:
-    """Train a location encoder for an objective, for example to match a learned linear projection of image features.
+    """Train a location encoder with an objective.
 
-    AdamW with linear warm-up and cosine decay; no weight decay on biases, norms and the logit scale. The state with the
-    lowest validation loss is kept. Two encoders trained with the same seed and schedule see the same batches. The
-    random draws of an objective are the same at every evaluation.
+    For example, an objective matches embeddings with a learned linear projection of image features. The optimiser is
+    AdamW with linear warm-up and cosine decay, without weight decay on biases, norms and the logit scale. The state
+    with the lowest validation loss is kept. Encoders trained with the same seed and schedule see the same batches, and
+    an objective uses the same random numbers at every evaluation.
 
     Parameters
     ----------
@@ -79,11 +80,11 @@ def pretrain(
     validation_rows : int ndarray
         Rows held out of training; their number is a multiple of the schedule's `batch` and `candidates`.
     model : mapping
-        A model; `objective` (a leaf) and `optimiser` (lr, weight_decay) are used.
+        Configuration of the model, of which `objective` (a leaf) and `optimiser` (lr, weight_decay) are used.
     schedule : mapping
         A leaf of config/schedule.
     seed : int
-        Determines the initial layers and random draws of the objective, the order of the batches, and dropout.
+        Seed of the objective's initial layers and random numbers, of the order of the batches, and of dropout.
     log : callable
         Receives one line of text per evaluation.
     device : str

@@ -11,7 +11,7 @@ from torch import Tensor
 from earthdim.build import build
 from earthdim.encoders.location import LocationEncoder, build_encoder
 from earthdim.pretraining.loop import pretrain
-from earthdim.storage.schema import FROZEN
+from earthdim.storage.schema import EXTERNAL
 
 CURVE_COLUMNS = ("step", "train_loss", "val_loss", "val_top1")
 
@@ -37,7 +37,7 @@ class Weights:
 
 
 def initial_encoder(config: Mapping[str, Any]) -> LocationEncoder:
-    """Build the variant's encoder as it is before any training in this project.
+    """Build the variant's encoder in its state before training: random or external weights.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def initial_encoder(config: Mapping[str, Any]) -> LocationEncoder:
         The resolved config: weights, and for encoders that are not external also model and seed.
     """
     weights = config["weights"]
-    if weights["kind"] in FROZEN:
+    if weights["kind"] in EXTERNAL:
         return build(weights["build"])
     return build_encoder(config["model"], config["seed"])
 

@@ -1,4 +1,4 @@
-"""Write an experiment with everything it needs into one tar file; extracted, it is a project that is up to date."""
+"""Write an experiment with all its dependencies into one tar file, which extracts to an up-to-date project."""
 
 import base64
 import binascii
@@ -145,7 +145,7 @@ def _results(records: Sequence[Record]) -> Iterator[Path]:
             RESULTS / "benchmarks" / below.with_suffix(".tsv"),
         )
         yield from filter(Path.is_file, logs)
-    yield from (environment_path(number) for number in {record.said["environment"] for record in records})
+    yield from (environment_path(number) for number in {record.content["environment"] for record in records})
     yield from (path for path in _files(ENGINE) if _of_engine(path) in outputs)
 
 

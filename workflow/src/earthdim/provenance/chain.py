@@ -37,35 +37,35 @@ class Record:
     ----------
     path : Path
         Its file.
-    said : dict
+    content : dict
         Its content.
     sound : bool
         Whether it is complete, unmodified and at its own path.
     """
 
     path: Path
-    said: dict[str, Any]
+    content: dict[str, Any]
     sound: bool
 
     @property
     def rule(self) -> str:
         """The rule of the job."""
-        return self.said["rule"]
+        return self.content["rule"]
 
     @property
     def wildcards(self) -> dict[str, str]:
         """The wildcards of the job."""
-        return self.said["wildcards"]
+        return self.content["wildcards"]
 
     @property
     def outputs(self) -> dict[str, Contents]:
         """Path of each output -> its digests."""
-        return self.said["outputs"]
+        return self.content["outputs"]
 
     @property
     def inputs(self) -> dict[str, str]:
         """Path of each input -> its digest."""
-        return self.said["inputs"]
+        return self.content["inputs"]
 
     @property
     def title(self) -> str:
@@ -115,7 +115,7 @@ def read(folder: Path = FOLDER) -> Records:
 
 
 def _standing(record: Record) -> tuple[bool, str]:
-    return record.sound, str(record.said.get("ended"))
+    return record.sound, str(record.content.get("ended"))
 
 
 def describes(path: Path, outputs: Iterable[Path], inputs: Iterable[Path]) -> bool:
@@ -141,36 +141,38 @@ def _read(path: Path) -> Record | None:
     if not path.is_file():
         return None
     try:
-        said = json.loads(path.read_bytes())
-        seal = sealed(said)["seal"] if isinstance(said, dict) else None
+        content = json.loads(path.read_bytes())
+        seal = sealed(content)["seal"] if isinstance(content, dict) else None
     # Invalid JSON, invalid numbers, or JSON nested too deeply.
     except (ValueError, RecursionError):
         return None
-    if seal is None or not _has(said, _LEAST) or not said["outputs"]:
+    if seal is None or not _has(content, _LEAST) or not content["outputs"]:
         return None
-    if seal == said.get("seal") and said.get("path") == path.as_posix() and _is_shaped(said):
-        return Record(path, said, True)
+    if seal == content.get("seal") and content.get("path") == path.as_posix() and _is_shaped(content):
+        return Record(path, content, True)
     # Reported as modified. The values that are read nevertheless must have the expected types.
-    kept = {name: _texts(said[name]) for name in ("wildcards", "inputs")}
-    return Record(path, said | kept, False)
+    kept = {name: _texts(content[name]) for name in ("wildcards", "inputs")}
+    return Record(path, content | kept, False)
 
 
-def _has(said: object, shape: Mapping[str, type]) -> bool:
-    return isinstance(said, dict) and all(isinstance(said.get(key), kind) for key, kind in shape.items())
+def _has(content: object, shape: Mapping[str, type]) -> bool:
+    return isinstance(content, dict) and all(
+        isinstance(content.get(key), kind) for key, kind in shape.items()
+    )
 
 
 def _texts(found: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
-def _is_shaped(said: dict[str, Any]) -> bool:
+def _is_shaped(content: dict[str, Any]) -> bool:
     """Whether a record has all keys with values of the right type; a recomputed seal is not sufficient."""
     return (
-        _has(said, _SHAPE)
-        and all(_texts(said[name]) == said[name] for name in _TEXTS)
-        and all(map(_is_contents, said["outputs"].values()))
-        and said["machine"].keys() >= _MACHINE
-        and _is_state(said["git"])
+        _has(content, _SHAPE)
+        and all(_texts(content[name]) == content[name] for name in _TEXTS)
+        and all(map(_is_contents, content["outputs"].values()))
+        and content["machine"].keys() >= _MACHINE
+        and _is_state(content["git"])
     )
 
 

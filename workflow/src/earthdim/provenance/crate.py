@@ -113,7 +113,7 @@ def _only(found: list[Any]) -> Any:
 def _output(record: Record, path: str, written: Mapping[str, Any]) -> Part:
     """An output of a job; a data set with its source, licence and citation."""
     about: dict[str, Any] = {"name": path}
-    known = record.said["config"].get("about", {})
+    known = record.content["config"].get("about", {})
     if record.rule == "dataset":
         about |= {"name": known["title"], "license": known["licence"], "citation": known["citation"]}
         about["description"] = (
@@ -137,7 +137,9 @@ def _add_workflow(crate: Any, records: Sequence[Record]) -> Any:
         lang_version=", ".join(versions),
         properties={"@type": kinds, "name": "earthdim"},
     )
-    workflow["version"] = "; ".join(sorted({environment.describe(record.said["git"]) for record in records}))
+    workflow["version"] = "; ".join(
+        sorted({environment.describe(record.content["git"]) for record in records})
+    )
     installed = sorted({item for found in environments.values() for item in found.items()})
     workflow["softwareRequirements"] = [
         _add(
@@ -155,7 +157,7 @@ def _add_workflow(crate: Any, records: Sequence[Record]) -> Any:
 
 
 def _environments(records: Sequence[Record]) -> list[str]:
-    return sorted({record.said["environment"] for record in records})
+    return sorted({record.content["environment"] for record in records})
 
 
 def _add_steps(
@@ -165,7 +167,7 @@ def _add_steps(
     steps: dict[str, tuple[Any, Any]] = {}
     for record in records:
         if record.rule not in steps:
-            path = next(name for name in record.said["code_files"] if name.startswith("workflow/scripts/"))
+            path = next(name for name in record.content["code_files"] if name.startswith("workflow/scripts/"))
             script = entities[path]
             script["version"] = workflow["version"]
             position = str(len(steps))
@@ -204,8 +206,8 @@ def _add_actions(
         name="All jobs",
         description="All jobs of the experiment, which may have run at several times",
         instrument=workflow,
-        startTime=min(record.said["begun"] for record in records),
-        endTime=max(record.said["ended"] for record in records),
+        startTime=min(record.content["begun"] for record in records),
+        endTime=max(record.content["ended"] for record in records),
         actionStatus=COMPLETED,
     )
     read = {path for record in records for path in record.inputs}
@@ -223,7 +225,8 @@ def _add_actions(
 
 def _properties(crate: Any, record: Record) -> dict[str, Any]:
     """Name, times, machine and digests of a job."""
-    said, machine = record.said, record.said["machine"]
+    content, machine = record.content, record.content["machine"]
+    code = environment.describe(content["git"])
     value = f"{machine['host']}: {machine['cpu']}, {machine['platform']}, Python {machine['python']}"
     # After an update of its system or of Python a machine is a new entity.
     where = _add(
@@ -231,9 +234,9 @@ def _properties(crate: Any, record: Record) -> dict[str, Any]:
     )
     return {
         "name": record.title,
-        "description": f"Record: {record.path}; code digest: {said['code']}; {environment.describe(said['git'])}.",
-        "startTime": said["begun"],
-        "endTime": said["ended"],
+        "description": f"Record: {record.path}; code digest: {content['code']}; {code}.",
+        "startTime": content["begun"],
+        "endTime": content["ended"],
         "actionStatus": COMPLETED,
         "additionalProperty": where,
     }

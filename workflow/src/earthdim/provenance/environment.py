@@ -123,18 +123,18 @@ def difference(root: Path = ROOT) -> bytes:
     RuntimeError
         If git fails.
     """
-    parts = [_said(_git(root, "diff", "--binary", "--no-ext-diff", "HEAD", "--", *DECISIVE))]
-    listed = _said(_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *DECISIVE))
+    parts = [_output_of(_git(root, "diff", "--binary", "--no-ext-diff", "HEAD", "--", *DECISIVE))]
+    listed = _output_of(_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *DECISIVE))
     for name in sorted(filter(None, listed.decode(errors="surrogateescape").split("\0"))):
         done = _git(root, "diff", "--binary", "--no-ext-diff", "--no-index", "--", "/dev/null", name)
         # A temporary file of an editor may have been deleted since it was listed.
         if done.returncode in (0, 1) or os.path.lexists(Path(root) / name):
             # Exit code 1: the files differ.
-            parts.append(_said(done, fine=(0, 1)))
+            parts.append(_output_of(done, fine=(0, 1)))
     return b"".join(parts)
 
 
-def _said(done: subprocess.CompletedProcess, fine: tuple[int, ...] = (0,)) -> bytes:
+def _output_of(done: subprocess.CompletedProcess, fine: tuple[int, ...] = (0,)) -> bytes:
     """The output of git; raises if git failed, as no digest may be computed from partial output."""
     if done.returncode not in fine:
         why = done.stderr.decode(errors="replace").strip()

@@ -16,7 +16,7 @@ from earthdim.jobs.costs import budget
 from earthdim.provenance import chain, record, verify
 from earthdim.provenance.contents import RESULTS
 from earthdim.provenance.environment import ROOT
-from earthdim.storage.atomic import beside, publish
+from earthdim.storage.atomic import publish, temporary_name
 from earthdim.storage.files import write_table
 
 # With one of these arguments, Snakemake runs no job.
@@ -132,7 +132,7 @@ def _write_report(report: Path, config: Sequence[str]) -> None:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--nolock"]
     # `--quiet all` would also hide why it failed.
     command += ["--quiet", "rules", "progress", "host", "reason"]
-    with beside(report) as folder:
+    with temporary_name(report) as folder:
         folder.mkdir()
         made = folder / report.name
         command += ["--report", str(made), *(["--config", *config] if config else [])]

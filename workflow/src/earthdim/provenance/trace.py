@@ -157,7 +157,7 @@ def _holds(path: str, row: Row, keys: Sequence[str]) -> bool:
 
 
 def describe(question: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
-    """Origin of a row or a variant, as text.
+    """Describe the origin of a row or a variant, as text.
 
     Parameters
     ----------
@@ -224,8 +224,8 @@ def _columns(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _job(record: Record) -> Iterator[tuple[str, str]]:
-    said = record.said
-    about = said["config"].get("about", {}) if record.rule == "dataset" else {}
+    content = record.content
+    about = content["config"].get("about", {}) if record.rule == "dataset" else {}
     yield from (
         (key, about[key]) for key in ("title", "package", "source", "licence", "citation") if key in about
     )
@@ -234,15 +234,15 @@ def _job(record: Record) -> Iterator[tuple[str, str]]:
     for path, digest in record.inputs.items():
         if not is_result(path):
             yield "input", f"user file {path}, sha256 {digest}"
-    yield "config", f"digest {config_digest(said['config'])}, in {record.path}"
-    yield "code", f"digest {said['code']} ({len(said['code_files'])} files, listed in the record)"
-    versions = ", ".join(f"{name} {number}" for name, number in said["libraries"].items())
-    packages = environment_path(said["environment"])
+    yield "config", f"digest {config_digest(content['config'])}, in {record.path}"
+    yield "code", f"digest {content['code']} ({len(content['code_files'])} files, listed in the record)"
+    versions = ", ".join(f"{name} {number}" for name, number in content["libraries"].items())
+    packages = environment_path(content["environment"])
     yield "packages", f"{versions}; all: {packages}" if versions else f"all: {packages}"
-    yield "git", environment.describe(said["git"])
-    machine = said["machine"]
+    yield "git", environment.describe(content["git"])
+    machine = content["machine"]
     yield "machine", f"{machine['host']}, {machine['cpu']}, {machine['platform']}, Python {machine['python']}"
-    yield "time", f"{said['begun']} to {said['ended']}"
+    yield "time", f"{content['begun']} to {content['ended']}"
 
 
 def _wrong(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:

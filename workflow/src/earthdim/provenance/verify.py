@@ -11,7 +11,7 @@ from earthdim.provenance.contents import ENGINE_MARK, RESULTS, Contents, files_b
 from earthdim.provenance.record import environment_path, read_whole, report_files
 from earthdim.storage.digests import digest, file_digest
 
-# Deleted by a later job of the same run, so these may be missing.
+# Artefacts that a later job of the same run deletes, so they may be missing.
 TEMPORARY = frozenset({"candidates"})
 # Prefix of the commands for the project's root; works without an installed Snakemake or Python.
 RUN = "envs/run"
@@ -28,9 +28,9 @@ class Finding:
     what : str
         The discrepancy.
     again : str
-        Output of the job that must run again, or "".
+        Output of the job that must be rerun, or "".
     command : str
-        The command that repairs it if no job does.
+        The repair command if rerunning a job does not repair it.
     """
 
     path: str
@@ -97,7 +97,7 @@ def verify(experiment: str, targets: Sequence[str], asked: Sequence[str]) -> Ver
     related = [record for record in records if record.path not in mine and _concerns(record, experiment)]
     for record in related:
         findings += _related(records, record, report)
-    # A modified record may name any folder.
+    # Only unmodified records are used: a modified one may name any folder.
     sound = (record.wildcards for record in behind.records if record.sound)
     variants = {wildcards["variant"] for wildcards in sound if "variant" in wildcards}
     folders = [
@@ -128,7 +128,7 @@ def job_findings(records: Records, record: Record) -> Iterator[Finding]:
         yield Finding(str(record.path), "was modified", next(there, again))
         return
     for path, written in record.outputs.items():
-        if not (TEMPORARY & set(record.said["schema"]) and not Path(path).exists()):
+        if not (TEMPORARY & set(record.content["schema"]) and not Path(path).exists()):
             for damaged, what in _differences(Path(path), written):
                 yield Finding(damaged, what, again)
     for path in stale_inputs(records, record):
@@ -141,13 +141,13 @@ def job_findings(records: Records, record: Record) -> Iterator[Finding]:
 def _environments(behind: Sequence[Record]) -> Iterator[Finding]:
     """Damaged package lists.
 
-    Any job rewrites the list of the installed packages. A list of other packages is rewritten only if all jobs that
-    used them run again.
+    Every job rewrites the list of the currently installed packages. Any other list is restored only by rerunning all
+    jobs that used those packages.
     """
     present = digest(environment.packages())
     users: dict[str, list[Record]] = {}
     for record in filter(lambda record: record.sound, behind):
-        users.setdefault(record.said["environment"], []).append(record)
+        users.setdefault(record.content["environment"], []).append(record)
     for number, of in users.items():
         path = environment_path(number)
         if read_whole(path, number) is None:
@@ -190,13 +190,13 @@ def _concerns(record: Record, experiment: str) -> bool:
 def _related(records: Records, record: Record, report: str) -> Iterator[Finding]:
     """Discrepancies of the experiment's other files: the report and the tables of single branches.
 
-    The report must exist, as every run ends with it. Tables of a branch may have been deleted.
+    The report must exist, because every run writes it at its end. Tables of a branch may have been deleted.
     """
     there = [path for path in record.outputs if Path(path).exists()]
     if record.rule == "report":
         wanted, repair = list(record.outputs), report
     else:
-        # A modified record may name any file: the command removes only results.
+        # A modified record may name any file, so the command removes only results.
         ours = [path for path in there if is_result(path) and ".." not in Path(path).parts]
         wanted, repair = there, _remove(*ours, record.path)
     if not record.sound:
@@ -215,7 +215,7 @@ def _remove(*paths: str | Path) -> str:
 
 
 def _strays(records: Records, folders: Iterable[Path], known: Sequence[Path]) -> Iterator[Finding]:
-    """Files in these folders without a record; hidden ones are left over from killed jobs."""
+    """Files in these folders without a record, except hidden ones, which killed jobs left behind."""
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder).parts

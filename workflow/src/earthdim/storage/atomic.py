@@ -35,7 +35,7 @@ def guard(check: Callable[[], None]) -> None:
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Path]:
+def temporary_name(path: Path) -> Iterator[Path]:
     """Yield a temporary name in the folder of `path`; a file or folder of that name is removed at the end.
 
     Temporary files that killed processes left for the same `path` are removed first; those of running ones are kept.
@@ -67,7 +67,7 @@ def publish(path: Path, stale: Path | None = None) -> Iterator[Path]:
         The exception of the registered `guard`, if the process may not publish.
     """
     path = Path(path)
-    with beside(path) as partial:
+    with temporary_name(path) as partial:
         yield partial
         _to_disk(partial)
         _may_publish()
@@ -78,7 +78,7 @@ def publish(path: Path, stale: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove temporary files that killed processes left when they were about to publish `path`."""
+    """Remove temporary files that killed processes left while publishing `path`."""
     beginning = f".{path.name}."
     for left in path.parent.glob(f"{glob.escape(beginning)}*{_SUFFIX}"):
         if processes.is_left_over(left.name.removeprefix(beginning).removesuffix(_SUFFIX), left):
@@ -94,7 +94,7 @@ def _replace(partial: Path, path: Path) -> None:
     for _ in range(_ROUNDS):
         if _is_renamed(partial, path):
             return
-        with beside(path) as aside:
+        with temporary_name(path) as aside:
             # Another writer may have moved it already.
             with suppress(FileNotFoundError):
                 os.replace(path, aside)

@@ -1,4 +1,4 @@
-"""Checksums of user-supplied files, which detect a change whatever the file's date.
+"""Checksums of user-supplied files, which detect changes independently of modification times.
 
 A file that was moved, unpacked or copied with its dates may be older than results of its previous version, so only the
 content can show a change. A checksum is cached with the file's metadata and is valid while these are unchanged; they
@@ -103,12 +103,12 @@ class Checksums:
 
 def _state(descriptor: int) -> dict[str, int]:
     """Metadata of an open file that change whenever its content changes."""
-    said = os.fstat(descriptor)
+    status = os.fstat(descriptor)
     return {
-        "size": said.st_size,
-        "mtime": said.st_mtime_ns,
-        "ctime": said.st_ctime_ns,
-        "inode": said.st_ino,
+        "size": status.st_size,
+        "mtime": status.st_mtime_ns,
+        "ctime": status.st_ctime_ns,
+        "inode": status.st_ino,
     }
 
 

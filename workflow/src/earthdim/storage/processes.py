@@ -20,7 +20,7 @@ _count = itertools.count()
 
 
 def lives(process: "Process") -> bool:
-    """Whether a process still runs (or is stopped), and its ID was not given to another one."""
+    """Whether a process still exists, running or stopped, and its ID has not been reused."""
     import psutil
 
     try:
@@ -66,7 +66,7 @@ def signer_lives(signed: str) -> bool | None:
 
 
 def is_left_over(signed: str, path: Path) -> bool:
-    """Whether a temporary file was left behind by a process that is gone.
+    """Whether a temporary file was left behind by a process that has ended.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 The columns of every table are written here once; other modules derive theirs from these names.
 """
 
-# One integer for each kind of artefact. Raise it when the layout changes: every job that writes the kind reruns.
+# Version of the layout of each kind of artefact. Raising one reruns every job that writes that kind.
 SCHEMA_VERSIONS = {
     "dataset": 1,
     "points": 1,
@@ -26,32 +26,32 @@ SCHEMA_VERSIONS = {
 AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
 
 
-# Kinds of weights that are not trained here: released by others, user-supplied code, a table of embeddings.
-FROZEN = ("released", "own", "table")
+# Kinds of weights that are not trained here: released weights, user-supplied encoders, tables of embeddings.
+EXTERNAL = ("released", "own", "table")
 
 
-# An estimator as it was run. `k` is empty for an estimator without neighbours.
+# An estimator with its settings. `k` is empty for an estimator without neighbours.
 MEASURE = ("estimator", "k", "aggregation")
 
 # A value with its interval.
 INTERVAL = ("value", "low", "high", "interval")
 
-# How an estimate was made, and why it may be incomplete.
+# Details of an estimate; `note` states why a value is missing.
 DETAILS = ("above_ambient", "duplicates_dropped", "library", "library_version", "note")
 
-# One estimate, without the points and the variant that it belongs to.
+# One estimate, without its points and variant.
 ESTIMATE = (*MEASURE, *INTERVAL, *DETAILS)
 
-# Where a score or an activation comes from; empty for embeddings.
+# Origin of a score or an activation; empty for embeddings.
 TARGET = ("task", "split", "head")
 
-# A row of dimension.csv, within one variant: what is compared with the untrained twin.
+# Key of a row of dimension.csv within one variant; the row of the untrained twin has the same key.
 DIMENSION_KEY = ("points", "replicate", "space", *TARGET, *MEASURE)
 
-# A dimension that is correlated with a score; see `PANEL`.
+# Key of a dimension that is correlated with scores; see `PANEL`.
 MEASURED_AT = (*MEASURE, "points", "n", "space")
 
-# One correlation: a dimension and the score of a task, split and head.
+# Key of a correlation: a dimension, and the score of a task, split and head.
 PANEL = (*MEASURED_AT, *TARGET, "metric")
 
 # One score, without its variant.
@@ -96,14 +96,14 @@ COLUMNS = {
 }  # fmt: skip
 
 
-# The columns of left_out.csv that are not known where something is left out: the table adds them.
+# Columns of left_out.csv that are added when the table is assembled.
 _ADDED = ("variant", "points", "k")
 
-# One thing that is left out.
+# One omission.
 LEFT_OUT = tuple(column for column in COLUMNS["left_out"] if column not in _ADDED)
 
 
-# Written as integers although an empty cell makes them floating point in memory.
+# Columns written as integers, although empty cells make them floating point in memory.
 INTEGER_COLUMNS = (
     "seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step", "draws", "ambient_dim",
     "without_label",

@@ -1,7 +1,7 @@
 """Zarr stores: published atomically, each with a manifest, and verified on every read.
 
 A store is written under a temporary name next to its final path, read back, compared, and renamed. Readers reject an
-incomplete store. The manifest (sizes and a digest of every array) makes the content visible to the workflow engine,
+incomplete store. The manifest (sizes and a digest of every array) exposes the content to the workflow engine,
 which does not inspect directories.
 """
 
@@ -59,12 +59,12 @@ def save_store(dataset, path: Path, kind: str, provenance: Mapping) -> None:
     kind : str
         A key of `SCHEMA_VERSIONS`.
     provenance : mapping
-        How it was made; stored in the attributes as JSON.
+        Code, config and versions that the store was computed with; stored in the attributes as JSON.
 
     Raises
     ------
     ArtefactError
-        If a value is not finite, or the store read back differs from what was written.
+        If a value is not finite, or the store read back differs from the dataset.
     """
     import xarray as xr
 
@@ -102,7 +102,7 @@ def save_store(dataset, path: Path, kind: str, provenance: Mapping) -> None:
 
 @contextmanager
 def _quiet():
-    """Silence the warning about the engine's time stamp, which lies inside every directory that it tracks."""
+    """Suppress the warning about the engine's time stamp inside every tracked directory."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Object at .snakemake_timestamp")
         yield
@@ -163,7 +163,7 @@ def open_store(path: Path, kind: str, names: Iterable[str] | None = None):
         lacking = set(attributes["sha256"] if names is None else names) - set(map(str, lazy.variables))
         if lacking:
             raise ArtefactError(
-                f"{path}: {', '.join(sorted(lacking))} is not there; delete the store and run again"
+                f"{path}: {', '.join(sorted(lacking))} is missing; delete the store and run again"
             )
         dataset = (lazy if names is None else lazy[list(names)]).load()
     for name, digest in _digests(dataset).items():

@@ -1,4 +1,4 @@
-"""One draw of a sample, as a store of points."""
+"""One replicate of a sample, as a store of points."""
 
 from collections.abc import Mapping
 from typing import Any

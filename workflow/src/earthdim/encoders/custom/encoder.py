@@ -161,7 +161,7 @@ def batched(
     Parameters
     ----------
     function : callable
-        Returns anything that can be read as numbers (n, d).
+        Returns (n, d) numbers in any form that `earthdim.data.arrays.numbers` accepts.
     inputs : Inputs
         Format of its coordinates. They are always copied, so it may modify them.
     batch : int

@@ -38,7 +38,7 @@ def torchscript(
     """Wrap a TorchScript file, written by `torch.jit.save`.
 
     Such a file contains a program. It runs in torch's interpreter, whose operators can read and write files with your
-    rights: treat it as code, take it from people you trust, and set `sha256`.
+    rights: treat it as code, use only files from sources you trust, and set `sha256`.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def onnx(
         _graph(session, output, key), [given.name for given in inputs], [kind], key, ranks=ranks
     )
     leaf = Leaf(takes, order, units, output, batch, places)
-    # The error about the inputs' names comes before the one about their shapes.
+    # Errors about the inputs' names take precedence over errors about their shapes.
     forms(program, leaf)
     rows = _check_shapes(inputs, key)
     return encoder(program, replace(leaf, batch=rows or batch))

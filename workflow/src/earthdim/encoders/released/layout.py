@@ -159,7 +159,7 @@ def check_hyperparameters(found: object, expected: Mapping[str, Any], path: Path
     held = as_mapping(found)
     if held is None and not isinstance(found, StandIn):
         raise CheckpointError(f"{path}: its hyperparameters are a {type(found).__name__}, not a mapping")
-    stored = _most_telling(held or {}, expected)
+    stored = _best_match(held or {}, expected)
     values = {name: as_value(stored[name]) for name in expected if name in stored}
     unread = [name for name, value in values.items() if isinstance(value, StandIn)]
     for name, value in values.items():
@@ -172,7 +172,7 @@ def check_hyperparameters(found: object, expected: Mapping[str, Any], path: Path
         )
 
 
-def _most_telling(held: Mapping[Any, Any], expected: Mapping[str, Any]) -> Mapping[Any, Any]:
+def _best_match(held: Mapping[Any, Any], expected: Mapping[str, Any]) -> Mapping[Any, Any]:
     """Mapping with most of the expected names: this one, or a nested one with at least half of them."""
 
     def known_names(mapping: Mapping[Any, Any]) -> int:

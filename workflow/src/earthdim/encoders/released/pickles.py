@@ -1,8 +1,8 @@
 """Restricted unpickler for files of torch: tensors and plain data, with inert stand-ins for all other objects.
 
 A Lightning checkpoint stores hyperparameters next to its tensors: paths, namespaces, configurations of other packages.
-Ordinary unpickling would import and call whatever the file names. Here every name that is not on a short list becomes
-an empty class of this module, which accepts the data of the pickle and does nothing.
+Ordinary unpickling would import and call any object that the file names. Here every name outside a short list is
+replaced by an inert class of this module, which accepts the data of the pickle and does nothing.
 """
 
 import pickle

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from earthdim.storage.atomic import beside, publish
+from earthdim.storage.atomic import publish, temporary_name
 from earthdim.storage.digests import file_digest
 
 FOLDER = Path("weights")
@@ -271,7 +271,7 @@ def _fetch(
     source: Mapping[str, str], path: Path, sha256: str | None, schemes: frozenset[str], key: str
 ) -> None:
     """Fetch one file by way of a temporary folder next to it, which is always removed."""
-    with beside(path) as folder:
+    with temporary_name(path) as folder:
         folder.mkdir()
         try:
             fetched = _from_hub(source, folder) if "hub" in source else _from_url(source, folder, schemes)

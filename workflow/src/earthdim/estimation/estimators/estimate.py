@@ -204,7 +204,7 @@ def library(leaf: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def check_envelope(leaf: Mapping[str, Any]) -> None:
-    """Check that an estimator's leaf has the keys `reads`, `k`, `aggregation` and `build`, and besides at most `name`.
+    """Check that an estimator's leaf has the keys `reads`, `k`, `aggregation` and `build`, and no others except `name`.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def check_envelope(leaf: Mapping[str, Any]) -> None:
     # An argument next to build: would otherwise be ignored without a warning.
     unknown = sorted(set(leaf) - {*ENVELOPE, "name"})
     if unknown:
-        raise ValueError(f"{', '.join(unknown)}: unknown key; arguments of the target stand below build:")
+        raise ValueError(f"{', '.join(unknown)}: unknown key; arguments of the target belong below build:")
 
 
 def _check(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> None:
@@ -235,7 +235,7 @@ def _check(leaf: Mapping[str, Any], embedding: PreparedEmbedding) -> None:
         )
     neighbours, points = embedding.graph.k, len(embedding.prepared.points)
     if READS[reads].of_graph and not (isinstance(k, int) and 2 <= k <= neighbours):
-        # The graph has as many neighbours as its points allow, so the points are at fault.
+        # The graph has as many neighbours as its points allow, so there are too few points.
         if isinstance(k, int) and k > points - 2 == neighbours:
             raise OmittedError(f"{points} distinct points are too few for k = {k}")
         raise ValueError(f"k: must lie in 2 .. {neighbours}, the neighbours in the graph, is {k!r}")
