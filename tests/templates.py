@@ -1,4 +1,4 @@
-"""Reading and following the templates of the documentation: fenced blocks whose title names a file."""
+"""Read and apply the templates of the documentation: fenced blocks whose title names a file."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Template:
     content: str
 
     def follow(self, root: Path) -> None:
-        """Do in a copy of the project what the page says."""
+        """Apply the template to a copy of the project."""
         path = root / self.file
         if not self.how:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ class Disturbed:
         mine, times = results(self.project), finished(self.project)
         names = sorted({*mine, *reference.results})
         self.outcome.differs = [name for name in names if mine.get(name) != reference.results.get(name)]
-        # Without metadata of an output Snakemake cannot tell later whether it is up to date.
+        # Without metadata of an output, Snakemake cannot determine whether it is up to date.
         self.outcome.unrecorded = sorted(reference.recorded - set(times))
         self.outcome.recomputed = [name for name, when in self.before.items() if times.get(name) != when]
         self.outcome.left = left_behind(self.project)

@@ -38,7 +38,7 @@ def draw(rng, sizes, within, between):
 @pytest.mark.parametrize("name", ORACLES)
 @settings(max_examples=50, deadline=None)
 @given(data=st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=3, max_size=12))
-def test_coefficients_are_those_of_scipy_with_ties_too(name, data):
+def test_coefficients_equal_scipy_including_ties(name, data):
     x, y = np.array(data, dtype=float).T
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         with pytest.raises(UndefinedError, match="constant"):
@@ -47,7 +47,7 @@ def test_coefficients_are_those_of_scipy_with_ties_too(name, data):
         assert COEFFICIENTS[name](x, y) == pytest.approx(ORACLES[name](x, y).statistic, abs=1e-12)
 
 
-def test_two_cells_define_nothing():
+def test_coefficients_of_two_cells_are_undefined():
     with pytest.raises(UndefinedError, match="fewer than 3 cells"):
         SPEARMAN(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 
@@ -78,7 +78,7 @@ def test_permutation_p_agrees_with_exact_enumeration(name):
     assert p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / draws) + 1 / draws)
 
 
-def test_permutation_p_is_never_zero_and_same_for_the_same_seed():
+def test_permutation_p_is_positive_and_determined_by_the_seed():
     x = np.arange(24.0)
     families = np.repeat(["a", "b", "c"], 8)
     p = [permutation_p(SPEARMAN, x, x[:, None], families, rearrangements(families, 99, 5))[0] for _ in "ab"]
@@ -105,7 +105,7 @@ def test_differences_between_families_alone_are_not_significant():
     assert np.sum(np.array(p) <= 0.05) <= 19
 
 
-def test_pooled_interval_is_the_jackknife_done_by_hand():
+def test_pooled_interval_equals_a_jackknife_by_hand():
     x, y, families = draw(np.random.default_rng(2), (3, 4, 5, 4), 0.3, 0.3)
     z = np.arctanh(stats.spearmanr(x, y).statistic)
     without = [

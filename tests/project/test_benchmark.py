@@ -1,4 +1,4 @@
-"""The benchmark still runs, and judges what it measured as it says."""
+"""The benchmark runs, and its verdicts follow from its measurements."""
 
 import importlib.util
 import subprocess
@@ -53,7 +53,7 @@ def test_sums_and_ratios(findings, benchmark):
     assert lines["suite"].split()[-2:] == ["160.0", "10.0"]
 
 
-def test_demands_are_judged_at_their_size_alone(findings):
+def test_requirements_are_checked_at_their_size_only(findings):
     assert holds(findings, "scikit-dimension's CPU") == (
         "the suite costs 0.100 of scikit-dimension's CPU seconds (required: 0.1)",
         True,
@@ -75,14 +75,14 @@ def test_demands_are_judged_at_their_size_alone(findings):
     assert holds(findings, "times the limit")[1] is None
 
 
-def test_values_are_judged_at_every_size(findings):
+def test_values_are_checked_at_every_size(findings):
     findings.n = 600
     assert holds(findings, "values differ")[1] is True
     findings.theirs["mle"]["value"] = 2.0 * (1 + 1e-8)
     assert holds(findings, "values differ")[1] is False
 
 
-def test_what_was_stopped_gives_a_bound(findings, benchmark):
+def test_a_stopped_reference_is_reported_as_a_bound(findings, benchmark):
     findings.theirs["fishers"] = {"failed": benchmark.CPU_LIMIT}
     text = benchmark.table(findings)
     assert "≥ 3,600" in text

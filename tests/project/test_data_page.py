@@ -1,4 +1,4 @@
-"""DATA.md is what the leaves state."""
+"""DATA.md is generated from the leaves."""
 
 import importlib.util
 import re
@@ -23,11 +23,11 @@ def content(file):
     return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
-def test_the_page_is_what_the_leaves_state(data):
+def test_the_page_equals_the_one_generated_from_the_leaves(data):
     assert data.main(["--check"]) == 0
 
 
-def test_a_changed_page_is_noticed(data, tmp_path, monkeypatch):
+def test_an_edited_page_fails_the_check(data, tmp_path, monkeypatch):
     page = tmp_path / "DATA.md"
     page.write_text(data.page().replace("MIT", "BSD"))
     monkeypatch.setattr(data, "PAGE", page)

@@ -16,7 +16,7 @@ from earthdim.experiment.targets import check_target
 from earthdim.experiment.validation import check_schema
 
 ROOT = Path(__file__).parents[2]
-# What the metadata of a distribution say when it has this licence.
+# Licence -> its name in the metadata of distributions.
 DECLARED = {
     "MIT": "MIT",
     "BSD-3-Clause": "BSD",
@@ -42,7 +42,7 @@ def rasters(dataset):
 
 
 @pytest.mark.parametrize("group", ["dataset", "task", "sample"])
-def test_leaves_keep_their_schema_and_name_what_exists(group):
+def test_leaves_fit_the_schema_and_name_existing_targets(group):
     for name, leaf in leaves(group).items():
         check_schema(leaf, ROOT / "workflow" / "schemas" / f"{group}.schema.yaml", f"{group}.{name}")
         given = parts.SAMPLER if group == "sample" else frozenset()
@@ -116,7 +116,7 @@ def test_tasks_label_known_land_from_their_data_set(packaged, name):
         assert 0 <= labels.min() <= labels.max() < len(task.class_names(packaged(leaf["dataset"])))
 
 
-def test_samples_draw_as_many_points_as_they_say():
+def test_samples_have_n_points():
     # A region needs its borders from a data set; test_samples.py draws it.
     for leaf in (leaf for leaf in SAMPLES.values() if "dataset" not in leaf):
         rng = np.random.default_rng(leaf["seed"])
@@ -124,7 +124,7 @@ def test_samples_draw_as_many_points_as_they_say():
         assert points.shape == (leaf["n"], 2)
 
 
-def test_one_name_of_points_has_one_draw():
+def test_leaves_of_one_kind_and_n_give_the_same_points():
     # Point sets are named by kind, n and replicate.
     drawn = {}
     for leaf in SAMPLES.values():

@@ -57,7 +57,7 @@ def test_the_configuration_page_has_every_leaf_and_key(reference, group):
         assert f"\n| `{leaf.relative_to(folder).with_suffix('')}` | " in section
 
 
-def test_keys_that_hold_under_a_condition_name_it(reference):
+def test_conditional_keys_state_their_condition(reference):
     schema = {
         "properties": {"kind": {"enum": ["a", "b"]}},
         "allOf": [{"if": {"properties": {"kind": {"const": "a"}}},
@@ -74,7 +74,7 @@ def test_the_page_of_figures_has_every_figure(reference):
     assert re.findall(r"^\| `(\w+)` \|", page, re.M) == list(figures())
 
 
-def test_placeholders_name_what_there_is(reference):
+def test_placeholders_of_pages_are_known(reference):
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for name in re.findall(r"^<!-- generated: (\w+) -->$", text, re.M):
@@ -101,7 +101,7 @@ def test_every_picture_is_shown():
     assert shown == pictures
 
 
-def test_links_of_the_roots_pages_lead_to_files():
+def test_links_of_the_root_pages_exist():
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "DATA.md", "SECURITY.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):

@@ -134,7 +134,7 @@ def test_other_locks_another_version_or_another_folder_create_a_new_environment(
     assert not stamp.exists()
 
 
-def test_what_verify_says_to_type_in_the_root_is_of_the_folder_that_it_looked_at():
+def test_commands_that_verify_suggests_refer_to_the_verified_folder():
     findings = [
         Finding("results/a.csv", "has 1 bytes, not 2", again="results/a.csv"),
         Finding("results/b.csv", "has no record", command="rm -r -- results/b.csv"),

@@ -28,7 +28,7 @@ CELLS = [
     for resolution in RESOLUTIONS
     if recipe["encoding"]["_target_"] in fits(resolution)
 ]
-# An encoding without arguments has no knob to turn, so its models stand alone.
+# An encoding without arguments has no resolutions.
 KNOBLESS = [model for model, recipe in MODELS.items() if set(recipe["encoding"]) == {"_target_"}]
 LONLAT = np.array([[12.5, 41.9], [-180.0, 0.0], [180.0, 0.0], [0.0, 90.0], [0.0, -90.0]])
 
@@ -76,7 +76,7 @@ def test_resolution_leaf_states_its_nominal_wavelength(resolution):
         if MODELS[cell[0]]["network"]["_target_"] == "earthdim.encoders.networks.capsules.Capsules"
     ],
 )
-def test_one_capsule_a_sigma(model, resolution):
+def test_one_capsule_per_sigma(model, resolution):
     recipe = at(model, resolution)
     assert recipe["network"]["capsules"] == len(recipe["encoding"]["sigmas"])
 
@@ -114,8 +114,8 @@ def test_family_objective_and_optimiser(model):
         ("sinr-full", "sinr", {"objective", "network", "optimiser"}),
     ],
 )
-def test_variants_differ_in_what_they_say_alone(model, like, differ):
-    """So that a difference between two columns of a table is that of the objective."""
+def test_variants_of_a_recipe_differ_only_in_the_stated_keys(model, like, differ):
+    """Differences between two variants of a recipe are then due to the objective."""
     assert {key for key, value in MODELS[model].items() if value != MODELS[like][key]} == differ
     if "network" in differ:
         changed = {

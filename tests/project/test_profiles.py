@@ -1,4 +1,4 @@
-"""The profiles agree on what they share: each stands alone, since a profile cannot include another."""
+"""Shared settings are equal in all profiles, since a profile cannot include another."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ def profile(name):
 
 
 @pytest.mark.parametrize("name", ["slurm", "cluster"])
-def test_a_cluster_keeps_the_settings_of_one_machine(name):
+def test_cluster_profiles_include_the_settings_of_the_local_profile(name):
     local = profile("local")
     assert {key: profile(name).get(key) for key in local} == local
 
 
 @pytest.mark.parametrize("key", [*OF_THE_CLUSTER, "groups", "group-components", "jobs", "latency-wait"])
-def test_all_schedulers_are_asked_for_the_same(key):
+def test_all_schedulers_get_the_same_resources(key):
     slurm, cluster = profile("slurm")[key], profile("cluster")[key]
     if key == "default-resources":
         # A submit command may name a resource only if each job has it.
@@ -28,7 +28,7 @@ def test_all_schedulers_are_asked_for_the_same(key):
     assert cluster == slurm
 
 
-def test_groups_name_rules_that_exist_and_leave_out_what_is_dear():
+def test_groups_name_existing_rules_and_exclude_long_jobs():
     rules = "".join(path.read_text() for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
     groups = profile("slurm")["groups"]
     for rule in [*groups, *profile("slurm")["set-resources"]]:

@@ -21,14 +21,14 @@ def docs():
     return module
 
 
-def test_readme_and_results_page_are_what_the_tables_say(docs):
+def test_readme_and_results_page_equal_the_rendered_templates(docs):
     for path, text in docs.texts().items():
         assert path.read_text(encoding="utf-8") == text, path.name
     assert docs.main(["--check"]) == 0
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
-def test_a_number_that_is_not_in_the_tables_is_noticed(docs, monkeypatch, tmp_path, name):
+def test_an_edited_number_fails_the_check(docs, monkeypatch, tmp_path, name):
     for file in ("README.md", "docs/results.md"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text((ROOT / file).read_text(encoding="utf-8"), encoding="utf-8")
@@ -42,7 +42,7 @@ def test_a_number_that_is_not_in_the_tables_is_noticed(docs, monkeypatch, tmp_pa
     assert docs.main(["--check"]) == 1
 
 
-def test_every_extract_says_where_it_is_from():
+def test_every_extract_states_its_origin():
     for path in (ROOT / "docs" / "results").glob("*.csv"):
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         assert table.columns.tolist() == ["key", "value", "source"]
@@ -100,7 +100,7 @@ def test_power_rises_with_the_coefficient_and_is_the_level_without_one(docs):
     assert found[1] > 0.85
 
 
-def test_extracts_hold_what_the_tables_hold(docs):
+def test_extracts_equal_the_tables(docs):
     of = made_tables(large=True)
     tables = {name: getattr(of, name) for name in ("variants", "dimension", "probe", "correlation", "scale")}
     found = dict(docs.dimensions(tables))

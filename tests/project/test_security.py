@@ -104,7 +104,7 @@ def findings(tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: path.name)
-def test_no_module_calls_what_runs_data(path):
+def test_no_module_calls_a_function_that_executes_data(path):
     name = str(path.relative_to(ROOT / "workflow")).removeprefix("src/earthdim/")
     assert [found for found in findings(ast.parse(path.read_text())) if (name, found) not in EXCEPTIONS] == []
 
@@ -130,7 +130,7 @@ def test_the_rules_run_scripts_and_no_shell():
         "subprocess.run('x', shell=True)", "archive.extractall(folder)",
     ],
 )  # fmt: skip
-def test_the_search_finds_what_it_is_for(code):
+def test_the_search_finds_forbidden_calls(code):
     assert findings(ast.parse(code))
 
 
@@ -167,7 +167,7 @@ def test_a_leaf_cannot_name_other_objects_as_target(path, group, here):
         check()
 
 
-def test_what_is_built_lies_inside_the_package():
+def test_every_target_is_inside_the_package():
     for path in ("os.system", "builtins.eval", "earthdim", "", None, "skdim.datasets.x"):
         with pytest.raises(ValueError, match="not inside one of"):
             target(path)
@@ -265,7 +265,7 @@ def test_no_spelling_hides_the_codec_of_pickles(here, spelt):
 
 
 @pytest.mark.parametrize("codec", ['{"name": "numcodecs.pickle"}', '"numcodecs.pickle"'])
-def test_nor_does_a_codec_inside_another_of_format_3(here, codec):
+def test_a_nested_pickle_codec_of_format_3_is_rejected(here, codec):
     (here / "r.zarr").mkdir()
     shards = f'{{"name": "sharding_indexed", "configuration": {{"codecs": [{codec}]}}}}'
     (here / "r.zarr" / "zarr.json").write_text(f'{{"zarr_format": 3, "codecs": [{shards}]}}')
@@ -273,14 +273,14 @@ def test_nor_does_a_codec_inside_another_of_format_3(here, codec):
         planned(here)
 
 
-def test_metadata_that_are_no_json_are_named(here):
+def test_metadata_that_are_not_json_are_named(here):
     pickled_store(here / "r.zarr", compressor=None)
     (here / "r.zarr" / "v" / ".zarray").write_text("[" * 100_000)
     with pytest.raises(ConfigError, match=r"r\.zarr/v/\.zarray: is not valid JSON"):
         planned(here)
 
 
-def test_what_a_codec_refuses_is_one_clear_error(here):
+def test_an_error_of_a_codec_becomes_a_one_line_error(here):
     """The search does not follow links; behind a link the codec itself raises an error."""
     codecs = {"dtype": "|O", "filters": [{"id": "vlen-utf8"}], "compressor": PICKLE}
     pickled_store(here / "r.zarr", "lat", **codecs)
@@ -291,7 +291,7 @@ def test_what_a_codec_refuses_is_one_clear_error(here):
         match=r"dataset\.mine\.build\.path: r\.zarr cannot be read as Zarr store .* \(Pickle\.decode is disab",
     ):
         planned(here)
-    # Axes without names: with them it would be refused as a grid before any chunk is looked at.
+    # Without names of axes; otherwise the store is rejected as a grid before any chunk is read.
     for file in (here / "r.zarr").glob("*/.zattrs"):
         file.unlink()
     with pytest.raises(

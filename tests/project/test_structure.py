@@ -1,4 +1,4 @@
-"""The house's own rules: who may import whom, where a kind of thing stands, and that every leaf can be built."""
+"""Structure of the project: import order, sizes, location of each kind of module, and validity of every leaf."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workflow" / "src" / "earthdim"
 CONFIG = ROOT / "config"
 
-# From the ground up: a module imports from its own package and from those before it, and no package is exempt.
+# A module imports only from its own package and from those before it; there are no exceptions.
 ORDER = (
     "geo",
     "build",
@@ -35,7 +35,7 @@ ORDER = (
     "api",
     "__init__",
 )
-# Stages that exchange files, never code; a library's user loads no planner.
+# Stages exchange files, not code; the library does not load the planner.
 APART = (
     ("pretraining", {"estimation", "probing"}),
     ("estimation", {"pretraining", "probing"}),
@@ -77,13 +77,13 @@ def rooms_imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down_the_order(path):
+def test_imports_go_downwards_only(path):
     package = MODULES[path]
     allowed = set(ORDER[: ORDER.index(package) + 1]) - dict(APART).get(package, set())
     assert rooms_imported(path) <= allowed | {package}
 
 
-def test_no_modules_import_each_other_in_a_circle():
+def test_there_are_no_import_cycles():
     names = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in MODULES}
     arrows = {
         names[path].removesuffix(".__init__"): {
@@ -118,7 +118,7 @@ def test_no_modules_import_each_other_in_a_circle():
         ("rocrate", {"provenance"}),
     ],
 )
-def test_a_library_is_known_in_its_room_only(library, rooms):
+def test_a_library_is_imported_in_its_room_only(library, rooms):
     users = {room for path, room in MODULES.items() if any(n.split(".")[0] == library for n in imports(path))}
     assert users <= rooms
 
@@ -133,7 +133,7 @@ SOURCES = sorted(
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_and_functions_can_be_read_at_once(path):
+def test_files_and_functions_are_short(path):
     text = path.read_text()
     assert text.count("\n") <= LONGEST_FILE
     if path.suffix == ".py":
@@ -148,7 +148,7 @@ def bodies(tree):
             yield node.name, node.end_lineno - first.lineno + 1
 
 
-def test_rules_share_little_and_scripts_do_one_thing():
+def test_common_rules_and_scripts_are_short():
     assert (ROOT / "workflow" / "rules" / "common.smk").read_text().count("\n") <= 150
     scripts = (ROOT / "workflow" / "scripts").glob("*.py")
     assert [path.name for path in scripts if path.read_text().count("\n") > 20] == []
@@ -190,7 +190,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("leaf", list(leaves()))
-def test_every_leaf_names_what_exists_and_its_arguments_fit(leaf):
+def test_every_leaf_names_an_existing_target_with_valid_arguments(leaf):
     value = yaml.safe_load((CONFIG / f"{leaf}.yaml").read_text()) or {}
     for key, part in targets_in(value, leaf):
         group, *_, last = key.replace("/", ".").removesuffix(".build").split(".")
@@ -199,7 +199,7 @@ def test_every_leaf_names_what_exists_and_its_arguments_fit(leaf):
         assert callable(target(part["_target_"]))
 
 
-def test_point_sets_of_one_name_are_of_one_config():
+def test_point_sets_of_one_name_have_one_config():
     samples = {}
     for path in sorted((CONFIG / "sample").glob("*.yaml")):
         leaf = yaml.safe_load(path.read_text())
@@ -213,7 +213,7 @@ def test_point_sets_of_one_name_are_of_one_config():
         assert schedules.setdefault(total, leaf["seed"]) == leaf["seed"]
 
 
-def test_no_draw_of_points_is_the_beginning_of_another():
+def test_samples_of_different_kinds_have_different_seeds():
     seeds = {}
     for group, key in (("sample", "kind"), ("schedule", None)):
         for path in sorted((CONFIG / group).glob("*.yaml")):

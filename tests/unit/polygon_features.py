@@ -15,7 +15,7 @@ def content(path: Path, content: bytes):
 
 
 def features(path: Path, *geometries):
-    """GeoJSON of geometries that are told as they stand in it."""
+    """Write a GeoJSON feature collection of these geometries."""
     found = [{"type": "Feature", "properties": {}, "geometry": one} for one in geometries]
     return content(path, json.dumps({"type": "FeatureCollection", "features": found}).encode())
 

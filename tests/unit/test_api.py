@@ -176,7 +176,7 @@ def test_a_value_that_is_not_finite_is_an_error(embedding):
 
 
 def test_a_failing_estimator_does_not_affect_the_others():
-    """FisherS separates all 64 points of 64 independent columns, whatever their dimension."""
+    """FisherS separates all 64 points of 64 independent columns."""
     x = np.random.default_rng(0).standard_normal((64, 64))
     names = ["mle", "twonn", "fishers"]
     with pytest.warns(UserWarning, match="fishers: .*all 64 points are separable"):

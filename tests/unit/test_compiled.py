@@ -1,4 +1,4 @@
-"""Compiled code where it can be kept, where it cannot, and where what was kept is damaged."""
+"""The cache of compiled code: writable, not writable, damaged."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ with compiled.load("timezonefinder", "TimezoneFinder")() as finder:
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the package beside which nothing can be written: even root makes no folder where a file is."""
+    """A copy of the package whose cache folders cannot be created, even by root: files have their names."""
     package = tmp_path / "readonly" / "earthdim"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
@@ -39,7 +39,7 @@ def copy(tmp_path):
 
 
 def run(code, folder, **variables):
-    """What a process prints that has no home, and no folder for caches but the given ones."""
+    """Output of a process without a home folder and with only the given cache folders."""
     lost = {"HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"}
     environment = {key: value for key, value in os.environ.items() if key not in lost}
     environment |= {"HOME": "/dev/null/home", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -54,11 +54,11 @@ def run(code, folder, **variables):
     return done.stdout
 
 
-def test_without_a_place_for_compiled_code_it_is_compiled(copy):
+def test_without_a_cache_folder_code_is_compiled(copy):
     assert run(DISTANCES, copy).split("\n")[:2] == [RIGHT, "0"]
 
 
-def test_where_there_is_a_place_another_process_loads_what_the_first_compiled(copy, tmp_path):
+def test_other_processes_load_the_cached_code(copy, tmp_path):
     cache = str(tmp_path / "cache")
     assert run(DISTANCES, copy, NUMBA_CACHE_DIR=cache).split("\n")[:2] == [RIGHT, "0"]
     assert run(DISTANCES, copy, NUMBA_CACHE_DIR=cache).split("\n")[:2] == [RIGHT, "1"]
@@ -66,7 +66,7 @@ def test_where_there_is_a_place_another_process_loads_what_the_first_compiled(co
 
 @pytest.mark.parametrize("kind", ["nbi", "nbc"])
 @pytest.mark.parametrize("rest", [0, 10], ids=["empty", "cut off"])
-def test_what_was_kept_and_is_damaged_is_compiled_anew_and_then_whole(copy, tmp_path, kind, rest):
+def test_damaged_cached_code_is_compiled_again_and_replaced(copy, tmp_path, kind, rest):
     cache = tmp_path / "cache"
     run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache))
     damaged = list(cache.rglob(f"*.{kind}"))
@@ -77,12 +77,12 @@ def test_what_was_kept_and_is_damaged_is_compiled_anew_and_then_whole(copy, tmp_
     assert run(DISTANCES, copy, NUMBA_CACHE_DIR=str(cache)).split("\n")[:2] == [RIGHT, "1"]
 
 
-def test_a_disk_that_is_full_costs_no_result(copy, tmp_path):
+def test_a_full_disk_does_not_prevent_results(copy, tmp_path):
     full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n" + DISTANCES
     assert run(full, copy, NUMBA_CACHE_DIR=str(tmp_path / "cache")).split("\n")[:2] == [RIGHT, "0"]
 
 
-def test_a_library_that_keeps_compiled_code_of_its_own_is_loaded_without_a_place(copy):
+def test_a_library_with_a_cache_is_loaded_without_a_cache_folder(copy):
     library = Path(find_spec("timezonefinder").origin).parent
     (copy / "timezonefinder").mkdir()
     (copy / "timezonefinder" / "__pycache__").touch()

@@ -19,7 +19,7 @@ places = st.tuples(st.floats(-180, 180), st.floats(-90, 90))
         ([[0, np.inf]], "latitude"),
     ],
 )
-def test_bad_coordinates_are_named(lonlat, words):
+def test_invalid_coordinates_are_named(lonlat, words):
     with pytest.raises(ValueError, match=words):
         geo.check_lonlat(lonlat)
 
@@ -30,13 +30,13 @@ def test_axes_of_the_unit_vectors():
 
 
 @given(places)
-def test_vectors_lead_back_to_the_coordinates(place):
+def test_coordinates_are_recovered_from_vectors(place):
     back = geo.lonlat_of(3.5 * geo.unit_vectors([place]))
     assert geo.great_circle_km([place], back)[0] < 1e-6
 
 
 @pytest.mark.parametrize("vectors", [[[0.0, 0.0, 0.0]], [1.0, 2.0], 3.0])
-def test_vectors_without_a_direction_are_refused(vectors):
+def test_zero_vectors_are_rejected(vectors):
     with pytest.raises(ValueError, match="vector"):
         geo.lonlat_of(vectors)
 
@@ -56,12 +56,12 @@ def test_small_distances_keep_their_digits():
 
 @settings(max_examples=50)
 @given(places, st.floats(-3000, 3000), st.floats(-3000, 3000))
-def test_a_step_is_as_long_as_asked(place, east, north):
+def test_steps_have_the_given_length(place, east, north):
     arrival = geo.offset_km([place], [east], [north])[0]
     assert geo.great_circle_km([place], arrival)[0] == pytest.approx(np.hypot(east, north), abs=1e-6)
 
 
-def test_steps_go_where_they_say():
+def test_steps_have_the_given_direction():
     degree = np.pi / 180 * geo.EARTH_RADIUS_KM
     arrival = geo.offset_km([[179.5, 0], [30, 89.5], [-40, -89.5]], [0, degree, 0], [degree, 0, -degree])
     np.testing.assert_allclose(arrival[0], [[179.5, 1], [-179.5, 0], [179.5, -1]], atol=1e-12)
@@ -78,13 +78,13 @@ def test_at_a_pole_north_is_that_of_the_given_longitude():
 
 
 @pytest.mark.parametrize(("east", "north"), [([0, 1], [0]), ([[0]], [[0]]), ([np.nan], [0])])
-def test_bad_offsets_are_refused(east, north):
+def test_invalid_offsets_are_rejected(east, north):
     with pytest.raises(ValueError, match="east_km and north_km"):
         geo.offset_km([[0, 0]], east, north)
 
 
 @pytest.mark.parametrize("degrees", [10, 15, 23, 90])
-def test_blocks_have_one_area(degrees):
+def test_blocks_have_equal_areas(degrees):
     # Along a meridian, at even steps of the sine of latitude, a band holds as many points as area ...
     lat = np.degrees(np.arcsin((np.arange(200_000) + 0.5) / 100_000 - 1))
     meridian = geo.equal_area_blocks(np.stack([np.full(lat.size, -179.999), lat], axis=1), degrees)
@@ -118,12 +118,12 @@ def test_the_date_line_and_the_poles_belong_to_one_block():
 
 
 @pytest.mark.parametrize("degrees", [0, -5, 91, np.nan])
-def test_bad_block_sizes_are_refused(degrees):
+def test_invalid_block_sizes_are_rejected(degrees):
     with pytest.raises(ValueError, match="degrees"):
         geo.equal_area_blocks([[0, 0]], degrees)
 
 
-def test_neighbour_radius_is_that_of_all_distances():
+def test_neighbour_radius_equals_brute_force():
     rng = np.random.default_rng(1)
     lonlat = np.stack([rng.uniform(-180, 180, 200), np.degrees(np.arcsin(rng.uniform(-1, 1, 200)))], axis=1)
     distance = np.stack([geo.great_circle_km(point[None], lonlat) for point in lonlat])
@@ -131,13 +131,13 @@ def test_neighbour_radius_is_that_of_all_distances():
         np.testing.assert_allclose(geo.neighbour_radius_km(lonlat, k), np.sort(distance)[:, k], rtol=1e-9)
 
 
-def test_a_copy_is_a_neighbour_at_distance_zero():
+def test_a_duplicate_is_a_neighbour_at_distance_zero():
     radius = geo.neighbour_radius_km([[10, 10], [10, 10], [11, 10]], 1)
     np.testing.assert_allclose(radius, [0, 0, geo.great_circle_km([[10, 10]], [[11, 10]])[0]])
 
 
 @pytest.mark.parametrize("k", [0, 3])
-def test_neighbours_beyond_the_points_are_refused(k):
+def test_more_neighbours_than_points_are_rejected(k):
     with pytest.raises(ValueError, match="k must lie"):
         geo.neighbour_radius_km([[0, 0], [1, 0], [2, 0]], k)
 
@@ -154,17 +154,17 @@ def test_neighbours_beyond_the_points_are_refused(k):
         ([180, 10], [180, 10]),
     ],
 )
-def test_coordinates_are_read_as_they_were_meant(given, meant):
+def test_longitudes_are_wrapped_and_rounding_is_clipped(given, meant):
     np.testing.assert_array_equal(geo.as_degrees([given]), [meant])
 
 
 @pytest.mark.parametrize("wrong", [[-180.001, 0], [360.001, 0], [0, 90.001], [np.nan, 0], [0, np.inf]])
-def test_coordinates_beyond_rounding_are_refused(wrong):
+def test_coordinates_beyond_rounding_are_rejected(wrong):
     with pytest.raises(ValueError, match="places: a l"):
         geo.as_degrees([wrong], "places")
 
 
-def test_coordinates_of_the_caller_are_left_as_they_were():
+def test_the_callers_coordinates_are_not_modified():
     given = np.array([[200.0, 10.0]])
     geo.as_degrees(given)
     assert given[0, 0] == 200

@@ -6,9 +6,9 @@ from project import Project
 
 
 def shared(tmp_path_factory, worker_id: str, experiment: str) -> Project:
-    """An experiment run from nothing to its end, once for all workers of pytest, with what the run said."""
+    """A complete run of an experiment, shared by all pytest workers, with its output."""
     base = tmp_path_factory.getbasetemp()
-    # Workers have folders of their own inside the run's.
+    # Each worker has a folder inside that of the test run.
     folder = (base if worker_id == "master" else base.parent) / f"finished-{experiment}"
     said = folder / "said.txt"
     with Path(f"{folder}.lock").open("w") as lock:
@@ -25,7 +25,7 @@ def shared(tmp_path_factory, worker_id: str, experiment: str) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, worker_id) -> Project:
-    """The experiment `tiny`, run to its end once; tests copy it."""
+    """A complete run of the experiment `tiny`; tests copy it."""
     return shared(tmp_path_factory, worker_id, "tiny")
 
 

@@ -90,7 +90,7 @@ class Slurm:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes commands of Slurm talk to this one."""
+        """Environment variables that direct Slurm commands to this cluster."""
         return {"PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
     def command(self, *words: str) -> str:
@@ -102,7 +102,7 @@ class Slurm:
         ).stdout
 
     def queue(self) -> list[str]:
-        """Jobs that wait or run."""
+        """Queued and running jobs."""
         states = "PENDING,CONFIGURING,RUNNING,COMPLETING,SUSPENDED"
         return self.command("squeue", "--noheader", "--states", states, "--format", "%i %T").splitlines()
 
@@ -121,7 +121,7 @@ class Slurm:
         return set(re.findall(r"StepId=(\d+)\.\S+ exceeded memory limit", logs))
 
     def processes(self) -> list[psutil.Process]:
-        """Processes that this Slurm started, or that its jobs did: its folder stands in their surroundings."""
+        """Processes started by this Slurm or its jobs, identified by its folder in their environment."""
         return [process for process in psutil.process_iter() if self._is_mine(process)]
 
     def _is_mine(self, process: psutil.Process) -> bool:
@@ -185,7 +185,7 @@ class Slurm:
         with open(self.folder / f"{name}.out", "a") as output:
             daemon = subprocess.Popen(
                 program,
-                # The processes of a job's steps hide their names and surroundings, but not where they stand.
+                # Processes of job steps hide their names and environment, but not their working directory.
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,4 +1,4 @@
-"""Killed runs: a small part of the campaign (tests/campaign), and orphans that wake late."""
+"""Killed runs: a small part of the campaign (tests/campaign), and orphans that resume late."""
 
 import contextlib
 import os

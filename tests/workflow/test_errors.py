@@ -1,4 +1,4 @@
-"""Bad input by the real command line: one clear error, no traceback, before any job; other cases are in unit tests."""
+"""Invalid input on the command line: a one-line error before any job, no traceback; unit tests cover other cases."""
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_one_clear_error_before_any_work(project, case):
+def test_invalid_configuration_fails_before_any_job_starts(project, case):
     edit, config, message = CASES[case]
     if edit is not None:
         project.edit(*edit)
@@ -67,7 +67,7 @@ def test_one_clear_error_before_any_work(project, case):
     refused(project, message, "--config", *(config if named else ("experiment=tiny", *config)))
 
 
-def test_a_table_is_looked_at_before_any_work(project):
+def test_a_table_is_checked_before_any_job_starts(project):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
         {"lon": rng.uniform(-180, 180, 300), "lat": rng.uniform(-90, 90, 300), "emb_0": rng.random(300)}
@@ -87,9 +87,9 @@ def test_a_table_is_looked_at_before_any_work(project):
     ],
     ids=["none", "a list"],
 )
-def test_a_branch_that_is_none(project, named, message):
+def test_an_unknown_branch_is_named(project, named, message):
     refused(project, message, "branch", "--config", "experiment=tiny", *named)
 
 
-def test_a_path_that_nothing_makes(project):
+def test_a_path_that_no_rule_makes(project):
     refused(project, "No rule to produce", "results/../../elsewhere.csv", "--config", "experiment=tiny")

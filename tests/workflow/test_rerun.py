@@ -1,4 +1,4 @@
-"""Jobs rerun after a change, and jobs that are not."""
+"""Jobs that rerun after a change, and jobs that do not."""
 
 import pytest
 from project import rules_of, variants_of

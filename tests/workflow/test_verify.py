@@ -215,7 +215,7 @@ def no_record(project):
 
 
 @pytest.mark.parametrize("killed", [before_the_record, no_record])
-def test_the_same_command_mends_a_report_without_its_record(project, killed):
+def test_the_same_command_repairs_a_report_without_its_record(project, killed):
     killed(project)
     assert "Nothing to be done" in project.run(*TINY).stdout
     project.finish(*TINY)

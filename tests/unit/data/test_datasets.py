@@ -81,13 +81,13 @@ def test_temperatures_and_heights_equal_the_packages_results(packaged):
     lon, lat = places.T
     theirs = surface_month_mean_temperature(lat, lon, np.arange(1, 13)).value
     np.testing.assert_allclose(at(packaged("temperature"), "temperature", *places), theirs, atol=1e-3)
-    # The package looks heights up bicubically.
+    # The package interpolates heights bicubically.
     difference = at(packaged("elevation"), "elevation", *places) - 1000 * topographic_altitude(lat, lon).value
     assert np.abs(difference).max() < 150
     assert np.median(np.abs(difference)) < 1
 
 
-def test_rain_falls_where_and_when_it_does(packaged):
+def test_rainfall_of_known_places_and_months(packaged):
     month = at(packaged("rainfall"), "rainfall", SAHARA, SINGAPORE, (72.88, 19.08), LONDON)
     year = month.sum(0)
     assert year[0] < 200
@@ -123,7 +123,7 @@ def test_climate_zones_equal_the_packages_results(packaged):
     assert found == [lookupCZ(lat, lon) for lon, lat in places]
 
 
-def test_the_key_of_the_climate_map_is_gone(packaged):
+def test_the_legend_of_the_climate_map_is_removed(packaged):
     zones = packaged("climate-zones")
     ocean = zones.zone.attrs["flag_values"][zones.zone.attrs["flag_meanings"].split().index("Ocean")]
     assert (zones.zone.values[-1] == ocean).all()

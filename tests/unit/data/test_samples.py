@@ -70,7 +70,7 @@ def test_draws_are_those_of_earlier_releases(name, first, last):
     np.testing.assert_allclose(lonlat[[0, -1]], [first, last], rtol=0, atol=1e-9)
 
 
-def test_land_lies_on_land():
+def test_points_on_land_are_on_land():
     lonlat = samples.land(5000, np.random.default_rng(0), north)
     assert lonlat.shape == (5000, 2)
     assert north(lonlat).all()

@@ -61,7 +61,7 @@ def points(n=50):
     return torch.from_numpy(np.vstack((random, EDGES)))
 
 
-def test_every_encoding_of_the_room_is_here():
+def test_every_encoding_is_tested():
     public = {
         value
         for module in ROOM
@@ -88,7 +88,7 @@ def test_features_are_not_constant_and_distinct(name):
     varying = np.ptp(encoded, axis=0) > 1e-3
     # The harmonic of degree 0 is constant by nature.
     assert np.count_nonzero(~varying) == (name in ("harmonics", "slepian-hybrid"))
-    # A single wave at the coarsest scale may stand for another; none is identical.
+    # Features at the coarsest scale are similar, but no two are identical.
     assert len(np.unique(encoded.round(5), axis=1).T) == encoded.shape[1]
 
 
@@ -105,7 +105,7 @@ def test_gradients_are_finite_everywhere(name):
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_gradients_are_the_differences(name):
+def test_gradients_equal_finite_differences(name):
     encoding, step = ENCODINGS[name], 0.02
     lonlat = points(6)[:6]
     jacobian = torch.func.vmap(torch.func.jacrev(lambda point: encoding(point[None])[0].double()))(lonlat)
@@ -117,7 +117,7 @@ def test_gradients_are_the_differences(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_seam_where_it_is_said_and_nowhere_else(name):
+def test_encodings_are_continuous_at_the_date_line_unless_documented(name):
     encoding, _, kind = CASES[name]
     latitude = np.array([-60.0, 0.0, 12.0, 71.0])
     west, east = (

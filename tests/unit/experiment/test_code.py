@@ -39,7 +39,7 @@ def edit(path: Path, old: str, new: str):
     code._parse.cache_clear()
 
 
-def test_code_files_follow_imports_and_targets_and_leave_the_rest(package):
+def test_code_files_are_those_of_imports_and_targets_only(package):
     found = code.code_files(package / "script.py", ["earthdim.parts.built.Built"], package / "earthdim")
     assert set(found) == {
         "script.py",
@@ -76,7 +76,7 @@ def test_digest_changes_with_code(package, file, old, new):
         ("earthdim/storage.py", "y = 1", "y = 2"),
     ],
 )
-def test_digest_ignores_words_and_code_that_is_not_run(package, file, old, new):
+def test_digest_ignores_docstrings_comments_and_unused_code(package, file, old, new):
     before = digest_of(package)
     edit(package / file, old, new)
     assert digest_of(package) == before

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from wrong_input import TINY, TREE, refused, whole
 
-# Tracebacks before: bytes that are no UTF-8, folders and links that lead nowhere, cycles.
+# Cases that once ended in a traceback: invalid UTF-8, folders, dangling links, cycles.
 FILES = {
     "empty": (whole("split/random.yaml", ""), "split.random: '_target_' is a required property"),
     "only a comment": (whole(TINY, "# nothing\n"), "experiment.tiny: 'title' is a required property"),
@@ -157,12 +157,12 @@ def test_the_root_of_config(resolve, case):
 @pytest.mark.parametrize(
     "name", ["Tiny", "my exp", "tiny@12345678", "-tiny", ".tiny", "a{b}", "tiñy", "a_b", "x" * 200]
 )
-def test_a_name_that_is_no_folder_of_results(resolve, name):
+def test_an_experiment_name_that_is_not_a_folder_name(resolve, name):
     refused(resolve, "is not a valid folder name", [whole(f"experiment/{name}.yaml", TREE)], name)
 
 
 @pytest.mark.parametrize("name", ["archives", "benchmarks", "data", "logs", "records", "variants"])
-def test_a_folder_of_results_that_experiments_share(resolve, name):
+def test_an_experiment_named_like_a_shared_folder(resolve, name):
     refused(resolve, f"results/{name} is shared", [whole(f"experiment/{name}.yaml", TREE)], name)
 
 
@@ -178,7 +178,7 @@ def test_an_unreadable_file(resolve, make, message):
     refused(resolve, message, [])
 
 
-def test_defaults_that_lead_back(resolve):
+def test_circular_defaults_lists(resolve):
     cycle = [("elevation", "rgb"), ("rgb", "elevation")]
     edits = [(f"modality/{a}.yaml", "sources:", f"defaults: [{b}, _self_]\nsources:") for a, b in cycle]
     refused(resolve, "is circular: modality/rgb -> modality/elevation -> modality/rgb", edits)

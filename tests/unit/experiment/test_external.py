@@ -150,7 +150,7 @@ def test_an_unavailable_branch_names_the_missing_files(resolve):
         found.branch("there")
 
 
-def test_a_model_without_a_knob_needs_no_resolution_and_another_does(resolve):
+def test_only_a_model_with_resolutions_needs_one(resolve):
     axes = {"modality": ["rgb"], "schedule": ["short"], "seed": [0]}
     assert set(resolve({"plain": {"model": ["direct"], **axes}}, {}).variants) == {"direct_rgb_short_s0"}
     with pytest.raises(ConfigError, match="resolution: is missing"):

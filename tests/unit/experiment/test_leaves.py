@@ -95,7 +95,7 @@ def thousand(tmp_path) -> Path:
     return folder
 
 
-def test_a_thousand_variants_take_one_composition_a_leaf_and_an_edit_one_more(thousand, composed, tmp_path):
+def test_each_leaf_is_composed_once_and_again_after_an_edit(thousand, composed, tmp_path):
     experiment = resolve.resolve(thousand, "big", cache=tmp_path / "cache")
     assert len(experiment.variants) == 2 * LEVELS * SEEDS == 1000
     assert len(composed) == len(set(composed))
@@ -128,7 +128,7 @@ def leaf(folder, name="a"):
     return value
 
 
-def test_what_a_leaf_is_made_of_is_followed_as_far_as_it_goes(small):
+def test_a_change_of_any_file_behind_a_leaf_recomposes_it(small):
     (small / "group" / "a.yaml").write_text("defaults: [b, _self_]\na: 1\n")
     (small / "group" / "b.yaml").write_text("defaults: [c, _self_]\nb: 1\n")
     assert leaf(small) == {"a": 1, "b": 1, "c": 1}
@@ -136,7 +136,7 @@ def test_what_a_leaf_is_made_of_is_followed_as_far_as_it_goes(small):
     assert leaf(small) == {"a": 1, "b": 1, "c": 2}
 
 
-def test_optional_defaults_are_looked_for_each_time(small):
+def test_optional_defaults_added_later_are_found(small):
     (small / "group" / "a.yaml").write_text("defaults: [{optional sub: d}, _self_]\na: 1\n")
     assert leaf(small) == {"a": 1}
     (small / "group" / "sub").mkdir()
@@ -145,15 +145,15 @@ def test_optional_defaults_are_looked_for_each_time(small):
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"leaves": {}}', '{"hydra": 1', '{"by": 1, "leaves": 2}'])
-def test_a_cache_of_another_version_or_damaged_is_composed_anew(small, text):
+def test_a_damaged_or_outdated_cache_is_recomposed(small, text):
     leaf(small)
     (small.parent / "cache" / "leaves.json").write_text(text)
     assert leaf(small) == {"a": 1}
 
 
-def test_a_cache_that_other_code_wrote_is_composed_anew(small, monkeypatch):
+def test_a_cache_written_by_other_code_is_recomposed(small, monkeypatch):
     leaf(small)
-    # As before a check was added that now refuses the leaf.
+    # Simulates a cache from before a change of the checks.
     monkeypatch.setattr(leaves.config_files, "__file__", str(small / "group" / "b.yaml"))
     leaves._composer.cache_clear()
     path = small.parent / "cache" / "leaves.json"
@@ -164,7 +164,7 @@ def test_a_cache_that_other_code_wrote_is_composed_anew(small, monkeypatch):
     leaves._composer.cache_clear()
 
 
-def test_a_leaf_that_is_no_more_leaves_the_cache(small):
+def test_a_deleted_leaf_is_removed_from_the_cache(small):
     leaf(small, "b"), leaf(small, "a")
     (small / "group" / "b.yaml").unlink()
     leaf(small, "c")

@@ -47,7 +47,7 @@ def test_names_are_the_tokens_of_the_axes(default):
     assert default.task_points == "task-land-5000-r0"
 
 
-def test_the_grid_holds_what_the_paper_varies(default):
+def test_the_grid_covers_the_axes_of_the_paper(default):
     trained = [variant for variant in default.variants.values() if variant.kind == "trained"]
     for family in ("satclip", "geoclip", "csp"):
         levels = {v.axes["resolution"] for v in trained if v.config["model"]["family"] == family}
@@ -72,7 +72,7 @@ def test_every_trained_variant_has_its_twin_and_modalities_share_one(default):
     assert all(axes["modality"] == axes["schedule"] == "" for axes in untrained)
 
 
-def test_the_first_of_two_like_twins_counts_whatever_they_are_called(default):
+def test_the_first_of_two_equal_twins_is_used_regardless_of_names(default):
     variants = list(default.variants.values())
     again = [replace(v, name=f"{v.name}-again") for v in variants if v.kind == "untrained"]
     assert twins([*variants, *again]) == {v.name: v.twin for v in variants if v.twin}
@@ -86,7 +86,7 @@ def test_branches_follow_the_experiment(default):
     assert of_several == ("satclip-resolution", "modality", "smooth")
 
 
-def test_the_cache_changes_nothing_not_even_the_order(cache):
+def test_the_cache_does_not_change_the_result_or_its_order(cache):
     first = grid.resolve(CONFIG, "default", cache=cache / "new")
     second = grid.resolve(CONFIG, "default", cache=cache / "new")
     assert list(first.variants) == list(second.variants)
@@ -96,7 +96,7 @@ def test_the_cache_changes_nothing_not_even_the_order(cache):
     assert repr(first.tasks) == repr(second.tasks)
 
 
-def test_an_edited_leaf_is_composed_anew(tmp_path, cache):
+def test_an_edited_leaf_is_recomposed(tmp_path, cache):
     folder = tmp_path / "config"
     shutil.copytree(CONFIG, folder)
     before = grid.resolve(folder, "tiny", cache=tmp_path / "cache")
@@ -111,7 +111,7 @@ def test_an_edited_leaf_is_composed_anew(tmp_path, cache):
 
 
 class TestOverrides:
-    def test_what_they_change_is_renamed_and_nothing_else(self, default, cache):
+    def test_overrides_rename_only_what_they_change(self, default, cache):
         changed = resolve(cache, "schedule.steps=700")
         assert changed.name.startswith("default@")
         for name in changed.variants:
@@ -127,7 +127,7 @@ class TestOverrides:
         assert changed.points[name]["n"] == 2000
         assert all("@" not in variant for variant in changed.variants)
 
-    def test_a_source_renames_its_features_and_the_variants_that_see_it(self, cache):
+    def test_overriding_a_source_renames_its_features_and_variants(self, cache):
         changed = resolve(cache, "modality.sources.elevation.pixels=6")
         assert {name.partition("-")[0] for name in changed.features if "@" in name} == {"elevation"}
         renamed = {name for name in changed.variants if "@" in name}
@@ -148,7 +148,7 @@ class TestOverrides:
             ("statistics.draws=1e3", lambda found: found.statistics["draws"], 1000),
         ],
     )
-    def test_the_target_decides_the_type(self, cache, override, find, value):
+    def test_the_annotation_of_the_target_decides_the_type(self, cache, override, find, value):
         found = find(resolve(cache, override))
         assert repr(found) == repr(value)
 
@@ -162,7 +162,7 @@ class TestOverrides:
             ("model.network.w0=2", "model.network.w0=2.0"),
         ],
     )
-    def test_one_meaning_has_one_name(self, cache, overrides):
+    def test_equal_values_in_other_notations_give_the_same_name(self, cache, overrides):
         one, other = (resolve(cache, override) for override in overrides)
         assert one.name == other.name != "default"
         assert repr(one) == repr(other)
@@ -171,7 +171,7 @@ class TestOverrides:
     def test_the_present_value_in_another_notation_changes_nothing(self, default, cache, override):
         assert repr(resolve(cache, override)) == repr(default)
 
-    def test_an_estimator_renames_the_experiment_alone(self, default, cache):
+    def test_overriding_an_estimator_renames_only_the_experiment(self, default, cache):
         changed = resolve(cache, "estimator.mle.k=10")
         assert changed.estimators["mle"]["k"] == 10
         assert changed.name != "default"
@@ -256,12 +256,12 @@ def test_the_error_for_an_unknown_leaf_lists_the_known_ones(cache):
 
 
 @pytest.mark.parametrize("name", ["../model/satclip", "/etc/passwd", "", 5, None])
-def test_a_leaf_is_never_looked_for_outside_its_group(cache, name):
+def test_leaves_are_searched_in_their_group_only(cache, name):
     with pytest.raises(ConfigError, match="there is no experiment"):
         grid.resolve(CONFIG, name, cache=cache)
 
 
-def test_one_of_matches_whole_names_only():
+def test_one_of_matches_complete_names_only():
     pattern = re.compile(queries.one_of(["a.b", "a"]))
     assert [bool(pattern.fullmatch(text)) for text in ("a.b", "a", "axb", "ab")] == [True, True, False, False]
     assert re.compile(queries.one_of([])).fullmatch("") is None
@@ -284,7 +284,7 @@ def test_overrides_must_be_a_list(cache):
 class TestDimensionAlone:
     """An experiment without tasks, such as table1."""
 
-    def test_it_has_nothing_of_tasks(self, table1):
+    def test_an_experiment_without_tasks_has_no_probes(self, table1):
         assert table1.task_points == ""
         assert table1.tasks == table1.splits == table1.heads == table1.statistics == {}
         assert set(table1.datasets) == {"land-mask", "coastline"}
@@ -292,7 +292,7 @@ class TestDimensionAlone:
             "datasets", "variants", "dimension", "left_out", "missing", "draws", "table1",
         ]  # fmt: skip
 
-    def test_it_is_the_papers_setting(self, table1):
+    def test_table1_has_the_setting_of_the_paper(self, table1):
         assert table1.sample_points == tuple(f"land-100000-r{replicate}" for replicate in range(3))
         assert {table1.estimators[name]["k"] for name in ("mle-k10", "mle", "mle-k100")} == {10, 20, 100}
         assert table1.settings["local_estimator"] == "mle-k100"
@@ -360,7 +360,7 @@ class TestScale:
         assert set(changed.points) - set(plain.points) == {"patch-10-10000-r0"}
 
 
-def test_what_figures_show_is_said_once_and_may_be_said_anew(default, tmp_path):
+def test_an_experiment_may_override_the_shared_selection_of_figures(default, tmp_path):
     assert default.shown["head"] == "mlp"
     folder = tmp_path / "config"
     shutil.copytree(CONFIG, folder)

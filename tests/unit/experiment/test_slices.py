@@ -129,7 +129,7 @@ def test_the_keys_of_every_slice(tiny):
     assert rules - set(PINNED) == {"dataset", "points", "correlate"}
 
 
-def test_leaves_are_slices_as_they_stand(tiny):
+def test_leaves_are_included_unchanged(tiny):
     found = values(tiny)
     for name, leaf in tiny.datasets.items():
         assert found["dataset", name]["config"] == {**leaf, "math_threads": 1}

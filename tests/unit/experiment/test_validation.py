@@ -6,7 +6,7 @@ from earthdim.experiment.targets import check_target
 from earthdim.experiment.validation import ConfigError, check_schema
 
 
-def test_a_leaf_is_built_with_its_keys_and_what_the_caller_adds():
+def test_a_leaf_is_built_with_its_keys_and_additional_arguments():
     siren = {
         "_target_": "earthdim.encoders.networks.siren.Siren",
         "width": 8,

@@ -260,7 +260,7 @@ LEAVES = {
     ),
     "argument in the envelope": (
         ("sample/land-500.yaml", "kind: land", "kind: land\nover: land"),
-        "sample.over: unknown key; there are kind, n, replicates, seed, dataset, build; arguments of the target stand",
+        "sample.over: unknown key; there are kind, n, replicates, seed, dataset, build; arguments of the target belong",
     ),
     "argument that the workflow supplies": (
         ("estimator/mle.yaml", "  _target_: skdim.id.MLE", "  _target_: skdim.id.KNN\n  k: 5"),

@@ -22,14 +22,14 @@ def places(tmp_path, monkeypatch):
 
 
 def below(folder: Path) -> str:
-    """Python of this environment, as if that stood in a folder of another name."""
+    """Python of this environment, through a link in a folder of another name."""
     folder.mkdir()
     (folder / "venv").symlink_to(sys.prefix)
     return str(folder / "venv" / "bin" / "python")
 
 
 def output_of(command: str) -> str:
-    """What a command of a shell prints, as Snakemake runs one."""
+    """Output of a shell command, run as Snakemake runs one."""
     return subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True).stdout
 
 
@@ -41,7 +41,7 @@ def test_a_shell_finds_python_below_any_name(places, name):
     executable = below(places / name)
     found = interpreter.plain(executable)
     assert Path(found).samefile(executable)
-    # Python says whence it was begun, so jobs of jobs find it too; and its packages are the environment's.
+    # `sys.executable` is the link, so that nested jobs use it too; the packages are those of the environment.
     first, second = output_of(f"{found} {WHO}").splitlines()
     assert first == found
     assert second.startswith(found.removesuffix("bin/python"))
@@ -55,7 +55,7 @@ def test_a_plain_path_stays_as_it_is(places, name):
     assert not (places / "cache").exists()
 
 
-def test_the_link_is_one_for_each_environment_and_made_once(places):
+def test_each_environment_has_one_link(places):
     first, second = below(places / "a b"), below(places / "a c")
     links = {interpreter.plain(path) for path in (first, first, second)}
     assert len(links) == 2
@@ -70,7 +70,7 @@ def test_the_link_is_one_for_each_environment_and_made_once(places):
     assert os.readlink(link) == str(places / "a b" / "venv")
 
 
-def test_where_the_folder_of_caches_will_not_do_the_link_is_temporary(places, monkeypatch):
+def test_without_a_usable_cache_folder_the_link_is_temporary(places, monkeypatch):
     executable = below(places / "a b")
     for cache in ("/dev/null/cache", str(places / "c d"), "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", cache)

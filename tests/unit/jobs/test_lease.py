@@ -26,7 +26,7 @@ WORK
 files.write_json(1, Path(sys.argv[2]))
 log.info("published")
 """
-# Stands for Snakemake: starts one job through a shell that stays in between, and waits.
+# In place of Snakemake: starts one job through a shell that remains its parent, and waits.
 SNAKEMAKE = """
 import subprocess, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run has a file from its start to its end, and its processes end with it."""
+"""The file of a run: created at its start, removed at its end, after which its processes exit."""
 
 import os
 import signal

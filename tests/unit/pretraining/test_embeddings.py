@@ -23,7 +23,7 @@ MODEL = {
 }
 
 
-def test_the_checkpoint_decides_the_embedding_and_points_keep_their_coordinates():
+def test_embeddings_follow_the_checkpoint_and_keep_coordinates():
     trained = build_encoder(MODEL, seed=5)
     config = {"weights": {"kind": "trained"}, "model": MODEL, "seed": 0}
     at = points()

@@ -56,7 +56,7 @@ def test_scores_and_what_is_left_out_name_variant_and_points():
     assert scores[:1] == [line for line in scores if line.startswith("height, random, ridge: r2 ")]
 
 
-def test_a_table_of_nothing_left_out_keeps_its_columns():
+def test_an_empty_table_of_omissions_keeps_its_columns():
     store = embeddings()
     task = labels("height", store["embedding"].values[:, 2])
     result = probe_embeddings(store, [task], config(everywhere=False), Log("whole").logger)

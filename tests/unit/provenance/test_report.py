@@ -1,4 +1,4 @@
-"""When a run ends with a report."""
+"""Conditions under which a run writes a report."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What is published is whole, whoever writes, dies or runs out of space meanwhile."""
+"""Published files are complete, despite concurrent writers, killed processes and full disks."""
 
 import os
 import resource
@@ -20,7 +20,7 @@ from earthdim.storage.schema import ArtefactError
 
 
 def store_of(number: int) -> xr.Dataset:
-    """A store whose every value is the same, and which value that is: a mixture of two is seen at once."""
+    """A store in which all values are equal, so that a mixture of two stores is detected."""
     return xr.Dataset({"embedding": (("point", "feature"), np.full((200, 8), float(number)))})
 
 
@@ -38,7 +38,7 @@ WRITERS = {
 
 @contextmanager
 def full_disk():
-    """As if the disk were full beyond the first hundred bytes of a file."""
+    """Simulate a full disk: files are limited to a hundred bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
@@ -49,7 +49,7 @@ def full_disk():
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_on_a_full_disk_nothing_appears_and_the_same_goes_on_with_space(tmp_path, name):
+def test_a_full_disk_publishes_nothing_and_a_retry_succeeds(tmp_path, name):
     with full_disk():
         WRITERS[name](tmp_path / name)
     assert list(tmp_path.iterdir()) == []
@@ -58,7 +58,7 @@ def test_on_a_full_disk_nothing_appears_and_the_same_goes_on_with_space(tmp_path
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_full_disk_leaves_what_stood_there(tmp_path, name):
+def test_a_full_disk_keeps_the_existing_file(tmp_path, name):
     WRITERS[name](tmp_path / name)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with full_disk():
@@ -78,7 +78,7 @@ for _ in range(20):
 """
 
 
-def test_two_writers_at_once_and_a_reader_see_only_whole_stores(tmp_path):
+def test_concurrent_writers_and_readers_see_only_complete_stores(tmp_path):
     path = tmp_path / "e.zarr"
     write_store(path, 1)
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, path, str(number)]) for number in (1, 2)]
@@ -87,7 +87,7 @@ def test_two_writers_at_once_and_a_reader_see_only_whole_stores(tmp_path):
         try:
             values = stores.open_store(path, "embeddings")["embedding"].values
         except (ArtefactError, OSError):
-            # It was taken away, or half of what was read was the other's: refused, never used.
+            # The store was replaced during the read: an error, never a mixture.
             continue
         seen |= set(np.unique(values).tolist())
         assert len(np.unique(values)) == 1
@@ -97,7 +97,7 @@ def test_two_writers_at_once_and_a_reader_see_only_whole_stores(tmp_path):
     assert len(np.unique(stores.open_store(path, "embeddings")["embedding"].values)) == 1
 
 
-def test_threads_that_publish_one_folder_leave_one_of_them(tmp_path):
+def test_concurrent_threads_leave_one_complete_folder(tmp_path):
     def write(number):
         for _ in range(50):
             with atomic.publish(tmp_path / "folder") as partial:
@@ -114,7 +114,7 @@ def test_threads_that_publish_one_folder_leave_one_of_them(tmp_path):
     assert (tmp_path / "folder" / "a").read_text() == (tmp_path / "folder" / "b").read_text()
 
 
-def test_a_folder_takes_the_place_of_a_file_and_the_other_way_round(tmp_path):
+def test_folders_replace_files_and_files_replace_folders(tmp_path):
     path = tmp_path / "x"
     path.write_text("file")
     with atomic.publish(path) as partial:
@@ -141,7 +141,7 @@ with atomic.publish(Path(sys.argv[1])) as partial:
 
 @pytest.fixture
 def writer(tmp_path):
-    """A process that has written half of a store, and lives."""
+    """A live process that has written half of a store."""
     process = subprocess.Popen([sys.executable, "-c", HALF, tmp_path / "e.zarr"], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"half\n"
     yield process
@@ -150,7 +150,7 @@ def writer(tmp_path):
     process.stdout.close()
 
 
-def test_what_a_killed_writer_left_is_swept_when_the_same_is_next_published(tmp_path, writer):
+def test_files_of_killed_writers_are_removed_at_the_next_publication(tmp_path, writer):
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
     assert len(list(tmp_path.glob(".e.zarr.*.partial"))) == 1
@@ -160,13 +160,13 @@ def test_what_a_killed_writer_left_is_swept_when_the_same_is_next_published(tmp_
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_living_writers_half_is_let_alone(tmp_path, writer):
+def test_files_of_live_writers_are_kept(tmp_path, writer):
     write_store(tmp_path / "e.zarr")
     (partial,) = tmp_path.glob(".e.zarr.*.partial")
     assert (partial / "half").read_text() == "half"
 
 
-def test_what_describes_the_old_goes_before_the_new_comes(tmp_path):
+def test_the_stale_description_is_removed_before_the_new_content_appears(tmp_path):
     manifest = tmp_path / "e.json"
     write_store(tmp_path / "e.zarr")
     with pytest.raises(KeyboardInterrupt), atomic.publish(tmp_path / "e.zarr", stale=manifest):
@@ -177,7 +177,7 @@ def test_what_describes_the_old_goes_before_the_new_comes(tmp_path):
     assert not manifest.exists()
 
 
-def test_a_left_over_of_another_machine_is_judged_by_its_age(tmp_path):
+def test_files_of_other_machines_are_removed_by_age(tmp_path):
     path = tmp_path / "left"
     path.touch()
     signed = processes.signature().split("-")
@@ -186,7 +186,7 @@ def test_a_left_over_of_another_machine_is_judged_by_its_age(tmp_path):
     assert not processes.is_left_over(elsewhere, path)
     os.utime(path, (0, 0))
     assert processes.is_left_over(elsewhere, path)
-    # The number of a process that ended may have been given again.
+    # The ID of a process that ended may have been reused.
     host, number, began, count = signed
     assert processes.is_left_over(f"{host}-{number}-{int(began) - 100}-{count}", path)
     assert not processes.is_left_over("-".join(signed), path)

@@ -1,4 +1,4 @@
-"""File systems that do not bring files or folders to the disk at one's word, and those that fail to."""
+"""File systems without fsync for files or folders, and file systems on which it fails."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ LOST = ["EIO", "ENOSPC", "EDQUOT"]
 
 
 def answer(monkeypatch, name, files):
-    """Let the system answer fsync with an error, for folders or for files too."""
+    """Let fsync raise an error for folders, or for files too."""
     sync = os.fsync
 
     def answers(descriptor):
@@ -36,13 +36,13 @@ def store(folder):
 
 
 @pytest.mark.parametrize("name", FOR_FOLDERS)
-def test_what_does_not_sync_folders_is_written_to(monkeypatch, tmp_path, name):
+def test_file_systems_that_cannot_sync_folders_are_supported(monkeypatch, tmp_path, name):
     answer(monkeypatch, name, files=False)
     assert store(tmp_path).read_text() == "whole"
 
 
 @pytest.mark.parametrize("name", NOWHERE)
-def test_what_syncs_nothing_is_written_to(monkeypatch, tmp_path, name):
+def test_file_systems_without_fsync_are_supported(monkeypatch, tmp_path, name):
     answer(monkeypatch, name, files=True)
     assert store(tmp_path).read_text() == "whole"
     write_json([1], tmp_path / "a.json")
@@ -50,7 +50,7 @@ def test_what_syncs_nothing_is_written_to(monkeypatch, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NOWHERE)
-def test_a_run_and_its_jobs_begin_where_nothing_is_synced(monkeypatch, tmp_path, name):
+def test_runs_and_jobs_start_without_fsync(monkeypatch, tmp_path, name):
     answer(monkeypatch, name, files=True)
     monkeypatch.setenv(runs.SNAKEMAKE, "")
     monkeypatch.setenv(runs.FILE, "")
@@ -64,7 +64,7 @@ def test_a_run_and_its_jobs_begin_where_nothing_is_synced(monkeypatch, tmp_path,
 
 @pytest.mark.parametrize("files", [True, False], ids=["of a file", "of a folder"])
 @pytest.mark.parametrize("name", LOST)
-def test_a_loss_is_never_passed_over(monkeypatch, tmp_path, name, files):
+def test_errors_that_lose_data_are_raised(monkeypatch, tmp_path, name, files):
     answer(monkeypatch, name, files)
     with pytest.raises(OSError, match=os.strerror(getattr(errno, name))):
         store(tmp_path)
@@ -73,13 +73,13 @@ def test_a_loss_is_never_passed_over(monkeypatch, tmp_path, name, files):
 
 
 @pytest.mark.parametrize("name", sorted({*FOR_FOLDERS} - {*NOWHERE}))
-def test_of_files_no_more_is_forgiven_than_that_there_is_no_such_thing(monkeypatch, tmp_path, name):
+def test_for_files_only_a_missing_fsync_is_tolerated(monkeypatch, tmp_path, name):
     answer(monkeypatch, name, files=True)
     with pytest.raises(OSError, match=os.strerror(getattr(errno, name))):
         store(tmp_path)
 
 
-def test_a_folder_that_cannot_be_opened_is_no_loss_and_a_file_is(monkeypatch, tmp_path):
+def test_an_unreadable_folder_is_tolerated_and_a_file_is_not(monkeypatch, tmp_path):
     def refuse(path, flags):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 

@@ -1,4 +1,4 @@
-"""Checksums of user-supplied files are cached exactly as long as the file cannot have changed."""
+"""Checksums of user-supplied files are cached only while the file cannot have changed."""
 
 import hashlib
 import json
@@ -24,27 +24,27 @@ def sum_of(text):
 
 
 def told(cache, name="a", value=FALSE):
-    """Write another sum into the cache: whoever gives it did not read the file."""
+    """Write a false checksum into the cache, which is returned only if the file is not read."""
     kept = json.loads(cache.read_text())
     kept[name][1] = value
     cache.write_text(json.dumps(kept))
 
 
 def old(name, text, monkeypatch, seconds=10):
-    """A file, and a clock that says it was written long ago."""
+    """A file, and a clock by which it was written long ago."""
     Path(name).write_text(text)
     now = time.time() + seconds
     monkeypatch.setattr(time, "time", lambda: now)
 
 
-def test_a_sum_is_taken_once(cache, monkeypatch):
+def test_a_checksum_is_computed_once(cache, monkeypatch):
     old("a", "one", monkeypatch)
     assert Checksums(cache).of("a") == sum_of("one")
     told(cache)
     assert Checksums(cache).of("a") == FALSE
 
 
-def test_a_file_that_changed_just_now_is_not_trusted(cache, monkeypatch):
+def test_the_checksum_of_a_recently_changed_file_is_not_cached(cache, monkeypatch):
     old("a", "one", monkeypatch, seconds=1)
     assert Checksums(cache).of("a") == sum_of("one")
     assert not cache.exists()
@@ -69,7 +69,7 @@ def retargeted(text):
 
 
 @pytest.mark.parametrize("change", [replaced, written_with_its_date, retargeted])
-def test_other_bytes_of_the_same_size_and_date_have_another_sum(cache, monkeypatch, change):
+def test_other_bytes_of_the_same_size_and_date_change_the_checksum(cache, monkeypatch, change):
     old("a", "one", monkeypatch)
     os.utime("a", (1_577_836_800, 1_577_836_800))
     assert Checksums(cache).of("a") == sum_of("one")
@@ -88,7 +88,7 @@ def test_within_a_process_a_file_is_read_once(cache, monkeypatch):
 @pytest.mark.parametrize(
     "text", ["", "[]", "\x00", '{"a": 5}', '{"a": [{}, "00"]}', '{"a": [[], 1, 2]}', "[" * 100_000]
 )
-def test_a_cache_that_is_damaged_costs_time_alone(cache, monkeypatch, text):
+def test_a_damaged_cache_is_ignored(cache, monkeypatch, text):
     old("a", "one", monkeypatch)
     cache.parent.mkdir()
     cache.write_text(text)
@@ -96,13 +96,13 @@ def test_a_cache_that_is_damaged_costs_time_alone(cache, monkeypatch, text):
     assert json.loads(cache.read_text())["a"][1] == sum_of("one")
 
 
-def test_a_cache_that_cannot_be_written_costs_time_alone(cache, monkeypatch):
+def test_an_unwritable_cache_is_ignored(cache, monkeypatch):
     old("a", "one", monkeypatch)
     Path("state").write_text("a file in its place")
     assert Checksums(cache).of("a") == sum_of("one")
 
 
-def test_what_another_process_kept_stays_and_what_is_gone_goes(cache, monkeypatch):
+def test_entries_of_other_processes_are_kept_and_of_missing_files_dropped(cache, monkeypatch):
     for name in "abc":
         old(name, name, monkeypatch)
     first, second = Checksums(cache), Checksums(cache)
@@ -114,7 +114,7 @@ def test_what_another_process_kept_stays_and_what_is_gone_goes(cache, monkeypatc
     assert set(json.loads(cache.read_text())) == {"b", "c"}
 
 
-def test_names_and_bytes_decide_and_the_order_does_not(cache):
+def test_the_digest_depends_on_names_and_bytes_not_on_order(cache):
     Path("a").write_text("one")
     Path("b").write_text("two")
     both = Checksums().one_of(["a", "b"])

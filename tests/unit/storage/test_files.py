@@ -17,6 +17,6 @@ def test_files_are_read_by_their_suffix_and_lists_one_by_one(tmp_path):
         read(tmp_path / "s.zarr")
 
 
-def test_text_is_written_as_it_is(tmp_path):
+def test_text_is_written_unchanged(tmp_path):
     write_text("1 km² ≈ 0.386 sq mi\n", tmp_path / "deep" / "a.rst")
     assert (tmp_path / "deep" / "a.rst").read_bytes() == "1 km² ≈ 0.386 sq mi\n".encode()

@@ -21,7 +21,7 @@ def test_a_table_names_each_column_once(name):
         (schema.LEFT_OUT, ["left_out"]),
     ],
 )
-def test_shared_columns_stand_in_one_order_in_every_table(columns, tables):
+def test_shared_columns_have_the_same_order_in_every_table(columns, tables):
     for name in tables:
         assert set(columns) <= set(schema.COLUMNS[name])
     first = [column for column in schema.COLUMNS[tables[0]] if column in columns]

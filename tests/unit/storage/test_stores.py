@@ -38,7 +38,7 @@ def store(tmp_path, dataset):
     return path
 
 
-def test_a_store_comes_back_as_it_was(store, dataset):
+def test_a_store_is_read_back_unchanged(store, dataset):
     back = stores.open_store(store, "embeddings")
     xr.testing.assert_equal(back.drop_attrs(), dataset)
     assert back["embedding"].dtype == np.float32
@@ -51,30 +51,30 @@ def test_manifest_holds_rows_and_digests(store, dataset):
     assert manifest["sha256"]["embedding"] == stores.array_digest(dataset["embedding"].values)
 
 
-def test_publishing_leaves_nothing_beside(store):
+def test_publishing_leaves_no_other_files(store):
     assert sorted(path.name for path in store.parent.iterdir()) == ["embeddings.json", "embeddings.zarr"]
 
 
-def test_a_deleted_chunk_is_noticed_not_read_as_fill_values(store):
+def test_a_deleted_chunk_is_an_error_not_fill_values(store):
     shutil.rmtree(store / "embedding" / "c")
     with pytest.raises(ArtefactError, match="embedding is damaged"):
         stores.open_store(store, "embeddings")
 
 
 @pytest.mark.parametrize("names", [None, ["embedding"]])
-def test_an_array_that_is_gone_is_noticed(store, names):
+def test_a_deleted_array_is_an_error(store, names):
     shutil.rmtree(store / "embedding")
     with pytest.raises(ArtefactError, match="embedding is missing"):
         stores.open_store(store, "embeddings", names)
 
 
-def test_an_integer_chunk_that_is_deleted_is_noticed_too(store):
+def test_a_deleted_integer_chunk_is_an_error(store):
     shutil.rmtree(store / "point" / "c")
     with pytest.raises(ArtefactError, match="point is damaged"):
         stores.open_store(store, "embeddings")
 
 
-def test_a_store_without_the_last_mark_is_refused(store):
+def test_an_incomplete_store_is_rejected(store):
     metadata = json.loads((store / "zarr.json").read_text())
     del metadata["attributes"]["complete"]
     (store / "zarr.json").write_text(json.dumps(metadata))
@@ -82,7 +82,7 @@ def test_a_store_without_the_last_mark_is_refused(store):
         stores.open_store(store, "embeddings")
 
 
-def test_another_kind_or_schema_is_refused(store, monkeypatch):
+def test_another_kind_or_schema_is_rejected(store, monkeypatch):
     with pytest.raises(ArtefactError, match="not points"):
         stores.open_store(store, "points")
     monkeypatch.setitem(SCHEMA_VERSIONS, "embeddings", 999)
@@ -90,7 +90,7 @@ def test_another_kind_or_schema_is_refused(store, monkeypatch):
         stores.open_store(store, "embeddings")
 
 
-def test_a_missing_store_is_one_clear_error(tmp_path):
+def test_a_missing_store_is_an_error(tmp_path):
     with pytest.raises(ArtefactError, match=r"nothing\.zarr: the store does not exist"):
         stores.open_store(tmp_path / "nothing.zarr", "points")
 
@@ -103,7 +103,7 @@ def test_values_that_are_not_finite_are_never_written(tmp_path, dataset, bad):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_keeps_what_stood_there(tmp_path):
+def test_a_failed_write_keeps_the_existing_store(tmp_path):
     path = tmp_path / "t.csv"
     write_table(pd.DataFrame({"a": [1]}), path)
 
@@ -129,13 +129,13 @@ def test_tables_keep_full_precision_and_empty_cells(tmp_path):
     assert (tmp_path / "t.csv").read_text().splitlines()[2] == ",x,"
 
 
-def test_whole_numbers_stay_whole_beside_empty_cells(tmp_path):
+def test_integers_stay_integers_next_to_empty_cells(tmp_path):
     table = pd.DataFrame({"seed": [0, ""], "k": [20.0, np.nan], "value": [1.0, 2.0]})
     write_table(table, tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "seed,k,value\n0,20,1.0\n,,2.0\n"
 
 
-def test_a_table_without_a_contracted_column_is_refused_and_extra_ones_come_last(tmp_path):
+def test_a_missing_column_is_an_error_and_extra_columns_are_last(tmp_path):
     row = dict.fromkeys(COLUMNS["probe"], 1)
     write_table(pd.DataFrame([{"extra": 2, **row}]), tmp_path / "p.csv", "probe")
     header = (tmp_path / "p.csv").read_text().splitlines()[0].split(",")
@@ -153,7 +153,7 @@ def test_checkpoints_are_the_same_byte_for_byte(tmp_path):
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
-def test_checkpoints_come_back(tmp_path):
+def test_checkpoints_are_read_back_unchanged(tmp_path):
     state = {"w": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor([1, 2])}
     save_checkpoint(state, tmp_path / "c.safetensors", {"code": "x"})
     back = open_checkpoint(tmp_path / "c.safetensors")

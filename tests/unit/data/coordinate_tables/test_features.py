@@ -67,7 +67,7 @@ LABELS = {
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 @pytest.mark.parametrize("kind", [kind for kind in LABELS if kind != "two of a kind"])
-def test_one_numbered_series_decides(kind, suffix):
+def test_one_numbered_series_gives_the_features(kind, suffix):
     file = write(frame(quantised(), **LABELS[kind]), suffix)
     outline.check(file, N)
     table = read(file)
@@ -138,7 +138,7 @@ def test_ambiguous_features_are_an_error_that_lists_candidates(kind):
     assert read("t.parquet", features=names).names == tuple(names)
 
 
-def test_one_column_of_lists_decides_and_two_do_not():
+def test_one_column_of_lists_gives_the_features_and_two_are_ambiguous():
     at = dict(zip(("lon", "lat"), places().T, strict=True))
     lists = {"embedding": pa.array(sheet().tolist(), pa.list_(pa.float32())), "id": np.arange(N)}
     pq.write_table(pa.table({**at, **lists}), "t.parquet")

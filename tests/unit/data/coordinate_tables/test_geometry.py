@@ -29,7 +29,7 @@ WKB = pa.array([point_wkb(*place) for place in PLACES], pa.binary())
 
 
 def write(path, geometry, column=None, name="geometry", where="schema", **more):
-    """A table of two features with a geometry; `column` is what the metadata say of it, None for no metadata."""
+    """A table of two features with a geometry; `column` is its entry in the metadata, None for no metadata."""
     features = {"emb_0": VALUES[: len(geometry), 0], "emb_1": VALUES[: len(geometry), 1]}
     table = pa.table({name: geometry, **features, **more})
     about = {"version": "1.1.0", "primary_column": name, "columns": {name: column}}
@@ -93,7 +93,7 @@ POINTS = {
 
 @pytest.mark.parametrize("where", ["schema", "file"])
 @pytest.mark.parametrize("case", POINTS)
-def test_points_are_read_however_they_are_written(tmp_path, case, where):
+def test_points_are_read_in_every_encoding(tmp_path, case, where):
     geometry, encoding = POINTS[case]
     check(write(tmp_path / "t.parquet", geometry, {"encoding": encoding}, where=where))
 

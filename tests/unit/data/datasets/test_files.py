@@ -19,7 +19,7 @@ def grid(values=VALUES, names=("latitude", "longitude"), lat=LAT, lon=LON):
 
 @pytest.mark.parametrize("names", [("lat", "lon"), ("latitude", "longitude"), ("y", "x")])
 @pytest.mark.parametrize("ending", ["zarr", "nc"])
-def test_a_users_raster_reads_as_the_packaged_ones_do(tmp_path, names, ending):
+def test_a_user_supplied_raster_is_read_like_a_packaged_one(tmp_path, names, ending):
     path = tmp_path / f"snow.{ending}"
     if ending == "zarr":
         grid(names=names).to_zarr(path, zarr_format=2)
@@ -101,7 +101,7 @@ def write(path, dataset):
 
 
 def field(lat, lon):
-    """A field that says of each cell where it is, in whole numbers: the same wherever its longitude is a turn off."""
+    """A field of integers that identify the location of each cell, periodic in longitude."""
     return np.add.outer(1000 * np.asarray(lat, float), np.asarray(lon, float).round(6) % 360).round()
 
 
@@ -304,7 +304,7 @@ def test_a_curvilinear_grid_is_an_error(tmp_path):
         raster_file(write(tmp_path / "a.nc", curved), "snow")
 
 
-def test_while_planning_all_but_the_values_is_read(tmp_path):
+def test_planning_reads_everything_but_the_values(tmp_path):
     lat, lon = np.arange(-90, 91, 5.0), np.arange(0, 361, 5.0)
     path = write(tmp_path / "a.nc4", grid(field(lat, lon), lat=lat, lon=lon))
     with opened(path, "snow") as found:

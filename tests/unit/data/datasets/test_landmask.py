@@ -14,7 +14,7 @@ def mask():
     return land_mask()
 
 
-def test_the_packaged_mask_knows_land_from_sea(mask):
+def test_the_mask_distinguishes_land_from_sea(mask):
     assert mask.land.shape == (21600, 43200)
     assert mask.land.dtype == bool
     assert mask.land.attrs["units"]
@@ -59,7 +59,7 @@ def centred(field):
         ("blue-marble", "rgb", lambda rgb: rgb[2].astype(int) <= rgb[0].astype(int) + 8),
     ],
 )
-def test_the_data_sets_lie_on_each_other(packaged, mask, name, variable, looks_like_land):
+def test_the_data_sets_are_aligned(packaged, mask, name, variable, looks_like_land):
     field = looks_like_land(packaged(name)[variable].values)
     step = mask.sizes["lat"] // len(field)
     assert best_shift(centred(field), centred(mask.land.values[step // 2 :: step, step // 2 :: step])) == (
@@ -68,7 +68,7 @@ def test_the_data_sets_lie_on_each_other(packaged, mask, name, variable, looks_l
     )
 
 
-def test_the_coastline_lies_on_the_shores_of_the_mask(packaged, mask):
+def test_the_coastline_agrees_with_the_mask(packaged, mask):
     cells = mask.land.values[5::10, 5::10]
     shore = (cells != np.roll(cells, 1, axis=0)) | (cells != np.roll(cells, 1, axis=1))
     # A boundary between two cells belongs to both.
@@ -86,7 +86,7 @@ def test_the_coastline_lies_on_the_shores_of_the_mask(packaged, mask):
     assert near[0, 0] > 0.8
 
 
-def test_a_mask_is_asked_at_the_cell_of_the_point():
+def test_the_mask_is_evaluated_at_the_cell_of_the_point():
     mask = xr.Dataset(
         {"land": (("lat", "lon"), np.array([[True, False], [False, True]]))},
         coords={"lat": [-45.0, 45.0], "lon": [-90.0, 90.0]},

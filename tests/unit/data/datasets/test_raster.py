@@ -16,7 +16,7 @@ def raster(values, lat=LAT, lon=LON, dims=("lat", "lon")):
 NOISE = raster(RNG.normal(size=(18, 36)))
 
 
-def test_nearest_is_the_cell_in_which_the_point_lies():
+def test_nearest_takes_the_cell_that_contains_the_point():
     inside = np.stack([RNG.uniform(-180, 180, 500), RNG.uniform(-90, 90, 500)], axis=1)
     rows, columns = ((inside[:, 1] + 90) // 10).astype(int), ((inside[:, 0] + 180) // 10).astype(int)
     np.testing.assert_array_equal(sample_raster(NOISE, inside), NOISE.values[rows, columns])
@@ -46,7 +46,7 @@ def test_the_date_line_is_not_an_edge():
 
 
 @pytest.mark.parametrize("method", ["nearest", "bilinear"])
-def test_the_last_row_holds_to_the_pole(method):
+def test_the_last_row_extends_to_the_pole(method):
     found = sample_raster(NOISE, [[5, 90], [5, 88.7], [5, -87.3], [5, -90]], method)
     np.testing.assert_array_equal(found, NOISE.values[[17, 17, 0, 0], 18])
 

@@ -62,7 +62,7 @@ def test_a_design_has_exactly_n_places(name, over, n, seed):
 
 @every_design
 @over_both
-def test_a_seed_is_a_draw(name, over):
+def test_each_seed_gives_another_sample(name, over):
     np.testing.assert_array_equal(draw(name, 500, over, 7), draw(name, 500, over, 7))
     assert not np.array_equal(draw(name, 500, over, 7), draw(name, 500, over, 8))
 
@@ -118,7 +118,7 @@ def test_neighbours_in_a_fibonacci_lattice_are_nearly_equally_far():
     )
 
 
-def test_a_fibonacci_lattice_over_land_is_hardly_larger_than_it_must():
+def test_a_fibonacci_lattice_over_land_is_close_to_the_smallest():
     def islands(lonlat):
         return (np.sin(np.radians(7 * lonlat[:, 0])) > 0.3) & (lonlat[:, 1] > -40)
 

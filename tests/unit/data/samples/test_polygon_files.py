@@ -1,6 +1,6 @@
 """Polygon files: of the whole world, cut and uncut at the date line, in every supported format.
 
-What share of the points lies where is worked out from areas of boxes on the sphere: width times difference of sines.
+Expected shares of points follow from the areas of boxes on the sphere: width times difference of sines.
 """
 
 import gzip
@@ -152,7 +152,7 @@ WIDE = {
 @pytest.mark.parametrize("case", WIDE)
 def test_wide_polygons_that_do_not_cross_the_date_line_are_sampled_by_area(tmp_path, case):
     wide, area = WIDE[case]
-    # Beside it, where there is room, a box of 10 degrees, the share of which is known.
+    # Next to it, a box of 10 degrees, whose share is known.
     other = ring([-60, 45], [-50, 45], [-50, 55], [-60, 55])
     lonlat = draw(features(tmp_path / "a.json", wide, other))
     in_box = (np.abs(lonlat[:, 0] + 55) < 5) & (np.abs(lonlat[:, 1] - 50) < 5)

@@ -48,7 +48,7 @@ def test_equals_the_published_encoder_in_double_precision(encoder, published):
 
 
 def test_equals_the_published_encoder_within_its_single_precision(encoder, published):
-    # Its phases reach thousands of radians, so that single precision moves its own rows by 2e-5.
+    # Its phases are up to thousands of radians, so single precision changes its embeddings by 2e-5.
     latitude_first = torch.from_numpy(lonlat()[:, ::-1].astype(np.float32))
     with torch.no_grad():
         expected = published(latitude_first).numpy()

@@ -45,7 +45,7 @@ def tensors(prefix="model.location.nnet.", seed=0):
 
 
 def computed(seed=0):
-    """SatCLIP's network in float64 on the encoder's own harmonics, which have tests of their own."""
+    """SatCLIP's network in float64 on the encoder's harmonics, which are tested separately."""
     state = {name: value.double().numpy() for name, value in tensors("", seed).items()}
     x = satclip.ReleasedHarmonics(POLYS)(torch.tensor(points(9), dtype=torch.float64)).double().numpy()
     for layer, factor in (("layers.0", 30), ("layers.1", 1)):
@@ -114,7 +114,7 @@ def test_every_model_finds_its_tensors_below_other_prefixes(leaf, change, tmp_pa
         "model.location.posenc.buffer", "n_averaged",
     ],
 )  # fmt: skip
-def test_tensors_of_something_else_are_passed_over_by_name(name, tmp_path):
+def test_other_tensors_are_ignored_and_named(name, tmp_path):
     path = saved(tmp_path, {**tensors(), name: torch.zeros(3)})
     with pytest.warns(
         UserWarning, match=rf"w\.ckpt: 1 tensors .* 'model\.location\.nnet\.'.*: {re.escape(name)}$"
@@ -197,7 +197,7 @@ class Colour(enum.Enum):
 
 
 class Holder(dict):
-    """A dict of another package, with attributes besides."""
+    """A dict of another package, with additional attributes."""
 
 
 class Slotted:

@@ -44,14 +44,14 @@ def test_separators_and_decimal_commas(separator, decimal, tmp_path):
     assert check(tmp_path / "t.csv").names == tuple(f"emb_{i}" for i in range(D))
 
 
-def test_a_text_column_with_other_separators_in_it_decides_nothing(tmp_path):
+def test_other_separators_inside_a_text_column_are_ignored(tmp_path):
     frame().assign(note="a;b;c;d;e;f;g;h|i|j\tk").to_csv(tmp_path / "t.csv", index=False)
     check(tmp_path / "t.csv")
     frame().assign(note="1,5 or 2,5").to_csv(tmp_path / "t.csv", index=False, sep=";", decimal=",")
     check(tmp_path / "t.csv")
 
 
-def test_decimal_commas_that_come_late_are_read_and_mixed_ones_rejected(tmp_path):
+def test_late_decimal_commas_are_read_and_mixed_ones_rejected(tmp_path):
     table = frame(3000)
     table["lat"] = 1.0
     text = table.to_csv(index=False, sep=";").replace(".0;", ";")
@@ -131,7 +131,7 @@ def test_quoted_line_ends_in_tables_of_any_size(tmp_path):
     assert (tmp_path / "t.csv").stat().st_size > 1 << 22
 
 
-def test_other_encodings_in_columns_that_nobody_asked_for(tmp_path):
+def test_invalid_encodings_in_unused_columns_are_ignored(tmp_path):
     table = frame().assign(Höhe="Köln")
     table.to_csv(tmp_path / "t.csv", index=False, encoding="latin-1")
     check(tmp_path / "t.csv")

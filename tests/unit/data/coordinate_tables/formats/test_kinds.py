@@ -106,7 +106,7 @@ def test_arrow_files_streams_and_feather(tmp_path):
 def test_a_folder_of_parts_as_spark_dask_and_duckdb_write_it(tmp_path):
     folder = tmp_path / "t.parquet"
     folder.mkdir()
-    # As Dask numbers them: 10 stands behind 9.
+    # Numbered as by Dask: 10 follows 9.
     for i in range(15):
         frame()[2 * i : 2 * i + 2].to_parquet(folder / f"part.{i}.parquet")
     for name in ("_SUCCESS", ".part.0.parquet.crc", "README.txt"):
@@ -245,7 +245,7 @@ def test_unsupported_archives_are_errors(member, message, tmp_path):
     rejected(tmp_path / "t.zip", message)
 
 
-def test_columns_begin_with_letters_that_other_formats_begin_with(tmp_path):
+def test_column_names_that_resemble_the_first_bytes_of_other_formats(tmp_path):
     frame().assign(ORCID="a")[["ORCID", *frame().columns]].to_csv(tmp_path / "t.csv", index=False)
     check(tmp_path / "t.csv")
 

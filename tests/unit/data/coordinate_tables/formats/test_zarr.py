@@ -204,7 +204,7 @@ def test_omitted_chunks_in_a_zip_cause_a_warning(tmp_path):
         np.testing.assert_array_equal(read(tmp_path / "t.zarr.zip").values, values)
 
 
-def test_axes_one_long_are_passed_over_where_they_have_names(tmp_path):
+def test_named_axes_of_length_one_are_dropped(tmp_path):
     at, values = lonlat(6), vectors(6, 4)
     coords = {"lon": ("point", at[:, 0]), "lat": ("point", at[:, 1])}
     data = xr.Dataset({"v": (("year", "feature", "point"), values.T[None])}, coords=coords)
@@ -217,7 +217,7 @@ def test_axes_one_long_are_passed_over_where_they_have_names(tmp_path):
     rejected(tmp_path / "two.zarr", 6, r"'v' has the shape \(6, 2, 4\)", "v")
 
 
-def test_zeros_of_format_2_are_numbers_where_nobody_said_that_they_are_missing(tmp_path):
+def test_zeros_are_data_under_the_default_fill_value_of_format_2(tmp_path):
     """Zarr's format 2 has a fill value of 0 by default, which xarray takes for missing."""
     at, values = lonlat(6), vectors(6, 4)
     at[2], values[:, 1] = 0, 0

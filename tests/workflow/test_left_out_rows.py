@@ -38,7 +38,7 @@ shown: {head: ridge}
 
 @pytest.fixture(scope="module")
 def measured(finished, tmp_path_factory):
-    project = finished.copy(tmp_path_factory.mktemp("misfits") / "project")
+    project = finished.copy(tmp_path_factory.mktemp("omissions") / "project")
     rng = np.random.default_rng(0)
     region = np.column_stack([-95.83 + rng.uniform(0, 0.1, 300), 41.87 + rng.uniform(0, 0.1, 300)])
     world = np.column_stack(
@@ -50,10 +50,10 @@ def measured(finished, tmp_path_factory):
         table = pd.DataFrame({"lon": at[:, 0], "lat": at[:, 1], **columns})
         table.to_parquet(project.folder / f"{name}.parquet")
         project.write(f"config/weights/{name}.yaml", TABLE.format(name=name, n=len(at)))
-    project.write("config/experiment/misfits.yaml", EXPERIMENT)
-    planned = project.run("--dry-run", "--config", "experiment=misfits").stdout
-    project.run("--config", "experiment=misfits")
-    folder = project.folder / "results" / "misfits"
+    project.write("config/experiment/omissions.yaml", EXPERIMENT)
+    planned = project.run("--dry-run", "--config", "experiment=omissions").stdout
+    project.run("--config", "experiment=omissions")
+    folder = project.folder / "results" / "omissions"
     tables = {path.stem: read_table(path) for path in folder.glob("tables/*.csv")}
     return project, planned, tables
 
@@ -85,12 +85,12 @@ def test_left_out_parts_are_listed_with_a_reason(measured):
     assert "all 600 points are separable" in left["high", "estimator", "fishers"]
     notes = tables["dimension"].set_index(["variant", "estimator"])["note"]
     assert notes["high", "fishers"] == left["high", "estimator", "fishers"]
-    log = (project.folder / "results/logs/probe/misfits/regional.log").read_text()
+    log = (project.folder / "results/logs/probe/omissions/regional.log").read_text()
     assert any("split" in line and "blocks" in line for line in log.splitlines())
 
 
 def test_figures_are_drawn_and_nothing_remains_to_do(measured):
     project, _, _ = measured
     for name in ("performance", "gap", "local_maps"):
-        assert (project.folder / f"results/misfits/figures/{name}.png").is_file()
-    assert not project.planned("--config", "experiment=misfits")
+        assert (project.folder / f"results/omissions/figures/{name}.png").is_file()
+    assert not project.planned("--config", "experiment=omissions")

@@ -1,5 +1,4 @@
-"""A custom encoder, a table of embeddings and released weights, each from one leaf to maps, IDs, probes and
-correlation."""
+"""A custom encoder, a table of embeddings and released weights, each defined by one leaf, in all stages."""
 
 import hashlib
 import importlib
