@@ -1,4 +1,4 @@
-"""Results that the data do not permit are omitted with name and reason in tables, replicates, correlations and figures."""
+"""Results that the data do not permit are omitted, with reason, in tables, replicates, correlations and figures."""
 
 import numpy as np
 import pandas as pd

@@ -320,7 +320,7 @@ class TestPrepare:
 
 
 def lost_in_single_precision(d=512, others=25):
-    """A point whose nearest neighbour seems farther than `others` others in single precision, as many as are kept for k = 5.
+    """A point whose nearest neighbour seems farther than `others` others in float32, as many as are kept for k = 5.
 
     Products that add many small terms to a large one lose them, those of one lump do not. Mirrored, so that centring
     moves nothing.
