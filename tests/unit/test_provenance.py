@@ -126,7 +126,9 @@ def test_an_archive_includes_user_files_and_fetched_weights_and_lists_those_outs
         "fetched": fetched,
         "database": {"source": {"package": "geoclip", "file": "g.pt"}, "database": fetched},
     }
-    experiment = {"variants": {name: {"config": {"weights": leaf}} for name, leaf in leaves.items()}}
+    experiment = {
+        "variants": {name: {"config": {"weights": {"build": built}}} for name, built in leaves.items()}
+    }
     files, beside = archive._own(experiment, [str(inside), "table.zarr", str(outside), "../up.csv"])
     assert set(map(str, files)) == {"own.csv", "table.zarr/zarr.json", "weights/host/w.pt"}
     assert beside == ["../up.csv", str(outside)]

@@ -111,7 +111,8 @@ def _own(experiment: Mapping[str, Any], read_by_jobs: Iterable[str]) -> tuple[li
 
 def _weights(leaf: Mapping[str, Any]) -> Iterator[Path]:
     """Files of released weights that are not part of a package: without them the experiment fails."""
-    for part in (leaf, *leaf.values()):
+    built = leaf.get("build", {})
+    for part in (built, *built.values()):
         source = part.get("source") if isinstance(part, dict) else None
         if isinstance(source, dict) and "package" not in source:
             yield sources.locate(source)
