@@ -32,6 +32,14 @@ seed: 0
 
 # Types and ranges of arguments, missing arguments, targets of other packages, statistics.
 LEAVES = {
+    "sampler without a target": (
+        ("sample/land-500.yaml", "_target_: earthdim.data.samples.area.land", "over: land"),
+        "sample.build: '_target_' is a required property",
+    ),
+    "sampler as a list": (
+        ("sample/land-500.yaml", "build:\n  _target_: earthdim.data.samples.area.land", "build: [land]"),
+        "sample.build: ['land'] is not of type 'object'",
+    ),
     "learning rate": ((MODEL, "lr: 0.004", "lr: fast"), "model.optimiser.lr: 'fast' is not of type 'number'"),
     "rate that is no number": (
         (MODEL, "lr: 0.004", "lr: .nan"),

@@ -92,7 +92,7 @@ def test_the_digest_is_checked_before_anything_is_read(tmp_path):
     path, trap = tmp_path / "w.ckpt", tmp_path / "trap"
     evil_state(path, trap)
     for sha256, message in ((SUM, "has the sha256"), (None, "is null")):
-        with pytest.raises(CheckpointError, match=rf"weights\.sha256.* {message}|weights\.sha256 {message}"):
+        with pytest.raises(CheckpointError, match=rf"build\.sha256.* {message}|build\.sha256 {message}"):
             read(path, sha256)
     assert not trap.exists()
 
@@ -104,7 +104,7 @@ def test_a_tampered_file_is_rejected(tmp_path):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(
-        CheckpointError, match=rf"weights\.sha256: .*w\.pt has the sha256 {digest(path)}, not {known}"
+        CheckpointError, match=rf"build\.sha256: .*w\.pt has the sha256 {digest(path)}, not {known}"
     ):
         read(path, known)
 

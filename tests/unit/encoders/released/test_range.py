@@ -105,11 +105,11 @@ def test_a_truncated_or_another_database_is_rejected(satclip, tmp_path):
     write_database(path)
     leaf = range_arguments("range/plus", satclip[0], path)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match=r"weights\.database\.sha256"):
+    with pytest.raises(CheckpointError, match=r"build\.database\.sha256"):
         build(leaf)
     with pytest.raises(CheckpointError, match=r"places\.npz"):
         build(range_arguments("range/plus", satclip[0], path))
-    with pytest.raises(CheckpointError, match=r"weights\.database\.sha256: is null"):
+    with pytest.raises(CheckpointError, match=r"build\.database\.sha256: is null"):
         build({**leaf, "database": {**leaf["database"], "sha256": None}})
 
 

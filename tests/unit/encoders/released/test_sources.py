@@ -120,7 +120,7 @@ def test_a_missing_file_is_reported_with_path_digest_and_command(here):
         assert message.count(part) == 1
     assert "snakemake --cores 1 fetch" in message
     assert "\n" not in message
-    assert "weights.sha256 is null" in missing({**leaf, "sha256": None}, "x")
+    assert "weights.x.build.sha256 is null" in missing({**leaf, "sha256": None}, "x")
     absent = {"source": {"package": "no-such", "file": "f"}, "sha256": SUM}
     assert "install the Python package no-such" in missing(absent, "x")
 
@@ -138,7 +138,7 @@ def test_two_missing_files_are_reported_with_their_keys(here):
     leaf = {"source": {"hub": "a/b", "file": "f.ckpt"}, "sha256": SUM, "database": database}
     message = missing(leaf, "x")
     assert "https://huggingface.co/datasets/c/d" in message
-    assert "weights.database.sha256 is null" in message
+    assert "build.database.sha256 is null" in message
     (here / "weights/a/b").mkdir(parents=True)
     (here / "weights/a/b/f.ckpt").touch()
     assert not are_available(leaf)
@@ -173,7 +173,7 @@ def test_a_file_is_fetched_once_and_whole(here, server):
 
 def test_a_file_with_another_digest_is_not_kept(here, server):
     server.files["/f.pt"] = b"other"
-    with pytest.raises(CheckpointError, match=rf"weights\.sha256: .*f\.pt has the sha256 \w+, not {SUM}"):
+    with pytest.raises(CheckpointError, match=rf"build\.sha256: .*f\.pt has the sha256 \w+, not {SUM}"):
         fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": SUM}, schemes=HTTP)
     assert not left(here)
 
@@ -194,7 +194,7 @@ def test_a_file_without_a_digest_is_kept_but_not_read(here, server):
     server.files["/f.pt"] = tensors(here / "f.pt").read_bytes()
     found = digest(here / "f.pt")
     path = fetch({"source": {"url": f"{server.url}/f.pt"}, "sha256": None}, schemes=HTTP)
-    with pytest.raises(CheckpointError, match=rf"weights\.sha256.*is null.*{found}"):
+    with pytest.raises(CheckpointError, match=rf"build\.sha256.*is null.*{found}"):
         read(path, None)
     assert set(read(path, found)) == {"a.weight"}
 
@@ -228,7 +228,7 @@ def test_an_interrupted_process_leaves_no_file(here, server):
 
 
 def test_a_missing_address_is_an_error(here, server):
-    with pytest.raises(CheckpointError, match=r"weights\.source: g\.pt cannot be fetched: HTTP Error 404"):
+    with pytest.raises(CheckpointError, match=r"build\.source: g\.pt cannot be fetched: HTTP Error 404"):
         fetch({"source": {"url": f"{server.url}/g.pt"}, "sha256": None}, schemes=HTTP)
     assert not left(here)
 
@@ -285,7 +285,7 @@ def test_a_file_of_the_hub_is_fetched_with_its_client(here, server):
     done = subprocess.run(
         [sys.executable, "-c", absent], env=environment, capture_output=True, text=True, check=False
     )
-    assert "CheckpointError: weights.source: g.npz cannot be fetched" in done.stderr
+    assert "CheckpointError: build.source: g.npz cannot be fetched" in done.stderr
     assert left(here / "weights") == [here / "weights/a/b/sub/f.npz"]
 
 
@@ -295,7 +295,7 @@ def test_local_sources_cannot_be_fetched(here):
         {"package": "geoclip", "file": "geoclip/none"},
         {"package": "none", "file": "f"},
     ):
-        with pytest.raises(CheckpointError, match=r"^weights\.source: "):
+        with pytest.raises(CheckpointError, match=r"^build\.source: "):
             fetch({"source": source, "sha256": None})
 
 

@@ -75,7 +75,7 @@ def _absent(leaf: Plain, name: str, experiment: str) -> str:
     if not sources.are_available(leaf["build"]):
         return sources.missing(leaf["build"], name, experiment, leaf["about"]["address"])
     missing_digest = sources.missing_digest(leaf["build"])
-    return f"weights.{name}.build.{missing_digest.removeprefix('weights.')}" if missing_digest else ""
+    return f"weights.{name}.{missing_digest}" if missing_digest else ""
 
 
 def variant_name(name: str) -> str:

@@ -20,10 +20,12 @@ from earthdim.experiment import code, external, figure_jobs, queries
 from earthdim.experiment.model import Experiment, Plain, Variant
 from earthdim.storage import file_digests
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import EXTERNAL, SCHEMA_VERSIONS
+from earthdim.storage.schema import DIMENSION_KEY, EXTERNAL, PANEL, SCHEMA_VERSIONS
 
 # The libraries that compute every dimension.
 MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
+# Columns by which tables and correlations group rows. The digest of code does not cover the module that lists them.
+GROUPED_BY = digest([DIMENSION_KEY, PANEL])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +78,12 @@ class Slice:
             workflow tracks those itself. All keys are sorted, because Snakemake compares parameters by their text.
         """
         supplied = [file for file in self.files if not dependencies.is_result(Path(file))]
+        versions = {kind: SCHEMA_VERSIONS[kind] for kind in self.writes}
         value = {
             **({"own": file_digests.USERS.one_of(supplied)} if supplied else {}),
             "config": {**self.config, "math_threads": math_threads},
             "code": code_digest,
-            "schema": {kind: SCHEMA_VERSIONS[kind] for kind in self.writes},
+            "schema": {**versions, **({"keys": GROUPED_BY} if "tables" in self.writes else {})},
             "libraries": code.library_versions(self.libraries),
         }
         return json.loads(json.dumps(value, sort_keys=True))

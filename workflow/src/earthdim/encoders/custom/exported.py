@@ -226,7 +226,7 @@ def _content(file: str, sha256: str | None, key: str) -> bytes:
     content = Path(file).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and digest != sha256:
-        raise ValueError(f"weights.sha256: {file} has the digest {digest}, not {sha256}")
+        raise ValueError(f"weights.build.sha256: {file} has the digest {digest}, not {sha256}")
     return content
 
 

@@ -17,7 +17,7 @@ _NAMED = 5
 _DAMAGED = (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, struct.error)
 
 
-def contents(path: Path, sha256: str | None, key: str = "weights.sha256") -> dict[str, Any]:
+def contents(path: Path, sha256: str | None, key: str = "weights.build.sha256") -> dict[str, Any]:
     """Read a checkpoint as plain data and tensors, after verifying its digest.
 
     Parameters
@@ -93,7 +93,7 @@ def state(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
     raise CheckpointError(f"{path}: {name} is {not_a_tensor(value)}")
 
 
-def read(path: Path, sha256: str | None, key: str = "weights.sha256") -> dict[str, Any]:
+def read(path: Path, sha256: str | None, key: str = "weights.build.sha256") -> dict[str, Any]:
     """Read the tensors of a checkpoint by name; see `contents` for the parameters and errors."""
     return state(contents(path, sha256, key), path)
 

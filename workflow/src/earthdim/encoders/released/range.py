@@ -150,7 +150,7 @@ def location_encoder(
     """
     base = satclip.location_encoder(source, sha256, legendre_polys)
     path = locate(database["source"])
-    verify(path, database["sha256"], "weights.database.sha256")
+    verify(path, database["sha256"], "weights.build.database.sha256")
     places = _read(path, base.ambient_dim)
     return RetrievalEncoder(base, places, temperature, beta, geographic_temperature).eval()
 

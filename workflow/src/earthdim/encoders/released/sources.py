@@ -98,7 +98,7 @@ def missing(built: Mapping[str, Any], name: str, experiment: str = "NAME", addre
     """
     command = _COMMAND.format(experiment)
     wanted = [(key, part) for key, part in _parts(built) if not _is_available(part["source"])]
-    instructions = [_instructions(key, part, address, command) for key, part in wanted]
+    instructions = [_instructions(f"weights.{name}.{key}", part, address, command) for key, part in wanted]
     return f"weights.{name}: {'; '.join(instructions)}"
 
 
@@ -154,7 +154,7 @@ def fetch(leaf: Mapping[str, Any], schemes: frozenset[str] = frozenset({"https"}
     return locate(leaf["source"])
 
 
-def verify(path: Path, sha256: str | None, key: str = "weights.sha256") -> None:
+def verify(path: Path, sha256: str | None, key: str = "weights.build.sha256") -> None:
     """Raise unless the file exists and has the digest in the config.
 
     Raises
@@ -230,10 +230,10 @@ def _safe_relative(name: str, key: str) -> PurePosixPath:
 
 def _parts(leaf: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The leaf itself and all mappings in it with a separate source, such as a database."""
-    yield "weights", leaf
+    yield "build", leaf
     for name, value in leaf.items():
         if isinstance(value, Mapping) and "source" in value:
-            yield f"weights.{name}", value
+            yield f"build.{name}", value
 
 
 def _is_available(source: Mapping[str, str]) -> bool:
