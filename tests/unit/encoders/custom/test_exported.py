@@ -126,9 +126,9 @@ def test_the_digest_is_checked_before_the_file_is_read(kind):
     assert own(kind, file, sha256=digest).ambient_dim == 6
     with open(file, "wb") as opened:
         opened.write(b"tampered")
-    with pytest.raises(ValueError, match=rf"weights\.sha256: {file} has the digest .*, not {digest}"):
+    with pytest.raises(ValueError, match=rf"weights\.build\.sha256: {file} has the digest .*, not {digest}"):
         own(kind, file, sha256=digest)
-    with pytest.raises(ValueError, match=r"weights\.sha256: must be 64"):
+    with pytest.raises(ValueError, match=r"weights\.build\.sha256: must be 64"):
         own(kind, file, sha256="abc")
 
 
