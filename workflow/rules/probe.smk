@@ -1,15 +1,6 @@
 """Downstream probes: all tasks, splits and heads of one variant."""
 
 
-def probe_inputs(wildcards):
-    points = queries.probe_points(EXPERIMENT, wildcards.variant)
-    return {
-        "embeddings": f"<results>/variants/{wildcards.variant}/{points}/embeddings.zarr",
-        "manifest": f"<results>/variants/{wildcards.variant}/{points}/embeddings.json",
-        "labels": expand("<results>/data/labels/{task}/{points}.zarr", task=EXPERIMENT.tasks, points=points),
-    }
-
-
 rule probe:
     """Scores for every task, split and head, and the intrinsic dimension of the heads' activations."""
     input:
