@@ -190,7 +190,7 @@ def test_a_job_over_its_time_limit_is_repeated_with_more(cluster):
 
 
 def test_training_on_a_gpu_requests_one_from_slurm(slurm, project):
-    project.edit("config/config.yaml", "device: cpu # or cuda:", "device: cuda # or cpu:")
+    project.edit("config/config.yaml", "  device: cpu # or cuda,", "  device: cuda # or cpu,")
     known = len(slurm.jobs())
     target = "results/variants/csp_amin10_rgb_tiny_s0/checkpoint.safetensors"
     run = Run(slurm, project, target, "--config", "experiment=tiny", "--retries", "0")
