@@ -13,7 +13,7 @@ STAGES = {
     "pretrain": ("pretrain",),
     "embed": ("embed",),
     "dimension": (
-        "neighbours", "neighbours_block", "neighbours_merge", "dimension", "scale", "costly", "jacobian",
+        "neighbours_block", "neighbours_merge", "dimension", "scale", "costly", "jacobian",
     ),
     "probe": ("probe",),
     "correlate": ("tables", "correlate"),

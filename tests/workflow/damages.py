@@ -7,7 +7,10 @@ from pathlib import Path
 CSP = "results/variants/csp_amin10_rgb_tiny_s0"
 TWIN = "results/variants/csp_amin10_untrained_s0"
 ROWS = "results/tiny/variants"
-EMBEDDINGS = f"{CSP}/land-500-r0/embeddings"
+# The folder of the point sets that one job embeds.
+JOINT = "land-500-r0+task-land-600-r0"
+EMBEDDINGS = f"{CSP}/{JOINT}/land-500-r0/embeddings"
+TWIN_EMBEDDINGS = f"{TWIN}/{JOINT}/land-500-r0/embeddings"
 
 
 def edit(old, new):
@@ -64,10 +67,10 @@ def copy_of(other):
 
 
 CHUNK = f"{EMBEDDINGS}.zarr/embedding/c/0/0"
-TWIN_CHUNK = f"{TWIN}/land-500-r0/embeddings.zarr/embedding/c/0/0"
+TWIN_CHUNK = f"{TWIN_EMBEDDINGS}.zarr/embedding/c/0/0"
 DIMENSION = f"{ROWS}/csp_amin10_rgb_tiny_s0/land-500-r0/dimension.csv"
 TWIN_DIMENSION = f"{ROWS}/csp_amin10_untrained_s0/land-500-r0/dimension.csv"
-RECORD = "results/records/embed/csp_amin10_rgb_tiny_s0/land-500-r0.json"
+RECORD = f"results/records/embed/csp_amin10_rgb_tiny_s0/{JOINT}.json"
 MANIFEST = f"{EMBEDDINGS}.json"
 ROOT = f"{EMBEDDINGS}.zarr/zarr.json"
 ADDED = f"{EMBEDDINGS}.zarr/embedding/c/9/0"
@@ -78,7 +81,11 @@ RESOLVED = "results/tiny/experiment.json"
 REPORT = "results/tiny/report.html"
 COSTS = "results/tiny/budget.csv"
 REPORT_RECORD = "results/records/report/tiny.json"
-UNRECORDED = {f"{EMBEDDINGS}.zarr", MANIFEST}
+UNRECORDED = {
+    f"{CSP}/{JOINT}/{points}/embeddings{suffix}"
+    for points in JOINT.split("+")
+    for suffix in (".zarr", ".json")
+}
 # Damaged file, how it is damaged, and the files that `verify` must name if not only that one.
 DAMAGES = {
     "chunk deleted": (CHUNK, remove),
@@ -89,11 +96,11 @@ DAMAGES = {
     "attributes of a store edited": (ROOT, edit("csp_", "csq_")),
     "stores of two variants swapped": (
         ".",
-        swap(f"{EMBEDDINGS}.zarr", f"{TWIN}/land-500-r0/embeddings.zarr"),
+        swap(f"{EMBEDDINGS}.zarr", f"{TWIN_EMBEDDINGS}.zarr"),
         {CHUNK, TWIN_CHUNK},
     ),
     "store deleted": (f"{EMBEDDINGS}.zarr", remove),
-    "manifest of another store": (MANIFEST, copy_of(f"{TWIN}/land-500-r0/embeddings.json")),
+    "manifest of another store": (MANIFEST, copy_of(f"{TWIN_EMBEDDINGS}.json")),
     "manifest deleted": (MANIFEST, remove),
     "data set altered": (LAND, edit('"sha256"', '"sha257"')),
     "labels deleted": (LABELS, remove),
@@ -120,7 +127,7 @@ DAMAGES = {
     "record of another job": (RECORD, copy_of(RECORD.replace("rgb_tiny", "untrained")), UNRECORDED),
     "list of packages altered": ("results/records/environments", in_each(edit('"numpy": "', '"numpy": "0'))),
     "file without a record": (f"{TABLES}/extra.csv", put("1")),
-    "file without a record in a variant's folder": (f"{CSP}/land-500-r0/neighbours.csv", put("1")),
+    "file without a record in a variant's folder": (f"{CSP}/{JOINT}/land-500-r0/neighbours.csv", put("1")),
 }
 
 

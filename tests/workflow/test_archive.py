@@ -64,7 +64,7 @@ def test_a_change_of_config_reruns_the_same_jobs_as_in_the_original(opened):
     jobs = rules_of(opened.planned(*TINY))
     opened.edit("config/estimator/mom.yaml", "k: 15", "k: 20")
     assert "dimension" in jobs
-    assert not jobs & {"pretrain", "embed", "neighbours", "probe", "scale"}
+    assert not jobs & {"pretrain", "embed", "probe", "scale"}
 
 
 def test_extraction_writes_only_files_inside_the_folder(archived):

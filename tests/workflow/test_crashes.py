@@ -120,7 +120,7 @@ def test_a_stopped_snakemake_keeps_its_lock_and_ends_normally_when_it_is_continu
     assert not processes_in(project.folder)
 
 
-GRAPH = "results/variants/csp_amin10_untrained_s0/land-500-r0/neighbours.zarr"
+GRAPH = "results/tiny/variants/csp_amin10_untrained_s0/land-500-r0/neighbours.zarr"
 SEARCH = (GRAPH, "--config", "experiment=tiny", "--forcerun", "embed")
 # Like the scheduler of a cluster, this outlives the user's Snakemake.
 SUBMIT = "sh -c 'nohup sh \"$0\" >/dev/null 2>&1 & echo $!'"

@@ -80,19 +80,28 @@ def test_report_and_costs_are_written(alone):
 
 def test_four_blocks_give_a_byte_identical_graph(alone, tmp_path):
     project = alone.copy(tmp_path / "project")
-    graphs = [f"{VARIANT}/land-1200-r{replicate}/neighbours." for replicate in range(2)]
-    before = project.files(*graphs, "alone/variants", "alone/tables")
+    points = [f"land-1200-r{replicate}" for replicate in range(2)]
+    # The graph of a single search belongs to the experiment; that of several jobs to the variant.
+    alone_at = [f"alone/{VARIANT}/{name}/neighbours." for name in points]
+    blocks_at = [f"{VARIANT}/{'+'.join(points)}/{name}/neighbours." for name in points]
+    graphs = project.files(*alone_at)
+    before = project.files("alone/tables", *(f"alone/{VARIANT}/{name}/" for name in points))
     project.edit("config/config.yaml", "blocks_from: 50000", "blocks_from: 1200")
     # Tiles of 512 by 512 points: three by three of them, so that every block has some.
     project.edit("config/config.yaml", "memory_mb: 4", "memory_mb: 1")
     jobs = project.planned(*ALONE)
     assert len([rule for rule, _ in jobs if rule == "neighbours_block"]) == 8
-    assert not rules_of(jobs) & {"pretrain", "embed", "points", "neighbours"}
+    assert not rules_of(jobs) & {"pretrain", "embed", "points", "dimension"}
     project.run(*ALONE)
-    after = project.files(*graphs, "alone/variants", "alone/tables")
-    assert set(after) == set(before)
-    # Only the metadata of the store differs, which records how it was made.
-    changed = {name for name in before if before[name] != after[name]}
-    assert changed <= {f"{graph}zarr/zarr.json" for graph in graphs}
+    for one, other in zip(alone_at, blocks_at, strict=True):
+        merged = {name.replace(other, one): digest for name, digest in project.files(other).items()}
+        alone_one = {name: digest for name, digest in graphs.items() if name.startswith(one)}
+        assert set(merged) == set(alone_one)
+        # Only the metadata of the store differs, which records how it was made.
+        assert {name for name in merged if merged[name] != alone_one[name]} <= {f"{one}zarr/zarr.json"}
+    after = project.files("alone/tables", *(f"alone/{VARIANT}/{name}/" for name in points))
+    # The same for the store of the local dimension.
+    changed = {name for name in after if before[name] != after[name]}
+    assert changed <= {f"alone/{VARIANT}/{name}/local_dimension.zarr/zarr.json" for name in points}
     assert not list((project.folder / "results" / VARIANT).rglob("candidates-*"))
     assert "Nothing to be done" in project.run(*ALONE).stdout

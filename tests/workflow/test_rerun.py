@@ -6,7 +6,7 @@ from project import rules_of, variants_of
 pytestmark = pytest.mark.workflow
 
 TINY = ("--config", "experiment=tiny")
-ENCODERS = {"pretrain", "embed", "neighbours", "dimension", "probe"}
+ENCODERS = {"pretrain", "embed", "dimension", "probe"}
 
 
 def test_a_second_run_has_nothing_to_do(project):
@@ -47,7 +47,7 @@ def test_editing_the_probes_retrains_nothing(project):
     )
     jobs = project.planned(*TINY)
     assert "probe" in rules_of(jobs)
-    assert not rules_of(jobs) & {"pretrain", "embed", "neighbours", "dimension", "features"}
+    assert not rules_of(jobs) & {"pretrain", "embed", "dimension", "features"}
 
 
 def test_editing_an_estimator_leaf_reruns_only_the_dimension(project):
@@ -69,9 +69,9 @@ def test_changing_scale_costly_and_jacobian_neither_trains_nor_embeds(project):
 def test_a_new_support_only_embeds_its_points(project):
     project.edit("config/experiment/tiny.yaml", "region-africa-400]", "region-africa-400, patch-10-400]")
     jobs = project.planned(*TINY)
-    assert not rules_of(jobs) & {"pretrain", "dataset", "neighbours", "dimension", "probe"}
+    assert not rules_of(jobs) & {"pretrain", "dataset", "embed", "dimension", "probe"}
     assert {wildcards for rule, wildcards in jobs if rule == "points"} == {"points=patch-10-400-r0"}
-    assert len([rule for rule, _ in jobs if rule == "embed"]) == 1
+    assert len([rule for rule, _ in jobs if rule == "embed_alone"]) == 1
 
 
 def test_removing_the_optional_parts_only_rewrites_the_lists_of_data_sets_and_omissions(project):
@@ -83,7 +83,7 @@ def test_removing_the_optional_parts_only_rewrites_the_lists_of_data_sets_and_om
     assert rules_of(project.planned(*TINY)) == {"sources", "table", "resolved", "all"}
 
 
-def test_changing_half_samples_measures_again_without_a_new_graph(project):
+def test_changing_half_samples_measures_again_without_new_embeddings(project):
     project.edit("config/config.yaml", "draws: 8", "draws: 9")
     assert rules_of(project.planned(*TINY)) & {*ENCODERS, "scale", "costly"} == {"dimension", "scale"}
 

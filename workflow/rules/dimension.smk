@@ -1,42 +1,24 @@
-"""Intrinsic dimension: one exact kNN graph per embedding, which all estimators share."""
+"""Intrinsic dimension: one exact kNN graph per embedding, which all estimators share.
 
-
-rule neighbours:
-    """The exact kNN graph of one embedding."""
-    input:
-        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
-        manifest="<results>/variants/{variant}/{points}/embeddings.json",
-    output:
-        store=directory("<results>/variants/{variant}/{points}/neighbours.zarr"),
-        manifest="<results>/variants/{variant}/{points}/neighbours.json",
-    log:
-        "<results>/logs/neighbours/{variant}/{points}.log",
-    benchmark:
-        "<results>/benchmarks/neighbours/{variant}/{points}.tsv"
-    wildcard_constraints:
-        points=queries.one_of(queries.searched_at_once(EXPERIMENT)),
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        job=job(slices.neighbours),
-    script:
-        "../scripts/neighbours.py"
+The job that estimates the dimension searches the graph. In large embeddings, several jobs search a block each; their graph
+is shared by all experiments, as the embeddings are.
+"""
 
 
 rule neighbours_block:
     """One block of the neighbour search in a large embedding."""
     input:
-        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
-        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+        embeddings="<results>/variants/{variant}/{at}/embeddings.zarr",
+        manifest="<results>/variants/{variant}/{at}/embeddings.json",
     output:
-        store=temp(directory("<results>/variants/{variant}/{points}/candidates-{block}.zarr")),
-        manifest=temp("<results>/variants/{variant}/{points}/candidates-{block}.json"),
+        store=temp(directory("<results>/variants/{variant}/{at}/candidates-{block}.zarr")),
+        manifest=temp("<results>/variants/{variant}/{at}/candidates-{block}.json"),
     log:
-        "<results>/logs/neighbours_block/{variant}/{points}/{block}.log",
+        "<results>/logs/neighbours_block/{variant}/{at}/{block}.log",
     benchmark:
-        "<results>/benchmarks/neighbours_block/{variant}/{points}/{block}.tsv"
+        "<results>/benchmarks/neighbours_block/{variant}/{at}/{block}.tsv"
     wildcard_constraints:
-        points=queries.one_of(queries.searched_in_blocks(EXPERIMENT)),
+        at=queries.one_of(map(embedded_at, queries.searched_in_blocks(EXPERIMENT))),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -48,21 +30,21 @@ rule neighbours_block:
 rule neighbours_merge:
     """The exact kNN graph of a large embedding, identical to that of a single search."""
     input:
-        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
-        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+        embeddings="<results>/variants/{variant}/{at}/embeddings.zarr",
+        manifest="<results>/variants/{variant}/{at}/embeddings.json",
         candidates=expand(
-            "<results>/variants/{{variant}}/{{points}}/candidates-{block}.zarr",
+            "<results>/variants/{{variant}}/{{at}}/candidates-{block}.zarr",
             block=range(EXPERIMENT.neighbours["blocks"]),
         ),
     output:
-        store=directory("<results>/variants/{variant}/{points}/neighbours.zarr"),
-        manifest="<results>/variants/{variant}/{points}/neighbours.json",
+        store=directory("<results>/variants/{variant}/{at}/neighbours.zarr"),
+        manifest="<results>/variants/{variant}/{at}/neighbours.json",
     log:
-        "<results>/logs/neighbours_merge/{variant}/{points}.log",
+        "<results>/logs/neighbours_merge/{variant}/{at}.log",
     benchmark:
-        "<results>/benchmarks/neighbours_merge/{variant}/{points}.tsv"
+        "<results>/benchmarks/neighbours_merge/{variant}/{at}.tsv"
     wildcard_constraints:
-        points=queries.one_of(queries.searched_in_blocks(EXPERIMENT)),
+        at=queries.one_of(map(embedded_at, queries.searched_in_blocks(EXPERIMENT))),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -72,19 +54,21 @@ rule neighbours_merge:
 
 
 rule dimension:
-    """Global and local intrinsic dimension of one embedding."""
+    """Global and local intrinsic dimension of one embedding, and its exact kNN graph."""
     input:
-        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
-        neighbours="<results>/variants/{variant}/{points}/neighbours.zarr",
-        manifest="<results>/variants/{variant}/{points}/neighbours.json",
+        unpack(embedded),
     output:
         table="<results>/{experiment}/variants/{variant}/{points}/dimension.csv",
         store=directory("<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr"),
         manifest="<results>/{experiment}/variants/{variant}/{points}/local_dimension.json",
+        neighbours=directory("<results>/{experiment}/variants/{variant}/{points}/neighbours.zarr"),
+        graph="<results>/{experiment}/variants/{variant}/{points}/neighbours.json",
     log:
         "<results>/logs/dimension/{experiment}/{variant}/{points}.log",
     benchmark:
         "<results>/benchmarks/dimension/{experiment}/{variant}/{points}.tsv"
+    wildcard_constraints:
+        points=queries.one_of(queries.searched_at_once(EXPERIMENT)),
     conda:
         "../../envs/environment.yaml"
     params:
@@ -93,11 +77,22 @@ rule dimension:
         "../scripts/dimension.py"
 
 
+# Of a large embedding, whose graph is an input.
+use rule dimension as dimension_of_graph with:
+    input:
+        unpack(searched),
+    output:
+        table="<results>/{experiment}/variants/{variant}/{points}/dimension.csv",
+        store=directory("<results>/{experiment}/variants/{variant}/{points}/local_dimension.zarr"),
+        manifest="<results>/{experiment}/variants/{variant}/{points}/local_dimension.json",
+    wildcard_constraints:
+        points=queries.one_of(queries.searched_in_blocks(EXPERIMENT)),
+
+
 rule scale:
     """Intrinsic dimension at several sample sizes, or on another support."""
     input:
-        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
-        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+        unpack(embedded),
     output:
         table="<results>/{experiment}/variants/{variant}/{points}/scale.csv",
     log:
@@ -115,8 +110,7 @@ rule scale:
 rule costly:
     """Estimators too costly for a whole sample, applied to its first points."""
     input:
-        embeddings="<results>/variants/{variant}/{points}/embeddings.zarr",
-        manifest="<results>/variants/{variant}/{points}/embeddings.json",
+        unpack(embedded),
     output:
         table="<results>/{experiment}/variants/{variant}/{points}/costly.csv",
     log:

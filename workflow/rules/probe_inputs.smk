@@ -4,7 +4,6 @@
 def probe_inputs(wildcards):
     points = queries.probe_points(EXPERIMENT, wildcards.variant)
     return {
-        "embeddings": f"<results>/variants/{wildcards.variant}/{points}/embeddings.zarr",
-        "manifest": f"<results>/variants/{wildcards.variant}/{points}/embeddings.json",
+        **embedded_of(wildcards.variant, points),
         "labels": expand("<results>/data/labels/{task}/{points}.zarr", task=EXPERIMENT.tasks, points=points),
     }

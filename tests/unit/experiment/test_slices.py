@@ -21,12 +21,11 @@ PINNED = {
     "fetch": ({"weights"}, [], []),
     "pretrain": ({*ENCODER, "features", "modality", "schedule"}, ["checkpoint"], ["torch"]),
     "embed": (ENCODER, ["embeddings"], ["onnxruntime", "pyarrow", "pyshtools", "torch"]),
-    "neighbours": ({"device", "k", "memory_mb"}, ["neighbours"], ["numba", "numpy"]),
     "neighbours_block": ({"blocks", "device", "k", "memory_mb"}, ["candidates"], ["numba", "numpy"]),
     "neighbours_merge": ({"blocks", "k"}, ["neighbours"], ["numba", "numpy"]),
     "dimension": (
-        {"estimators", "local_estimator", "replicate", "subsampling"},
-        ["dimension", "local_dimension"],
+        {"estimators", "local_estimator", "neighbours", "replicate", "subsampling"},
+        ["dimension", "local_dimension", "neighbours"],
         ["numba", "numpy", "scikit-dimension", "scipy"],
     ),
     "scale": (
@@ -81,7 +80,6 @@ def all_slices(experiment):
     single = (
         "sources",
         "fetch",
-        "neighbours",
         "neighbours_block",
         "neighbours_merge",
         "correlate",
@@ -158,9 +156,9 @@ PRETRAINED = ("satclip_l5_rgb_tiny_s0", "satclip_l10_rgb_tiny_s0", "csp_amin10_r
 @pytest.mark.parametrize(
     ("part", "key", "value", "expected"),
     [
-        ("neighbours", "k", 90, under("neighbours", "neighbours_block", "neighbours_merge")),
-        ("neighbours", "memory_mb", 8, under("neighbours", "neighbours_block")),
-        ("neighbours", "device", "cuda", under("neighbours", "neighbours_block")),
+        ("neighbours", "k", 90, under("dimension", "neighbours_block", "neighbours_merge")),
+        ("neighbours", "memory_mb", 8, under("dimension", "neighbours_block")),
+        ("neighbours", "device", "cuda", under("dimension", "neighbours_block")),
         ("neighbours", "blocks", 3, under("neighbours_block", "neighbours_merge")),
         ("neighbours", "blocks_from", 70_000, under()),
         ("subsampling", "seed", 1, under("dimension", "scale")),

@@ -8,6 +8,7 @@ from typing import Any
 
 from earthdim.experiment.model import Experiment, Variant
 from earthdim.experiment.validation import ConfigError
+from earthdim.storage.digests import digest
 from earthdim.storage.schema import EXTERNAL
 
 # Keys of --config, and the only target that reads each of them, if there is one.
@@ -98,6 +99,27 @@ def probe_points(experiment: Experiment, variant: str) -> str:
     return experiment.own_points.get(variant, experiment.task_points)
 
 
+def embedded_together(experiment: Experiment) -> list[str]:
+    """Names of the point sets at which one job embeds a variant: those of the samples and of the tasks."""
+    return list(dict.fromkeys(filter(None, (*experiment.sample_points, experiment.task_points))))
+
+
+def together(experiment: Experiment) -> str:
+    """Name of the folder of the point sets that are embedded together.
+
+    It names all of them, because Snakemake compares a job's inputs with those that made its outputs: two experiments
+    that share a variant share these embeddings only if the same job makes them.
+    """
+    names = embedded_together(experiment)
+    return "+".join(names) if len(names) <= 3 else f"{names[0]}+{len(names) - 1}@{digest(names, 8)}"
+
+
+def embedded_at(experiment: Experiment, points: str) -> str:
+    """Folder of the embeddings at a point set, below the folder of each variant."""
+    joint = points in embedded_together(experiment)
+    return f"{together(experiment)}/{points}" if joint else points
+
+
 def gpus(experiment: Experiment, variant: str) -> int:
     """Number of GPUs that the pre-training of a variant requests; a variant that is not trained requests none."""
     trained = experiment.variants[variant].kind == "trained"
@@ -131,8 +153,9 @@ def searched_in_blocks(experiment: Experiment) -> list[str]:
 
 
 def searched_at_once(experiment: Experiment) -> list[str]:
-    """Names of the point sets whose kNN graphs are searched by one job."""
-    return sorted(set(experiment.points) - set(searched_in_blocks(experiment)))
+    """Names of the point sets whose kNN graphs are searched by the jobs that estimate the dimension."""
+    in_blocks = set(searched_in_blocks(experiment))
+    return [name for name in experiment.points if name not in in_blocks]
 
 
 def all_names(experiment: Experiment) -> set[str]:
@@ -140,6 +163,7 @@ def all_names(experiment: Experiment) -> set[str]:
     kinds = (
         experiment.variants,
         experiment.points,
+        [together(experiment)],
         experiment.features,
         experiment.datasets,
         experiment.tasks,

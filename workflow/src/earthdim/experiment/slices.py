@@ -24,6 +24,8 @@ from earthdim.storage.schema import DIMENSION_KEY, EXTERNAL, PANEL, SCHEMA_VERSI
 
 # The libraries that compute every dimension.
 MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
+# The libraries that search every graph.
+SEARCHED_BY = ("numba", "numpy")
 # Columns by which tables and correlations group rows. The digest of code does not cover the module that lists them.
 GROUPED_BY = digest([DIMENSION_KEY, PANEL])
 
@@ -194,38 +196,34 @@ def embed(experiment: Experiment, variant: str) -> Slice:
     )
 
 
-def neighbours(experiment: Experiment) -> Slice:
-    """The search for a graph in one job."""
-    return _search(experiment, "neighbours.py", ("k", "memory_mb", "device"), "neighbours")
-
-
 def neighbours_block(experiment: Experiment) -> Slice:
     """One block of a search; the number of the block is a wildcard."""
-    return _search(experiment, "neighbours_block.py", ("k", "blocks", "memory_mb", "device"), "candidates")
+    config = _search(experiment, "k", "blocks", "memory_mb", "device")
+    return Slice(script="neighbours_block.py", config=config, writes=("candidates",), libraries=SEARCHED_BY)
 
 
 def neighbours_merge(experiment: Experiment) -> Slice:
     """The merge of all blocks of a search."""
-    return _search(experiment, "neighbours_merge.py", ("k", "blocks"), "neighbours")
+    config = _search(experiment, "k", "blocks")
+    return Slice(script="neighbours_merge.py", config=config, writes=("neighbours",), libraries=SEARCHED_BY)
 
 
-def _search(experiment: Experiment, script: str, keys: tuple[str, ...], kind: str) -> Slice:
-    config = {key: experiment.neighbours[key] for key in keys}
-    return Slice(script=script, config=config, writes=(kind,), libraries=("numba", "numpy"))
+def _search(experiment: Experiment, *keys: str) -> Plain:
+    return {key: experiment.neighbours[key] for key in keys}
 
 
 def dimension(experiment: Experiment, points: str) -> Slice:
-    """Estimators, and the settings of half samples if the point set is small enough for them."""
-    at = experiment.points[points]
+    """Estimators, the settings of half samples if the point set is small enough for them, and those of the search."""
+    at, alone = experiment.points[points], points not in queries.searched_in_blocks(experiment)
     config = {
+        **({"neighbours": _search(experiment, "k", "memory_mb", "device")} if alone else {}),
         "estimators": _estimators(experiment, experiment.settings["estimators"]),
         "local_estimator": experiment.settings["local_estimator"],
         "replicate": at["replicate"],
         "subsampling": _subsampling(experiment, at["n"]),
     }
-    return Slice(
-        script="dimension.py", config=config, writes=("dimension", "local_dimension"), libraries=MEASURED_BY
-    )
+    writes = ("dimension", "local_dimension", *(["neighbours"] if alone else []))
+    return Slice(script="dimension.py", config=config, writes=writes, libraries=MEASURED_BY)
 
 
 def scale(experiment: Experiment, points: str) -> Slice:
