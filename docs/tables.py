@@ -5,7 +5,7 @@ in `docs/results/*.csv` (rows of key, value and source). The README has its summ
 
     envs/run python docs/tables.py --check                            fail if README or page differ from docs/results
     envs/run python docs/tables.py --write                            write README and page from docs/results
-    envs/run python docs/tables.py --results results --write          first extract the numbers of a run of `default`,
+    envs/run python docs/tables.py --results results --write          first extract the numbers of a run of `miniature`,
                                                                       and of table1 if it was run
     envs/run python docs/tables.py --other DIR --write                first extract those of a run on another machine
                                                                       into docs/results/other_machine.csv
@@ -220,13 +220,13 @@ def simulate() -> None:
 
 def refresh(results: Path | None, other: Path | None, setting: str) -> None:
     """Extract the numbers of finished runs into docs/results."""
-    default = [dimensions, correlations, joint_tests, gaps, scales]
+    parts = [dimensions, correlations, joint_tests, gaps, scales]
     if results is not None:
-        extract(results, "default", "", default).to_csv(FOLDER / "default.csv", index=False)
+        extract(results, "miniature", "", parts).to_csv(FOLDER / "miniature.csv", index=False)
         if (results / "table1" / "tables" / "table1.csv").is_file():
             extract(results, "table1", "", [table1]).to_csv(FOLDER / "table1.csv", index=False)
     if other is not None:
-        extract(other, "default", setting, default).to_csv(FOLDER / "other_machine.csv", index=False)
+        extract(other, "miniature", setting, parts).to_csv(FOLDER / "other_machine.csv", index=False)
 
 
 class Lookup:

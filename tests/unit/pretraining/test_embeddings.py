@@ -23,11 +23,10 @@ MODEL = {
 }
 
 
-def test_embeddings_follow_the_checkpoint_and_keep_coordinates():
+def test_embeddings_follow_the_encoder_and_keep_coordinates():
     trained = build_encoder(MODEL, seed=5)
-    config = {"weights": {"kind": "trained"}, "model": MODEL, "seed": 0}
     at = points()
-    store = embeddings_store(config, trained.state_dict(), at)
+    store = embeddings_store(trained, at)
     lonlat = np.stack([at["lon"], at["lat"]], axis=1)
     np.testing.assert_array_equal(store["embedding"], trained.embed(lonlat))
     assert store["embedding"].dims == ("point", "feature")

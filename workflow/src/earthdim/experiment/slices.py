@@ -186,7 +186,7 @@ def pretrain(experiment: Experiment, name: str) -> Slice:
 
 
 def embed(experiment: Experiment, variant: str) -> Slice:
-    """Embeddings depend on the encoder alone; the checkpoint and the points are inputs."""
+    """Embeddings at any point sets depend on the encoder alone; the checkpoint and the points are inputs."""
     return Slice(
         script="embed.py",
         config=encoder_config(experiment.variants[variant]),
