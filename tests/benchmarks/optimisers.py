@@ -5,7 +5,7 @@
 AdamW (`earthdim.probing.heads.batched`) is compared with `torch.optim.AdamW`: its construction, which makes torch
 import its compiler, its steps alone on the parameters of one probe, and a whole training of the MLP head. L-BFGS
 (`earthdim.probing.heads.logistic`) is compared with ``scipy.optimize.minimize(method="L-BFGS-B")`` on the same
-objective, start and tolerance. Pre-training uses `torch.optim.AdamW` itself. All numbers are CPU seconds of one process
+objective, start and tolerance. Pre-training calls the function of torch's steps. All numbers are CPU seconds of one process
 with one math thread; the two sides alternate, and the median of the repeats is printed.
 
 Measured on one core of a shared two-core machine (torch 2, scipy 1; ratio = library / ours): AdamW 1.67 for its steps
