@@ -1,7 +1,7 @@
 """Import of scikit-dimension without Matplotlib, which takes a third of the import.
 
-scikit-dimension imports `matplotlib.pyplot` for two functions that draw. While its package is imported, a stand-in takes
-the place of Matplotlib; if a drawing function is called later, the stand-in imports the real one.
+scikit-dimension imports `matplotlib.pyplot` for two functions that draw. While its package is imported, a stand-in
+takes the place of Matplotlib; if a drawing function is called later, the stand-in imports the real one.
 """
 
 import sys
