@@ -5,8 +5,8 @@
 AdamW (`earthdim.probing.heads.batched`) is compared with `torch.optim.AdamW`: its construction, which makes torch
 import its compiler, its steps alone on the parameters of one probe, and a whole training of the MLP head. L-BFGS
 (`earthdim.probing.heads.logistic`) is compared with ``scipy.optimize.minimize(method="L-BFGS-B")`` on the same
-objective, start and tolerance. Pre-training uses `torch.optim.AdamW` itself. All numbers are CPU seconds of one process
-with one math thread; the two sides alternate, and the median of the repeats is printed.
+objective, start and tolerance. Pre-training calls the function of torch's steps without the class. All numbers are CPU
+seconds of one process with one math thread; the two sides alternate, and the median of the repeats is printed.
 
 Measured on one core of a shared two-core machine (torch 2, scipy 1; ratio = library / ours): AdamW 1.67 for its steps
 alone and 1.11 for a training of the head, plus 0.9 to 1.0 s once per process for the construction of torch's, against

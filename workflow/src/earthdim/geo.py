@@ -5,7 +5,6 @@ Coordinates are arrays of longitude and latitude in degrees; angles are radians 
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 EARTH_RADIUS_KM = 6371.0088
 """Mean radius R1 of the GRS 80 ellipsoid, km (Moritz 2000, doi:10.1007/s001900050278)."""
@@ -221,6 +220,9 @@ def neighbour_radius_km(lonlat: ArrayLike, k: int) -> NDArray[np.float64]:
     vectors = unit_vectors(lonlat)
     if not 1 <= k < len(vectors):
         raise ValueError(f"k must lie in [1, {len(vectors) - 1}], not {k}")
+    # scipy takes 0.3 s to import; most jobs that use this module need no neighbours.
+    from scipy.spatial import cKDTree
+
     # The first neighbour is the point itself, or a copy of it, at distance 0. Chords order as arcs do.
     chord = cKDTree(vectors).query(vectors, k=[k + 1])[0][:, 0]
     return 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2, 1))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from earthdim.build import build
 from earthdim.encoders.location import LocationEncoder
 from earthdim.pretraining.objectives.base import Batch, Objective, retrieval_top1
+from earthdim.pretraining.optimiser import AdamW
 
 # Appended to the seed for the objective's random stream in training, and for the stream restarted at every evaluation.
 TRAINING, EVALUATION = 1, 2
@@ -118,7 +119,7 @@ def pretrain(
         observations = torch.from_numpy(objective.observations(features, training_rows)).to(target)
         objective.attach(encoder, observations.shape[1])
         trained = nn.ModuleList((encoder, objective)).to(target)
-        optimiser = _adamw(trained, model["optimiser"]["weight_decay"])
+        optimiser = AdamW(trained, model["optimiser"]["weight_decay"])
         batches = _batches(training_rows, schedule["batch"], np.random.default_rng(seed))
         rng = np.random.default_rng([seed, TRAINING])
         for step in range(1, schedule["steps"] + 1):
@@ -154,16 +155,6 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _adamw(trained: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW with weight decay on matrices only: vectors and scalars are biases, norms and the logit scale."""
-    parameters = [parameter for parameter in trained.parameters() if parameter.requires_grad]
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
-    return torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    )
-
-
 def _batches(rows: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Yield batches indefinitely: each epoch visits every row once in a new order, except an incomplete last batch."""
     while True:
@@ -172,17 +163,13 @@ def _batches(rows: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator
             yield order[start : start + batch]
 
 
-def _descend(
-    trained: nn.Module, objective: Objective, batch: Batch, optimiser: torch.optim.Optimizer, rate: float
-) -> float:
+def _descend(trained: nn.Module, objective: Objective, batch: Batch, optimiser: AdamW, rate: float) -> float:
     """Take one optimiser step at a learning rate and return the loss before it."""
     trained.train()
-    for group in optimiser.param_groups:
-        group["lr"] = rate
     optimiser.zero_grad()
     loss = objective(batch)
     loss.backward()
-    optimiser.step()
+    optimiser.step(rate)
     return loss.item()
 
 

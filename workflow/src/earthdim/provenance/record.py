@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from earthdim.jobs import costs
 from earthdim.provenance import environment
 from earthdim.provenance.contents import RESULTS, contents, identity
 from earthdim.storage.digests import digest
@@ -62,7 +63,14 @@ def write(snakemake: Any, job: Mapping[str, Any]) -> None:
         "schema": job["schema"],
         "libraries": job["libraries"],
     }
-    _write(record_path(snakemake.log[0]), made, snakemake.input, snakemake.output, script and Path(script))
+    _write(
+        record_path(snakemake.log[0]),
+        made,
+        snakemake.input,
+        snakemake.output,
+        script and Path(script),
+        cost=True,
+    )
 
 
 def write_report(experiment: str, of: Iterable[Path]) -> None:
@@ -73,7 +81,12 @@ def write_report(experiment: str, of: Iterable[Path]) -> None:
 
 
 def _write(
-    path: Path, made: Mapping[str, Any], inputs: Iterable[Any], outputs: Iterable[Any], script: Path | None
+    path: Path,
+    made: Mapping[str, Any],
+    inputs: Iterable[Any],
+    outputs: Iterable[Any],
+    script: Path | None,
+    cost: bool = False,
 ) -> None:
     files = environment.loaded_code(script)
     record = {
@@ -89,6 +102,9 @@ def _write(
         "begun": _BEGUN.isoformat(timespec="milliseconds"),
         "ended": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
+    if cost:
+        # Last, so that the digests and git, a child, are counted.
+        record["cost"] = costs.so_far()
     write_json(sealed(record), path)
 
 

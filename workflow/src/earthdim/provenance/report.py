@@ -79,8 +79,10 @@ def _resolve(words: Sequence[str]) -> Experiment:
 def _write(experiment: Experiment, parts: list[Path], config: Sequence[str]) -> int:
     """Print the costs, write costs, report and their record, and return the exit status."""
     report, costs = record.report_files(experiment.name)
-    spent = budget(RESULTS / "benchmarks", queries.all_names(experiment))
-    print(f"\nWhat {experiment.name} has cost so far, by stage (process seconds, imports included):\n")
+    spent = budget(record.FOLDER, queries.all_names(experiment))
+    print(
+        f"\nWhat {experiment.name} has cost so far, by stage (counted by the kernel, start and imports included):\n"
+    )
     print(f"{spent.to_string(index=False)}\n\nTables: {RESULTS / experiment.name / 'tables'}", flush=True)
     try:
         write_table(spent, costs)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 # Values with a relative spread below this differ only by rounding.
 ROUNDING = 1e-12
@@ -92,6 +92,11 @@ class Coefficient:
         return np.arctanh(np.clip(value, -bound, bound))
 
 
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1; equal values have their mean rank. Not scipy's, whose import takes 0.7 s in each job of tables."""
+    return pd.Series(values).rank().to_numpy()
+
+
 def _centred(scores: np.ndarray) -> np.ndarray:
     return scores - scores.mean(axis=-1, keepdims=True)
 
@@ -103,8 +108,8 @@ def _pair_signs(scores: np.ndarray) -> np.ndarray:
 
 COEFFICIENTS = {
     # One exchange of neighbouring ranks lowers rho by 12 / (n^3 - n) and tau by 4 / (n^2 - n).
-    "spearman": Coefficient(rankdata, _centred, lambda n: 6.0 / (n**3 - n)),
-    "kendall": Coefficient(rankdata, _pair_signs, lambda n: 2.0 / (n**2 - n)),
+    "spearman": Coefficient(_ranks, _centred, lambda n: 6.0 / (n**3 - n)),
+    "kendall": Coefficient(_ranks, _pair_signs, lambda n: 2.0 / (n**2 - n)),
     # r is continuous: only rounding is subtracted from one.
     "pearson": Coefficient(lambda values: values, _centred, lambda n: ROUNDING),
 }

@@ -1,7 +1,6 @@
 """Corrections of p values for multiple testing."""
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -34,4 +33,9 @@ def benjamini_yekutieli(p: np.ndarray) -> np.ndarray:
     Y. Benjamini, D. Yekutieli, "The control of the false discovery rate in multiple
     testing under dependency", Ann. Stat. 29, 2001.
     """
-    return false_discovery_control(p, method="by") if len(p) else p.copy()
+    order = np.argsort(p, kind="stable")[::-1]
+    ranks = np.arange(len(p), 0, -1)
+    steps = np.minimum.accumulate(p[order] * (len(p) / ranks) * np.sum(1 / ranks[::-1]))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted
