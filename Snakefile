@@ -52,6 +52,7 @@ rule branch:
 
 onstart:
     runs.begin()
+    show_progress()
 
 
 onsuccess:

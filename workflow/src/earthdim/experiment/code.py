@@ -32,6 +32,7 @@ LEFT_OUT = (
     "earthdim.experiment.targets",
     "earthdim.experiment.validation",
     "earthdim.jobs",
+    "earthdim.progress",
     "earthdim.provenance",
     "earthdim.storage",
 )
