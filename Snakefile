@@ -53,6 +53,7 @@ rule branch:
 
 onstart:
     runs.begin()
+    show_progress()
 
 
 onsuccess:

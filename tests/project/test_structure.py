@@ -20,6 +20,7 @@ ORDER = (
     "geo",
     "build",
     "compiled",
+    "progress",
     "storage",
     "omissions",
     "data",
@@ -40,7 +41,7 @@ APART = (
     ("pretraining", {"estimation", "probing"}),
     ("estimation", {"pretraining", "probing"}),
     ("probing", {"pretraining", "estimation"}),
-    ("jobs", set(ORDER) - {"storage"}),
+    ("jobs", set(ORDER) - {"progress", "storage"}),
     ("api", {"experiment", "jobs", "provenance", "figures", "analysis", "probing", "pretraining"}),
 )
 

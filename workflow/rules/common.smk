@@ -1,7 +1,9 @@
 """The resolved experiment, wildcard constraints, and the helpers that the rules share. No rule is defined here."""
 
+import atexit
 import functools
 import gc
+import inspect
 import sys
 from pathlib import Path
 
@@ -25,6 +27,9 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 ASKED = {word.partition(":")[0] for word in sys.argv}
 # Each job reads this file in a separate process; the cache lets all of them share the digests of user-supplied files.
 file_digests.keep(runs.STATE / "own" / "sums.json")
+code_digests.keep(runs.STATE / "grid" / "code.json")
+if workflow.is_main_process:
+    atexit.register(code_digests.SOURCES.save)
 
 
 try:
@@ -63,12 +68,19 @@ wildcard_constraints:
     branch=queries.one_of([] if BRANCH is None else [config["branch"]]),
 
 
+def planned(function):
+    """Attach its signature to a function of wildcards; Snakemake asks for it several times for each of thousands of jobs."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def once_for(*names):
     """Compute a value once for all jobs that share these wildcards; planning calls it for each of thousands of jobs."""
 
     def decorate(function):
         known = {}
 
+        @planned
         @functools.wraps(function)
         def value(wildcards):
             at = tuple(wildcards[name] for name in names)
@@ -122,6 +134,7 @@ def files_of(wildcards):
     return slices.variant_files(EXPERIMENT, variant_of(wildcards).name)
 
 
+@planned
 def variant_files(wildcards):
     """The user-supplied files of a variant, as inputs of the jobs that build its encoder."""
     return user_inputs(files_of(wildcards))

@@ -1,9 +1,9 @@
 """Inputs of the rule of probes. No rule is defined here."""
 
-
+@planned
 def probe_inputs(wildcards):
     points = queries.probe_points(EXPERIMENT, wildcards.variant)
     return {
         **embedded_of(wildcards.variant, points),
-        "labels": expand("<results>/data/labels/{task}/{points}.zarr", task=EXPERIMENT.tasks, points=points),
+        "labels": [f"<results>/data/labels/{task}/{points}.zarr" for task in EXPERIMENT.tasks],
     }

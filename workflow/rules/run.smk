@@ -1,16 +1,19 @@
 """Start and end of a run. This file contains no rules."""
 
+import atexit
 import json
 import re
 import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from earthdim.jobs import interpreter, runs
+from earthdim.jobs import interpreter, live, runs
 
 try:
     # Snakemake writes this path into the commands of jobs without quotes.
@@ -36,9 +39,26 @@ envvars:
     runs.FILE,
 
 
+# The line about the run, if there is one.
+LINES = []
+
+
+def show_progress():
+    """Show the line about the run, unless the command asks for no progress."""
+    quiet = {one.name for one in workflow.output_settings.quiet or ()}
+    if not workflow.touch and not quiet & {"PROGRESS", "ALL"}:
+        planned = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
+        LINES.append(live.LiveLine(logger, live.Tally(planned)))
+        LINES[-1].begin()
+        # Also after an error for which no hook is called.
+        atexit.register(LINES[-1].end)
+
+
 def close():
     """End the run, and cancel the timers of Snakemake's rate limiter, which would delay its exit by up to 10 s."""
     runs.end()
+    for line in LINES:
+        line.end()
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()

@@ -4,18 +4,18 @@ from typing import NamedTuple
 
 
 def summaries(table, variants):
-    return {"summaries": expand("<results>/variants/{variant}/summary.json", variant=variants)}
+    return {"summaries": [f"<results>/variants/{variant}/summary.json" for variant in variants]}
 
 
 def rows_at(table, variants, points):
     """Files of rows of variants, one per point set."""
-    at = f"<results>/{EXPERIMENT.name}/variants/{{variant}}/{{points}}/{table}.csv"
-    return expand(at, variant=variants, points=points)
+    of = f"<results>/{EXPERIMENT.name}/variants"
+    return [f"{of}/{variant}/{at}/{table}.csv" for variant in variants for at in points]
 
 
 def probe_rows(table, variants):
-    of_variant = f"<results>/{EXPERIMENT.name}/variants/{{variant}}/{table}.csv"
-    return {"rows": expand(of_variant, variant=variants)}
+    of = f"<results>/{EXPERIMENT.name}/variants"
+    return {"rows": [f"{of}/{variant}/{table}.csv" for variant in variants]}
 
 
 def dimension_rows(table, variants):

@@ -90,3 +90,34 @@ def test_targets_are_found_at_any_depth():
 def test_digest_does_not_depend_on_the_order_of_keys_but_on_every_value():
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert digest({"a": 1, "b": 2}) != digest({"a": 2, "b": 1})
+
+
+def test_sources_are_parsed_once_for_all_processes(tmp_path, monkeypatch):
+    module, cache = tmp_path / "module.py", tmp_path / "code.json"
+    module.write_text("import os.path\n\nx = 1\n")
+    first = code.Sources(cache)
+    found = first.of(module)
+    first.save()
+    monkeypatch.setattr(code.python_source, "parse", lambda path: pytest.fail("parsed again"))
+    assert code.Sources(cache).of(module) == found == (found[0], ("os.path",))
+
+
+def test_a_changed_source_is_parsed_again(tmp_path):
+    module, cache = tmp_path / "module.py", tmp_path / "code.json"
+    module.write_text("x = 1\n")
+    first = code.Sources(cache)
+    before = first.of(module)
+    first.save()
+    module.write_text("x = 2\n")
+    assert code.Sources(cache).of(module) == code.Sources().of(module) != before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"by": "x", "files": {}}', "[" * 100_000])
+def test_a_damaged_cache_of_sources_is_replaced(tmp_path, content):
+    module, cache = tmp_path / "module.py", tmp_path / "code.json"
+    module.write_text("x = 1\n")
+    cache.write_text(content)
+    sources = code.Sources(cache)
+    assert sources.of(module) == code.Sources().of(module)
+    sources.save()
+    assert code.Sources(cache)._known

@@ -3,7 +3,6 @@
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from earthdim.experiment.model import Experiment, Variant
@@ -31,8 +30,13 @@ def facts(variant: Variant) -> dict[str, Any]:
 
 
 def resolved(experiment: Experiment) -> dict[str, Any]:
-    """The whole experiment as one plain value."""
-    return {"experiment": asdict(experiment), "math_threads": experiment.math_threads}
+    """The whole experiment as one value of mappings, lists and tuples, which shares its parts with the experiment."""
+    # `asdict` would copy every leaf of every variant.
+    nested = {
+        kind: {name: vars(one) for name, one in getattr(experiment, kind).items()}
+        for kind in ("variants", "missing")
+    }
+    return {"experiment": {**vars(experiment), **nested}, "math_threads": experiment.math_threads}
 
 
 def one_of(names: Iterable[str]) -> str:

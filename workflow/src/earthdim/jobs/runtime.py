@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earthdim.jobs import lease, runs
+from earthdim.jobs import lease, live, runs
 from earthdim.storage.digests import digest
 
 _VARIABLES = (
@@ -160,7 +160,9 @@ def begin(rule: str, name: str, path: str, job: Mapping) -> logging.Logger:
     # On a full disk, lines are still written to standard error; suppress tracebacks about the log file.
     logging.raiseExceptions = False
     line = logging.Formatter(f"[{rule} {name}] %(message)s")
-    _add(logger, logging.StreamHandler(sys.stderr), line)
+    # In a terminal, the line about the run is removed first.
+    clear = live.CLEAR if sys.stderr.isatty() else ""
+    _add(logger, logging.StreamHandler(sys.stderr), logging.Formatter(f"{clear}[{rule} {name}] %(message)s"))
     _log_warnings(logger)
     sys.excepthook = lambda kind, error, trace: _report(logger, error)
     lease.take(Path(path))

@@ -1,6 +1,7 @@
 """The training loop shared by all objectives: fits an encoder to modality features at locations."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from earthdim.build import build
 from earthdim.encoders.location import LocationEncoder
 from earthdim.pretraining.objectives.base import Batch, Objective, retrieval_top1
 from earthdim.pretraining.optimiser import AdamW
+from earthdim.progress import Progress
 
 # Appended to the seed for the objective's random stream in training, and for the stream restarted at every evaluation.
 TRAINING, EVALUATION = 1, 2
@@ -62,6 +64,7 @@ def pretrain(
     seed: int,
     log: Callable[[str], object],
     device: str = "cpu",
+    clock: Callable[[], float] = time.monotonic,
 ) -> TrainingResult:
     """Train a location encoder with an objective.
 
@@ -87,9 +90,11 @@ def pretrain(
     seed : int
         Seed of the objective's initial layers and random numbers, of the order of the batches, and of dropout.
     log : callable
-        Receives one line of text per evaluation.
+        Receives one line of text per evaluation, and lines of progress at intervals of time.
     device : str
         Torch device of the training steps. The initial state does not depend on it; later states differ by rounding.
+    clock : callable
+        Returns the time in seconds, for the lines of progress.
 
     Returns
     -------
@@ -122,11 +127,13 @@ def pretrain(
         optimiser = AdamW(trained, model["optimiser"]["weight_decay"])
         batches = _batches(training_rows, schedule["batch"], np.random.default_rng(seed))
         rng = np.random.default_rng([seed, TRAINING])
+        progress = Progress(schedule["steps"], "steps", log, clock=clock)
         for step in range(1, schedule["steps"] + 1):
             factor = learning_rate_factor(step, schedule["steps"], schedule["warmup_steps"])
             rate, rows = factor * model["optimiser"]["lr"], next(batches)
             batch = Batch(encoder, places[rows], observations[rows], rng)
             losses.append(_require_finite(_descend(trained, objective, batch, optimiser, rate), step))
+            progress(step, f"loss {losses[-1]:.3f}")
             if step % schedule["evaluate_every"] == 0 or step == schedule["steps"]:
                 trained.eval()
                 held_out = _held_out(

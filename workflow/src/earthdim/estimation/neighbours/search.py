@@ -1,6 +1,6 @@
 """Exact search of all points: candidates from float32 tile products, measured again in float64 and certified."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from earthdim.estimation.neighbours.candidate_kernels import begin, cut, offer, 
 from earthdim.estimation.neighbours.cleaning import finite_matrix
 from earthdim.estimation.neighbours.exact import nearest
 from earthdim.estimation.neighbours.graph import Graph, single_precision
+from earthdim.progress import Progress
 
 BLOCK_BYTES = 2**22
 """Memory for one tile of float32 inner products: 1,024 x 1,024 points, which fits into the cache."""
@@ -44,7 +45,13 @@ class Candidates:
         return cls(np.empty((0, 1), np.int32), np.empty((0, 1), np.float32), np.empty(0, np.float32))
 
 
-def knn(points: np.ndarray, k: int, block_bytes: int = BLOCK_BYTES, device: str = "cpu") -> Graph:
+def knn(
+    points: np.ndarray,
+    k: int,
+    block_bytes: int = BLOCK_BYTES,
+    device: str = "cpu",
+    say: Callable[[str], object] | None = None,
+) -> Graph:
     """Find the `k` nearest other points of every point, exactly.
 
     Parameters
@@ -59,13 +66,15 @@ def knn(points: np.ndarray, k: int, block_bytes: int = BLOCK_BYTES, device: str 
     device : str
         Device of the matrix products: "cpu", or a torch device such as "cuda" (untested for lack of hardware). The
         graph does not depend on it.
+    say : callable, optional
+        Receives lines of progress in a search of more than twenty seconds.
 
     Raises
     ------
     ValueError
         If `points` is not a finite matrix or contains duplicates, or `k` is not in 1 .. m - 2.
     """
-    return merge(points, k, [candidates(points, k, block_bytes=block_bytes, device=device)])
+    return merge(points, k, [candidates(points, k, block_bytes=block_bytes, device=device, say=say)])
 
 
 def candidates(
@@ -75,6 +84,7 @@ def candidates(
     blocks: int = 1,
     block_bytes: int = BLOCK_BYTES,
     device: str = "cpu",
+    say: Callable[[str], object] | None = None,
 ) -> Candidates:
     """Search one part of all pairs; `merge` combines all parts into the graph.
 
@@ -82,7 +92,7 @@ def candidates(
 
     Parameters
     ----------
-    points, k, block_bytes, device
+    points, k, block_bytes, device, say
         As for `knn`.
     block, blocks : int
         Number of this part, from 0, and number of parts.
@@ -113,8 +123,10 @@ def candidates(
         for number, first in enumerate(starts):
             record = number % blocks == block
             begin(multiply(first, first), squared_norms, first, wanted, record, noted, count, root)
-        pairs = [(first, second) for first in starts for second in starts if first < second]
-        for first, second in pairs[block::blocks]:
+        pairs = [(first, second) for first in starts for second in starts if first < second][block::blocks]
+        progress = Progress(len(pairs), "tiles", say)
+        for number, (first, second) in enumerate(pairs):
+            progress(number)
             offer(multiply(first, second), squared_norms, first, second, noted, count, root, width)
     found = Candidates(
         np.empty((m, width), np.int32), np.empty((m, width), np.float32), np.empty(m, np.float32)

@@ -31,7 +31,7 @@ def graph_store(embeddings: xr.Dataset, config: Mapping[str, Any], log: logging.
     """
     try:
         prepared = prepare(embeddings["embedding"].values)
-        graph = knn(prepared.points, _k(prepared, config), _memory(config), config["device"])
+        graph = knn(prepared.points, _k(prepared, config), _memory(config), config["device"], log.info)
     except OmittedError as error:
         return _no_graph(error, log)
     return _store(graph, prepared, log)
@@ -59,7 +59,13 @@ def candidates_store(
     try:
         prepared = prepare(embeddings["embedding"].values)
         found = candidates(
-            prepared.points, _k(prepared, config), block, config["blocks"], _memory(config), config["device"]
+            prepared.points,
+            _k(prepared, config),
+            block,
+            config["blocks"],
+            _memory(config),
+            config["device"],
+            log.info,
         )
     except OmittedError as error:
         found = Candidates.empty()
