@@ -11,14 +11,18 @@ from earthdim.estimation.neighbours.kernels import LANES, squared_distance
 PRODUCT_FROM = 40
 """Number of neighbours from which the distances between them are computed by a matrix product."""
 
-EXACT_BELOW = 1 / 16
+EXACT_BELOW = 1 / 64
 """Squared distances below this share of the sum of squared norms are not taken from a matrix product."""
 
 MANTISSA = np.int64(2**52 - 1)
 ONE = np.float64(1).view(np.int64)
 BIAS = 1023
-RESCALED_AFTER = 512
-"""Number of factors between 1 and 2 whose product is below the largest float64."""
+
+TOGETHER = 8
+"""Number of factors that are multiplied before the exponent is separated."""
+
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Range of factors: `TOGETHER` of them neither overflow nor underflow."""
 
 
 @dataclass
@@ -57,49 +61,49 @@ class TLE:
         self.dimension_pw_ = np.empty(len(points))
         shared = (points, graph.distance, graph.index)
         if self.k < PRODUCT_FROM:
-            _fit(*shared, self.k, self.epsilon, self.dimension_pw_)
+            # Consecutive points share a neighbour, so its row is still in the cache.
+            order = np.argsort(graph.index[:, : self.k].min(axis=1), kind="stable")
+            _fit(*shared, order, self.k, self.epsilon, self.dimension_pw_)
             return
-        slot = np.zeros(len(points), dtype=np.int32)
         rows, squared = np.empty((self.k, points.shape[1])), np.empty((self.k, self.k))
         for me in range(len(points)):
             _centred(points, graph.index[me, : self.k], points[me], rows)
             np.matmul(rows, rows.T, out=squared)  # of a matrix with its transpose: half the work
-            self.dimension_pw_[me] = _fit_point(*shared, me, self.epsilon, slot, squared)
+            self.dimension_pw_[me] = _fit_point(*shared, me, self.epsilon, squared)
 
 
 @njit(error_model="numpy")
-def _fit(points, distance, index, k, epsilon, dimension):
-    slot = np.zeros(len(points), dtype=np.int32)
+def _fit(points, distance, index, order, k, epsilon, dimension):
+    slot = np.zeros(len(points), dtype=np.uint8)
     squared, sums = np.empty((k, k)), np.empty(LANES)
-    for me in range(len(points)):
+    for me in order:
         squared[:] = -1.0
         _look_up(distance, index, me, slot, squared)
         for i in range(k):
             for j in range(i):
                 if squared[i, j] < 0:
-                    squared[i, j] = squared[j, i] = _square(
-                        points[index[me, i]], points[index[me, j]], sums
-                    )
+                    squared[i, j] = squared[j, i] = _square(points[index[me, i]], points[index[me, j]], sums)
         dimension[me] = _neighbourhood_dimension(distance[me, :k], squared, epsilon)
 
 
 @njit(error_model="numpy")
-def _fit_point(points, distance, index, me, epsilon, slot, squared):
+def _fit_point(points, distance, index, me, epsilon, squared):
     """Dimension at the point `me`, from inner products of its neighbours, which become squared distances."""
     k = len(squared)
-    sums = np.empty(LANES)
-    norms = np.diag(squared).copy()
+    norms, sums = np.diag(squared).copy(), np.empty(LANES)
     for i in range(k):
+        row, near = squared[i], 0
         for j in range(k):
             both = norms[i] + norms[j]
-            between = both - 2.0 * squared[i, j]
-            # Near neighbours lose digits in the difference.
-            squared[i, j] = between if between >= EXACT_BELOW * both else -1.0
-    _look_up(distance, index, me, slot, squared)
-    for i in range(k):
-        for j in range(i):
-            if squared[i, j] < 0 or squared[j, i] < 0:
-                squared[i, j] = squared[j, i] = _square(points[index[me, i]], points[index[me, j]], sums)
+            between = both - 2.0 * row[j]
+            near += between < EXACT_BELOW * both
+            length = np.sqrt(between)
+            row[j] = length * length
+        # Near neighbours lose digits in the difference; each point is one of its own.
+        if near > 1:
+            for j in range(k):
+                if j != i and not row[j] > 2 * EXACT_BELOW * (norms[i] + norms[j]):
+                    row[j] = _square(points[index[me, i]], points[index[me, j]], sums)
     return _neighbourhood_dimension(distance[me, :k], squared, epsilon)
 
 
@@ -114,7 +118,8 @@ def _centred(points, members, centre, rows):
 
 @njit()
 def _square(point, other, sums):
-    # The square of the rounded root, as scikit-dimension computes it from distances.
+    # The square of the rounded root, as scikit-dimension computes it from distances: this decides whether a distance
+    # is 0 where points are symmetric.
     length = np.sqrt(squared_distance(point, other, sums))
     return length * length
 
@@ -128,20 +133,25 @@ def _look_up(distance, index, me, slot, squared):
     distance, index : ndarray (m, K)
         The graph.
     me : int
-    slot : ndarray (m,), int32
+    slot : ndarray (m,), uint8
         Work space, all 0.
     squared : ndarray (k, k), float64
         Only found elements are written; they equal those of `_square` to the last bit.
     """
     k = len(squared)
+    places = np.empty(index.shape[1], np.int64)
     for i in range(k):
         slot[index[me, i]] = i + 1
     for i in range(k):
-        other = index[me, i]
+        other, count = index[me, i], 0
+        # Always written and counted only if found: a branch would often be mispredicted.
         for t in range(index.shape[1]):
-            j = slot[index[other, t]] - 1
-            if j >= 0:
-                squared[i, j] = squared[j, i] = distance[other, t] * distance[other, t]
+            places[count] = t
+            count += slot[index[other, t]] != 0
+        for found in range(count):
+            t = places[found]
+            j = np.int64(slot[index[other, t]]) - 1
+            squared[i, j] = squared[j, i] = distance[other, t] * distance[other, t]
     for i in range(k):
         slot[index[me, i]] = 0
 
@@ -162,47 +172,59 @@ def _neighbourhood_dimension(distance, squared, epsilon):
     epsilon : float
     """
     k = distance.size
-    radius = distance[k - 1]
     factors, kept = np.empty(k), np.empty(k, np.int64)
-    bits = factors.view(np.int64)
     product, exponent = np.ones(k), np.zeros(k, np.int64)
-    least, largest = np.ones(k), np.ones(k)
-    total, dropped = 0.0, k * (k - 1)
+    bits = product.view(np.int64)
+    least, largest, number = np.ones(k), np.ones(k), np.zeros(k, np.int64)
     for i in range(k):
-        _factors(distance, squared[i], i, radius, epsilon, factors, kept)
+        _factors(distance, squared[i], i, epsilon, factors, kept)
         for j in range(k):
-            least[j] = min(least[j], factors[j])
-            largest[j] = max(largest[j], factors[j])
-            exponent[j] += (bits[j] >> 52) - BIAS
-        for j in range(k):
-            bits[j] = (bits[j] & MANTISSA) | ONE
-        for j in range(k):
+            # Comparisons in place of min and max, which handle NaN and are not vectorised.
+            least[j] = factors[j] if factors[j] < least[j] else least[j]
+            largest[j] = factors[j] if factors[j] > largest[j] else largest[j]
             product[j] *= factors[j]
-            dropped -= kept[j]
-        if i % RESCALED_AFTER == RESCALED_AFTER - 1:
-            total += np.log(product).sum()
-            product[:] = 1.0
-    if not (least.min() >= np.finfo(np.float64).tiny and largest.max() < np.inf):
+            number[j] += kept[j]
+        if i % TOGETHER == TOGETHER - 1:
+            for j in range(k):
+                exponent[j] += (bits[j] >> 52) - BIAS
+                bits[j] = (bits[j] & MANTISSA) | ONE
+    if not (least.min() >= SMALLEST and largest.max() <= LARGEST):
         return _plain_dimension(distance, squared, epsilon)
-    total += np.log(product).sum() + np.log(2.0) * exponent.sum()
-    return _from_sums(total, dropped, distance, epsilon)
+    total = np.log(product).sum() + np.log(2.0) * exponent.sum()
+    return _from_sums(total, k * (k - 1) - number.sum(), distance, epsilon)
 
 
 @njit(error_model="numpy")
-def _factors(distance, squared, i, radius, epsilon, factors, kept):
+def _factors(distance, squared, i, epsilon, factors, kept):
     """Write the product of rescaled distance and reflection, in units of the radius, for one neighbour with all others.
 
-    It is 1 where `kept` is 0: both are left out if one is below `epsilon` or NaN.
+    It is 1 where `kept` is 0: both are left out if one is below `epsilon` or NaN. It is infinite if the difference
+    between the radius and the distance to the neighbour is out of the normal range.
     """
-    mine = distance[i]
-    gap, scale = radius**2 - mine**2, radius * radius
-    border = mine == radius
-    for j in range(distance.size):
-        reflected = 2 * mine**2 + 2 * distance[j] ** 2 - squared[j]
-        direct = _rescaled_distance(mine, distance[j], squared[j], radius, gap, border)
-        mirrored = _rescaled_distance(mine, distance[j], reflected, radius, gap, border)
-        kept[j] = (direct >= epsilon) & (mirrored >= epsilon)
-        factors[j] = direct * mirrored / scale if kept[j] else 1.0
+    k = distance.size
+    mine, radius = distance[i], distance[k - 1]
+    square, gap = mine**2, radius**2 - mine**2
+    # With common divisors of the row taken out, the vectorised loop has no division.
+    lowest, scale = epsilon * 2 * gap / radius, 1 / (4 * gap * gap)
+    if mine == radius:
+        for j in range(k):
+            reflected = 2 * square + 2 * distance[j] ** 2 - squared[j]
+            direct = _rescaled_distance(mine, distance[j], squared[j], radius)
+            mirrored = _rescaled_distance(mine, distance[j], reflected, radius)
+            kept[j] = (direct >= epsilon) & (mirrored >= epsilon)
+            factors[j] = direct / radius * (mirrored / radius) if kept[j] else 1.0
+    elif not SMALLEST <= scale <= LARGEST:
+        factors[:] = np.inf
+    else:
+        for j in range(k):
+            theirs = distance[j] ** 2
+            reflected = 2 * square + 2 * theirs - squared[j]
+            offset = square + squared[j] - theirs
+            direct = np.sqrt(offset**2 + 4 * squared[j] * gap) - offset
+            offset = square + reflected - theirs
+            mirrored = np.sqrt(offset**2 + 4 * reflected * gap) - offset
+            kept[j] = (direct >= lowest) & (mirrored >= lowest)
+            factors[j] = direct * mirrored * scale if kept[j] else 1.0
     kept[i] = 0
     factors[i] = 1.0
 
@@ -214,14 +236,12 @@ def _plain_dimension(distance, squared, epsilon):
     radius = distance[k - 1]
     total, dropped = 0.0, 0
     for i in range(k):
-        mine = distance[i]
-        gap, border = radius**2 - mine**2, mine == radius
         for j in range(k):
             if i == j:
                 continue
-            reflected = 2 * mine**2 + 2 * distance[j] ** 2 - squared[i, j]
-            direct = _rescaled_distance(mine, distance[j], squared[i, j], radius, gap, border)
-            mirrored = _rescaled_distance(mine, distance[j], reflected, radius, gap, border)
+            reflected = 2 * distance[i] ** 2 + 2 * distance[j] ** 2 - squared[i, j]
+            direct = _rescaled_distance(distance[i], distance[j], squared[i, j], radius)
+            mirrored = _rescaled_distance(distance[i], distance[j], reflected, radius)
             # A distance and its reflection are left out together; NaN is left out too.
             if direct >= epsilon and mirrored >= epsilon:
                 total += np.log(direct / radius) + np.log(mirrored / radius)
@@ -245,13 +265,14 @@ def _from_sums(total, dropped, distance, epsilon):
     return -2 * (k * k - dropped) / (total + 2 * central)
 
 
-@njit(error_model="numpy", inline="always")
-def _rescaled_distance(mine, other, squared, radius, gap, border):
+@njit(error_model="numpy")
+def _rescaled_distance(mine, other, squared, radius):
     """Distance between two neighbours, rescaled as if the ball around the point were centred at the first one.
 
-    At the border of the ball the limit is used. `gap` is the difference of the squares of radius and `mine`.
+    At the border of the ball the limit is used.
     """
-    offset = mine**2 + squared - other**2
-    if border:
+    if mine == radius:
         return radius * squared / (radius**2 + squared - other**2)
+    offset = mine**2 + squared - other**2
+    gap = radius**2 - mine**2
     return radius * (np.sqrt(offset**2 + 4 * squared * gap) - offset) / (2 * gap)

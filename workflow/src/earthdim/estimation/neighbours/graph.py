@@ -83,9 +83,9 @@ def subgraph(points: np.ndarray, graph: Graph, rows: np.ndarray, k: int) -> Grap
 def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndarray:
     """Count the ordered pairs of distinct points at a distance below each radius, exactly.
 
-    Rows whose last neighbour lies beyond the largest radius are closed: the graph holds all their pairs, and so also, as
-    distances are symmetric, the pairs of an open row with a closed one. Only the open rows are compared with each
-    other, by a float32 matrix product; pairs too close to a radius for its error bound are measured again in float64.
+    Rows whose last neighbour lies beyond the largest radius are closed: the graph holds all their pairs. As distances
+    are symmetric, it holds the pairs of open with closed rows too. Only open rows are compared with each other, by a
+    float32 matrix product; pairs too close to a radius for its error bound are measured again in float64.
 
     Parameters
     ----------

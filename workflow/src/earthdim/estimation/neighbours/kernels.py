@@ -89,6 +89,19 @@ def rank_error(norm, other, d, offset_error):
     return product + 12 * UNIT_ROUNDOFF * both * both + 8 * offset_error * (both + offset_error) + 1e-30
 
 
+@njit(inline="always")
+def flagged(flags, places):
+    """Write the positions of the set flags to the front of `places`, and return their number."""
+    words = flags.view(np.uint64)
+    count = 0
+    for word in range(words.size):
+        if words[word] != 0:
+            for j in range(word * WORD, word * WORD + WORD):
+                places[count] = j
+                count += flags[j]
+    return count
+
+
 @njit()
 def count_listed(distance, index, is_open, radii, counts):
     """Count, for each radius, the ordered pairs below it that involve a closed row, from the lists of the closed rows.
