@@ -8,12 +8,16 @@ import skdim.id
 
 from earthdim.compiled import njit
 from earthdim.estimation.estimators.estimate import ArgumentError
+from earthdim.estimation.neighbours.kernels import WORD, flagged
 
 BLOCK_BYTES = 2**25
 """Memory for one block of rows."""
 
-TILE = 1024
+TILE = 512
 """Side of one tile of inner products, which fits into the cache."""
+
+UNIT_ROUNDOFF = 2.0**-24
+"""Unit roundoff of float32."""
 
 
 @dataclass
@@ -23,7 +27,8 @@ class FisherS:
     The points are centred, projected onto the leading principal components, whitened and scaled to unit length. The
     share of inseparable ordered pairs, <x, y> >= alpha <x, x>, is matched to that of a uniform sphere, whose dimension
     scikit-dimension computes. Here the pairs are counted from tiles of the matrix of inner products in a few dozen
-    megabytes; each tile serves both orders of its pairs.
+    megabytes; each tile serves both orders of its pairs. Pairs too close to an alpha for single precision are
+    computed again.
 
     Parameters
     ----------
@@ -152,50 +157,92 @@ def count_inseparable(points: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     numpy.ndarray
         One int64 per alpha.
     """
-    lengths = np.einsum("ij,ij->i", points, points)
-    # Thresholds of the first comparison, slightly lowered so that rounding has no effect on the result.
-    bounds = alphas[0] * lengths * (1 - 1e-12)
-    between = np.zeros(len(alphas), dtype=np.int64)
-    buffer = np.empty(min(TILE, len(points)) ** 2)
+    squares = np.einsum("ij,ij->i", points, points)
+    low = points.astype(np.float32)
+    # Norms times the square root of the bound of the relative error of an inner product.
+    errors = np.sqrt(squares * 2 * (points.shape[1] + 4) * UNIT_ROUNDOFF)
+    counts = np.zeros(len(alphas), dtype=np.int64)
+    buffer = np.empty(min(TILE, len(points)) ** 2, dtype=np.float32)
     starts = range(0, len(points), TILE)
     for first in starts:
-        rows = slice(first, first + TILE)
+        rows = low[first : first + TILE]
         for second in starts[first // TILE :]:
-            columns = slice(second, second + TILE)
-            shape = (len(lengths[rows]), len(lengths[columns]))
-            products = np.matmul(
-                points[rows], points[columns].T, out=buffer[: shape[0] * shape[1]].reshape(shape)
-            )
-            sides = (lengths[rows], lengths[columns], bounds[rows], bounds[columns])
-            _count_tile(products, *sides, alphas, first == second, between)
-    # A pair counts at its alpha and at all lower ones.
-    return np.cumsum(between[::-1])[::-1]
+            columns = low[second : second + TILE]
+            shape = (len(rows), len(columns))
+            products = np.matmul(rows, columns.T, out=buffer[: shape[0] * shape[1]].reshape(shape))
+            _count_tile(products, points, squares, errors, first, second, alphas, counts)
+    return counts
 
 
 @njit(error_model="numpy")
-def _count_tile(products, row_length, column_length, row_bound, column_bound, alphas, diagonal, between):
-    """Add to `between` the number of ordered pairs of a tile with ratios from each alpha up to the next."""
-    lowest = column_bound.min()
-    for i in range(products.shape[0]):
-        row, bound = products[i], min(row_bound[i], lowest)
-        for j in range(i + 1 if diagonal else 0, row.size):
-            # Most pairs fail the first comparison and cost nothing more.
-            if row[j] >= bound:
-                if row[j] >= row_bound[i]:
-                    _add(row[j] / row_length[i], alphas, between)
-                if row[j] >= column_bound[j]:
-                    _add(row[j] / column_length[j], alphas, between)
+def _count_tile(products, points, squares, errors, first_row, first_column, alphas, counts):
+    """Add the inseparable ordered pairs of a tile to `counts`.
+
+    Parameters
+    ----------
+    products : ndarray (r, c), float32
+        Inner products of the points from `first_row` on with those from `first_column` on, the same range or a later
+        one.
+    points : ndarray (n, components), float64
+    squares, errors : ndarray (n,), float64
+        Squared norms; factors of the bound on the error of a product.
+    alphas, counts : ndarray
+
+    References
+    ----------
+    Higham, N. J. (2002), Accuracy and Stability of Numerical Algorithms, 2nd edition, section 3.1: the rounding error
+    of an inner product of d terms is at most d u / (1 - d u) times the product of the norms, in any order of summing.
+    """
+    columns = products.shape[1]
+    theirs = slice(first_column, first_column + columns)
+    # Bounds of the first comparison, lowered by more than their rounding.
+    least = (alphas[0] * squares[theirs] * (1 - 1e-6)).astype(np.float32)
+    spread = errors[theirs].astype(np.float32)
+    flags = np.zeros(columns + WORD - columns % WORD, dtype=np.uint8)
+    near = np.empty(flags.size, dtype=np.int32)
+    ratio, error, other = np.empty(2 * columns), np.empty(2 * columns), np.empty(2 * columns, np.int64)
+    for i in range(len(products)):
+        me, line = first_row + i, products[i]
+        mine = np.float32(alphas[0] * squares[me] * (1 - 1e-6))
+        wide = np.float32(errors[me] * (1 + 1e-6))
+        for j in range(columns):
+            reached = line[j] + wide * spread[j]
+            flags[j] = (reached >= mine) | (reached >= least[j])
+        count = 0
+        for t in range(flagged(flags, near)):
+            j = first_column + near[t]
+            if j > me:
+                bound = errors[me] * errors[j]
+                for side in range(2):
+                    square = squares[me] if side == 0 else squares[j]
+                    ratio[count], error[count] = line[near[t]] / square, bound / square
+                    other[count] = j if side == 0 else -1 - j
+                    count += 1
+        _count_row(ratio[:count], error[:count], other, points, squares, me, alphas, counts)
 
 
-@njit()
-def _add(ratio, alphas, between):
-    """Count a ratio at the largest alpha that it is not below, if any."""
-    low, high = 0, alphas.size
-    while low < high:
-        middle = (low + high) // 2
-        if ratio >= alphas[middle]:
-            low = middle + 1
-        else:
-            high = middle
-    if low:
-        between[low - 1] += 1
+@njit(error_model="numpy")
+def _count_row(ratio, error, other, points, squares, me, alphas, counts):
+    """Add the number of ratios not below each alpha to `counts`; those within their error of it are computed again."""
+    for a in range(alphas.size):
+        alpha, above, close = alphas[a], 0, 0
+        for t in range(ratio.size):
+            above += ratio[t] >= alpha
+            close += abs(ratio[t] - alpha) <= error[t]
+        if close:
+            for t in range(ratio.size):
+                if abs(ratio[t] - alpha) <= error[t]:
+                    above += (_ratio(points, squares, me, other[t]) >= alpha) - (ratio[t] >= alpha)
+        elif above == 0 and ratio.size and (ratio + error).max() < alpha:
+            return
+        counts[a] += above
+
+
+@njit(error_model="numpy")
+def _ratio(points, squares, me, other):
+    """Inner product of two points divided by the squared norm of the first, or of the second if `other` is negative."""
+    j = other if other >= 0 else -1 - other
+    product = 0.0
+    for c in range(points.shape[1]):
+        product += points[me, c] * points[j, c]
+    return product / (squares[me] if other >= 0 else squares[j])

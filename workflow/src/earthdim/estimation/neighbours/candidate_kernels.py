@@ -6,7 +6,7 @@ They are deterministic, as those of `earthdim.estimation.neighbours.kernels`.
 import numpy as np
 
 from earthdim.compiled import njit
-from earthdim.estimation.neighbours.kernels import LANES, WORD, rank_error, squared_distance
+from earthdim.estimation.neighbours.kernels import LANES, WORD, flagged, rank_error, squared_distance
 
 FAR = np.finfo(np.float32).max
 """Rank of points too far for single precision, and of empty candidate slots: stores hold no infinity."""
@@ -147,7 +147,7 @@ def offer(products, norms, first_row, first_column, noted, count, root, width):
         for j in range(columns):
             twice = two * line[j]
             flags[j] = (column_norms[j] - twice < room) | (mine - twice < slack[j])
-        for t in range(_flagged(flags, near)):
+        for t in range(flagged(flags, near)):
             j = near[t]
             other = first_column + j
             rank = mine + column_norms[j] - two * line[j]
@@ -156,19 +156,6 @@ def offer(products, norms, first_row, first_column, noted, count, root, width):
             if _note(noted, count, other, _pack(rank, me), rank < root[other]) == capacity:
                 _make_room(noted, count, root, other, width)
                 slack[j] = root[other] - column_norms[j]
-
-
-@njit(inline="always")
-def _flagged(flags, places):
-    """Write the positions of the set flags to the front of `places`, and return their number."""
-    words = flags.view(np.uint64)
-    count = 0
-    for word in range(words.size):
-        if words[word] != 0:
-            for j in range(word * WORD, word * WORD + WORD):
-                places[count] = j
-                count += flags[j]
-    return count
 
 
 @njit()

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from earthdim.estimation.neighbours.exact import nearest
-from earthdim.estimation.neighbours.kernels import count_tile, restrict
+from earthdim.estimation.neighbours.kernels import count_listed, count_tile, restrict
 
-TILE = 2048
+TILE = 1024
+"""Side of one tile of inner products."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ def subgraph(points: np.ndarray, graph: Graph, rows: np.ndarray, k: int) -> Grap
 def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndarray:
     """Count the ordered pairs of distinct points at a distance below each radius, exactly.
 
-    Rows whose last neighbour lies beyond the largest radius are counted from the graph. The others are compared with
-    all points by a float32 matrix product; pairs too close to a radius for its error bound are measured again in
-    float64.
+    Rows whose last neighbour lies beyond the largest radius are closed: the graph holds all their pairs. As distances
+    are symmetric, it holds the pairs of open with closed rows too. Only open rows are compared with each other, by a
+    float32 matrix product; pairs too close to a radius for its error bound are measured again in float64.
 
     Parameters
     ----------
@@ -101,19 +102,19 @@ def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndar
         One int64 per radius; the pairs (i, j) and (j, i) count as two.
     """
     radii = np.atleast_1d(np.asarray(radii, dtype=np.float64))
-    open_ended = graph.distance[:, -1] < radii.max()
-    closed = graph.distance[~open_ended]
-    counts = np.array([np.count_nonzero(closed < radius) for radius in radii], dtype=np.int64)
-    rows = np.flatnonzero(open_ended)
+    is_open = graph.distance[:, -1] < radii.max()
+    counts = np.zeros(len(radii), dtype=np.int64)
+    count_listed(graph.distance, graph.index, is_open, radii, counts)
+    rows = np.flatnonzero(is_open)
     if not len(rows):
         return counts
-    low, norms, offset_error = single_precision(points)
-    for start in range(0, len(rows), TILE):
-        part = rows[start : start + TILE]
-        for first in range(0, len(points), TILE):
-            products = low[part] @ low[first : first + TILE].T
-            count_tile(products, points, norms, part, first, radii, offset_error, counts)
-    return counts
+    low, norms, offset_error = single_precision(points, rows)
+    half = np.zeros(len(radii), dtype=np.int64)
+    for first in range(0, len(rows), TILE):
+        for second in range(first, len(rows), TILE):
+            products = low[first : first + TILE] @ low[second : second + TILE].T
+            count_tile(products, points, norms, rows, first, second, radii, offset_error, half)
+    return counts + 2 * half
 
 
 def single_precision(
@@ -121,15 +122,16 @@ def single_precision(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the centred points in float32, their float64 norms, and a bound on the rounding error of centring.
 
-    With `order`, a permutation, the rows are in that order.
+    With `order`, some or all rows in any order, only these are returned, in that order; the centre is that of all.
     """
     centre = points.mean(axis=0)
-    low = np.empty(points.shape, dtype=np.float32)
-    norms = np.empty(len(points))
+    count = len(points) if order is None else len(order)
+    low = np.empty((count, points.shape[1]), dtype=np.float32)
+    norms = np.empty(count)
     rows = max(1, 2**24 // (8 * points.shape[1]))
     # Values beyond the range of float32 become infinite, and their rows are searched in float64.
     with np.errstate(over="ignore"):
-        for start in range(0, len(points), rows):
+        for start in range(0, count, rows):
             block = slice(start, start + rows)
             centred = points[block if order is None else order[block]] - centre
             norms[block] = np.sqrt(np.einsum("ij,ij->i", centred, centred))

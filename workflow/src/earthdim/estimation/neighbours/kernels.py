@@ -89,11 +89,56 @@ def rank_error(norm, other, d, offset_error):
     return product + 12 * UNIT_ROUNDOFF * both * both + 8 * offset_error * (both + offset_error) + 1e-30
 
 
+@njit(inline="always")
+def flagged(flags, places):
+    """Write the positions of the set flags to the front of `places`, and return their number."""
+    words = flags.view(np.uint64)
+    count = 0
+    for word in range(words.size):
+        if words[word] != 0:
+            for j in range(word * WORD, word * WORD + WORD):
+                places[count] = j
+                count += flags[j]
+    return count
+
+
 @njit()
-def count_tile(products, points, norms, rows, first_column, limits, offset_error, counts):
-    """Count, for each limit, the pairs of a tile at a distance below it, without pairs of a point with itself.
+def count_listed(distance, index, is_open, radii, counts):
+    """Count, for each radius, the ordered pairs below it that involve a closed row, from the lists of the closed rows.
+
+    A pair with an open row is only in one of these lists and counts twice.
+    """
+    for i in range(len(distance)):
+        if is_open[i]:
+            continue
+        for r in range(radii.size):
+            for t in range(distance.shape[1]):
+                if not distance[i, t] < radii[r]:
+                    break
+                counts[r] += 2 if is_open[index[i, t]] else 1
+
+
+@njit()
+def count_tile(products, points, norms, rows, first_row, first_column, limits, offset_error, counts):
+    """Count, for each limit, the unordered pairs of a tile at a distance below it.
 
     Pairs whose approximate squared distance is too close to a limit are measured again in float64.
+
+    Parameters
+    ----------
+    products : ndarray (r, c), float32
+        Inner products of `rows` from the position `first_row` on with those from `first_column` on, the same range or a
+        later one.
+    points : ndarray (m, d), float64
+    norms : ndarray, float64
+        Norms of `rows`.
+    rows : ndarray, int64
+        Rows of points.
+    limits : ndarray, float64
+    offset_error : float
+        Bound on the rounding error of centring.
+    counts : ndarray, int64
+        Increased by the counts.
     """
     columns = products.shape[1]
     highest = limits.max()
@@ -101,8 +146,8 @@ def count_tile(products, points, norms, rows, first_column, limits, offset_error
     two = np.float32(2)
     flags = np.zeros(columns + WORD - columns % WORD, dtype=np.uint8)
     words = flags.view(np.uint64)
-    for i in range(rows.size):
-        me = rows[i]
+    for i in range(len(products)):
+        me = first_row + i
         line = products[i]
         # A point within the highest limit has a norm of at most this point's norm plus the limit.
         error = rank_error(norms[me], norms[me] + highest, points.shape[1], offset_error)
@@ -116,12 +161,12 @@ def count_tile(products, points, norms, rows, first_column, limits, offset_error
                 continue
             for j in range(word * WORD, min(word * WORD + WORD, columns)):
                 other = first_column + j
-                if flags[j] != 0 and other != me:
-                    _count_pair(line[j], points, norms, me, other, limits, offset_error, counts)
+                if flags[j] != 0 and other > me:
+                    _count_pair(line[j], points, norms, rows, me, other, limits, offset_error, counts)
 
 
 @njit()
-def _count_pair(product, points, norms, me, other, limits, offset_error, counts):
+def _count_pair(product, points, norms, rows, me, other, limits, offset_error, counts):
     approximate = norms[me] * norms[me] + norms[other] * norms[other] - 2.0 * product
     error = rank_error(norms[me], norms[other], points.shape[1], offset_error)
     exact = -1.0
@@ -129,7 +174,7 @@ def _count_pair(product, points, norms, me, other, limits, offset_error, counts)
         square = limits[t] * limits[t]
         near = not (abs(approximate - square) > error + 1e-12 * square)
         if near and exact < 0:
-            exact = np.sqrt(squared_distance(points[me], points[other], np.empty(LANES)))
+            exact = np.sqrt(squared_distance(points[rows[me]], points[rows[other]], np.empty(LANES)))
         if (exact < limits[t]) if near else (approximate < square):
             counts[t] += 1
 
