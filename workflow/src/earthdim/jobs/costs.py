@@ -1,6 +1,7 @@
 """The cost of a job as the kernel counted it, and of a run by stage, from the records of its jobs."""
 
 import json
+import os
 import resource
 import sys
 import time
@@ -21,14 +22,23 @@ def so_far() -> dict[str, float]:
         ``cpu_seconds``, user plus system time of the process and of its children that have ended; ``wall_seconds``;
         ``peak_mib``, the largest resident memory of the process, in MiB.
     """
-    import psutil
-
     counted = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "cpu_seconds": round(sum(used.ru_utime + used.ru_stime for used in counted), 3),
-        "wall_seconds": round(max(0.0, time.time() - psutil.Process().create_time()), 3),
+        "wall_seconds": round(_age(), 3),
         "peak_mib": round(_peak_bytes(counted[0].ru_maxrss) / 2**20, 1),
     }
+
+
+def _age(process: Path = Path("/proc/self/stat")) -> float:
+    """Seconds since this process began."""
+    if process.is_file():
+        # The name of the process, in parentheses, may contain blanks. The start follows, in ticks since boot.
+        start = int(process.read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - start
+    import psutil
+
+    return time.time() - psutil.Process().create_time()
 
 
 def _peak_bytes(largest: int, status: Path = Path("/proc/self/status")) -> int:
