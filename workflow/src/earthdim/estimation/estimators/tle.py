@@ -6,6 +6,7 @@ import numpy as np
 
 from earthdim.compiled import njit
 from earthdim.estimation.neighbours import Graph
+from earthdim.estimation.neighbours.candidate_kernels import walk
 from earthdim.estimation.neighbours.kernels import LANES, squared_distance
 
 PRODUCT_FROM = 40
@@ -61,12 +62,10 @@ class TLE:
         self.dimension_pw_ = np.empty(len(points))
         shared = (points, graph.distance, graph.index)
         if self.k < PRODUCT_FROM:
-            # Consecutive points share a neighbour, so its row is still in the cache.
-            order = np.argsort(graph.index[:, : self.k].min(axis=1), kind="stable")
-            _fit(*shared, order, self.k, self.epsilon, self.dimension_pw_)
+            _fit(*shared, walk(graph.index), self.k, self.epsilon, self.dimension_pw_)
             return
         rows, squared = np.empty((self.k, points.shape[1])), np.empty((self.k, self.k))
-        for me in range(len(points)):
+        for me in walk(graph.index):
             _centred(points, graph.index[me, : self.k], points[me], rows)
             np.matmul(rows, rows.T, out=squared)  # of a matrix with its transpose: half the work
             self.dimension_pw_[me] = _fit_point(*shared, me, self.epsilon, squared)

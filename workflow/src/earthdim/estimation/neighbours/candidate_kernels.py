@@ -11,6 +11,9 @@ from earthdim.estimation.neighbours.kernels import LANES, WORD, flagged, rank_er
 FAR = np.finfo(np.float32).max
 """Rank of points too far for single precision, and of empty candidate slots: stores hold no infinity."""
 
+EMPTY = np.uint64(2**64 - 1)
+"""Packed candidate of an empty slot, after all others."""
+
 
 @njit(inline="always")
 def _pack(rank, other):
@@ -74,53 +77,68 @@ def _make_room(noted, count, root, me, width):
     count[me] = width
 
 
-@njit()
-def begin(products, norms, first, wanted, record, noted, count, root):
+def begin(products, norms, first, wanted, record, noted, count, root, width):
     """Initialise the rows of a tile from the inner products within the tile.
 
-    Every row keeps its `wanted` nearest points. From then on it only accepts points nearer than the last of them.
+    Every row keeps its `wanted` nearest points, and equally near ones. From then on it only accepts points nearer than
+    the last of them.
 
     Parameters
     ----------
     products : ndarray (r, r), float32
-        Inner products of the points from `first` on with each other.
+        Inner products of the points from `first` on with each other; overwritten.
     norms : ndarray (m,), float32
         Squared norms.
     wanted : int
     record : bool
         Whether this part of the search records the candidates found here; otherwise only the root is set.
-    noted, count, root
+    noted, count, root, width
         As for `offer`.
     """
     n = len(products)
-    packed = np.empty(n - 1, np.uint64)
-    keep = min(wanted, n - 1)
-    two = np.float32(2)
-    for i in range(n):
-        me = first + i
-        line = products[i]
-        for j in range(n - 1):
-            other = j if j < i else j + 1
-            rank = norms[me] + norms[first + other] - two * line[other]
-            # NaN counts as far.
-            packed[j] = _pack(rank if rank < FAR else FAR, first + other)
-        if keep < n - 1:
-            root[me] = _select(packed, n - 1, keep)
-        if record:
-            noted[me, :keep] = packed[:keep]
-            count[me] = keep
+    block = slice(first, first + n)
+    rank = np.multiply(products, np.float32(-2), out=products)
+    rank += norms[block]
+    rank += norms[block, None]
+    # NaN counts as far.
+    np.fmin(rank, FAR, out=rank)
+    np.fill_diagonal(rank, np.inf)
+    if wanted < n - 1:
+        root[block] = np.partition(rank, wanted - 1, axis=1)[:, wanted - 1]
+    if record:
+        _note_near(rank, first, noted, count, root, width)
 
 
 @njit()
-def offer(products, norms, first_row, first_column, noted, count, root, width):
+def _note_near(rank, first, noted, count, root, width):
+    """Note the points of a tile whose rank is not above the root."""
+    n = len(rank)
+    flags = np.zeros(n + WORD - n % WORD, dtype=np.uint8)
+    near = np.empty(flags.size, dtype=np.int32)
+    for i in range(n):
+        me, limit = first + i, min(root[first + i], FAR)
+        for j in range(n):
+            flags[j] = rank[i, j] <= limit
+        for t in range(flagged(flags, near)):
+            if _note(noted, count, me, _pack(rank[i, near[t]], first + near[t]), True) == noted.shape[1]:
+                _make_room(noted, count, root, me, width)
+
+
+@njit()
+def offer(products, norms, leading_norms, low, leading, first_row, first_column, noted, count, root, width):
     """Offer one tile of inner products to its rows and, by symmetry, to its columns.
 
     Parameters
     ----------
     products : ndarray (r, c), float32
-        Inner products of the points from `first_row` on with the points from `first_column` on, two disjoint ranges.
-    norms : ndarray (m,), float32
-        Squared norms.
+        Inner products along the leading axes of the points from `first_row` on with the points from `first_column` on,
+        two disjoint ranges.
+    norms, leading_norms : ndarray (m,), float32
+        Squared norms, of all axes and of the leading ones.
+    low : ndarray (m, d), float32
+        Coordinates; those after the leading ones are needed for pairs that these do not exclude.
+    leading : int
+        Number of leading axes.
     noted : ndarray (m, capacity), uint64
         Candidates of each row, with rank and point packed; modified in position, like the next two.
     count : ndarray (m,), int64
@@ -131,9 +149,9 @@ def offer(products, norms, first_row, first_column, noted, count, root, width):
         Number of candidates kept per row.
     """
     rows, columns = products.shape
-    column_norms = norms[first_column : first_column + columns]
+    theirs = leading_norms[first_column : first_column + columns]
     # A pair is relevant to its column j if norm_i + norm_j - 2 product < root_j.
-    slack = root[first_column : first_column + columns] - column_norms
+    slack = root[first_column : first_column + columns] - theirs
     two = np.float32(2)
     flags = np.zeros(columns + WORD - columns % WORD, dtype=np.uint8)
     near = np.empty(flags.size, dtype=np.int32)
@@ -141,41 +159,89 @@ def offer(products, norms, first_row, first_column, noted, count, root, width):
     for i in range(rows):
         me = first_row + i
         line = products[i]
-        mine = norms[me]
+        mine = leading_norms[me]
         room = root[me] - mine
         # A loop without branches can be vectorised; roots that decrease meanwhile only cause some extra flags.
         for j in range(columns):
             twice = two * line[j]
-            flags[j] = (column_norms[j] - twice < room) | (mine - twice < slack[j])
+            flags[j] = (theirs[j] - twice < room) | (mine - twice < slack[j])
         for t in range(flagged(flags, near)):
             j = near[t]
             other = first_column + j
-            rank = mine + column_norms[j] - two * line[j]
+            product = line[j]
+            if leading < low.shape[1]:
+                product += _product(low[me, leading:], low[other, leading:])
+            rank = norms[me] + norms[other] - two * product
             if _note(noted, count, me, _pack(rank, other), rank < root[me]) == capacity:
                 _make_room(noted, count, root, me, width)
             if _note(noted, count, other, _pack(rank, me), rank < root[other]) == capacity:
                 _make_room(noted, count, root, other, width)
-                slack[j] = root[other] - column_norms[j]
+                slack[j] = root[other] - theirs[j]
+
+
+@njit(fastmath={"reassoc"})
+def _product(a, b):
+    """Inner product in single precision, in an order of summing that the compiler chooses.
+
+    The order changes which pairs become candidates within the error bound, but not the graph.
+    """
+    total = np.float32(0)
+    for axis in range(a.size):
+        total += a[axis] * b[axis]
+    return total
 
 
 @njit()
-def cut(noted, count, root, width, rank, index, beyond):
-    """Unpack the `width` nearest candidates of every row in order, with a lower bound on the ranks of all other points.
+def cut(noted, count, root, width, beyond):
+    """Move the `width` nearest candidates of every row to the front, in any order.
 
-    Empty slots hold `FAR` and -1.
+    Empty slots receive `EMPTY`. `beyond` receives a lower bound on the ranks of all other points.
     """
     for i in range(count.size):
         have = count[i]
         beyond[i] = min(root[i], FAR)
         if have > width:
             beyond[i] = min(beyond[i], _select(noted[i], have, width))
-            have = width
-        noted[i, :have].sort()
-        for t in range(have):
-            rank[i, t] = _rank_of(noted[i, t])
-            index[i, t] = np.int32(noted[i, t] & np.uint64(0xFFFFFFFF))
-        rank[i, have:] = FAR
-        index[i, have:] = -1
+        else:
+            noted[i, have:width] = EMPTY
+
+
+def unpack(packed):
+    """Return the ranks and the points of packed candidates; -1 and `FAR` for `EMPTY`."""
+    rank = (packed >> np.uint64(32)).astype(np.uint32).view(np.float32)
+    index = packed.astype(np.uint32).view(np.int32)
+    rank[index < 0] = FAR
+    return rank, index
+
+
+@njit()
+def walk(index):
+    """Return the rows in an order in which most are candidates of the row before.
+
+    From each row it continues with the first candidate that it has not visited, so that coordinates are still in the
+    cache when they are needed again.
+
+    Parameters
+    ----------
+    index : ndarray (m, w)
+        Candidates, nearest first; -1 in empty slots.
+    """
+    m = len(index)
+    order, visited = np.empty(m, np.int64), np.zeros(m, np.bool_)
+    count = 0
+    for start in range(m):
+        current = start
+        while current >= 0 and not visited[current]:
+            visited[current] = True
+            order[count] = current
+            count += 1
+            following = -1
+            for other in index[current]:
+                if other >= 0 and not visited[other]:
+                    following = other
+                    break
+            current = following
+    return order
 
 
 @njit()

@@ -10,6 +10,9 @@ from earthdim.estimation.neighbours.kernels import count_listed, count_tile, res
 TILE = 1024
 """Side of one tile of inner products."""
 
+BLOCK_BYTES = 2**21
+"""Memory for one block of centred rows, which fits into the cache."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -117,24 +120,40 @@ def count_within(points: np.ndarray, graph: Graph, radii: np.ndarray) -> np.ndar
     return counts + 2 * half
 
 
+def centred_norms(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the norms of the centred points, and a bound on the rounding error of centring."""
+    centre, norms = points.mean(axis=0), np.empty(len(points))
+    rows = max(1, BLOCK_BYTES // (8 * points.shape[1]))
+    for start in range(0, len(points), rows):
+        centred = points[start : start + rows] - centre
+        norms[start : start + rows] = np.sqrt(np.einsum("ij,ij->i", centred, centred))
+    return norms, _offset_error(points)
+
+
 def single_precision(
-    points: np.ndarray, order: np.ndarray | None = None
+    points: np.ndarray, order: np.ndarray | None = None, axes: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the centred points in float32, their float64 norms, and a bound on the rounding error of centring.
 
     With `order`, some or all rows in any order, only these are returned, in that order; the centre is that of all.
+    With `axes`, orthonormal columns (d, d), the points are rotated to these in float64; the norms are those before it.
     """
     centre = points.mean(axis=0)
     count = len(points) if order is None else len(order)
     low = np.empty((count, points.shape[1]), dtype=np.float32)
     norms = np.empty(count)
-    rows = max(1, 2**24 // (8 * points.shape[1]))
+    rows = max(1, BLOCK_BYTES // (8 * points.shape[1]))
     # Values beyond the range of float32 become infinite, and their rows are searched in float64.
     with np.errstate(over="ignore"):
         for start in range(0, count, rows):
             block = slice(start, start + rows)
             centred = points[block if order is None else order[block]] - centre
             norms[block] = np.sqrt(np.einsum("ij,ij->i", centred, centred))
-            low[block] = centred
+            low[block] = centred if axes is None else centred @ axes
+    return low, norms, _offset_error(points)
+
+
+def _offset_error(points: np.ndarray) -> float:
+    """Return a bound on the rounding error of centring."""
     largest = max(points.max(), -points.min())
-    return low, norms, float(2 * np.finfo(np.float64).eps * largest * np.sqrt(points.shape[1]))
+    return float(2 * np.finfo(np.float64).eps * largest * np.sqrt(points.shape[1]))

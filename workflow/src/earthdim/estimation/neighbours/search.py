@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earthdim.estimation.neighbours.candidate_kernels import begin, cut, offer, refine
+from earthdim.estimation.neighbours.candidate_kernels import begin, cut, offer, refine, unpack, walk
 from earthdim.estimation.neighbours.cleaning import finite_matrix
+from earthdim.estimation.neighbours.coordinates import Coordinates
 from earthdim.estimation.neighbours.exact import nearest
-from earthdim.estimation.neighbours.graph import Graph, single_precision
+from earthdim.estimation.neighbours.graph import Graph, centred_norms
 from earthdim.progress import Progress
 
 BLOCK_BYTES = 2**22
@@ -108,31 +109,30 @@ def candidates(
     m, width = len(points), min(k + SPARE, len(points) - 1)
     # In random order, the points of one tile are a sample of all points.
     order = np.random.default_rng(0).permutation(m)
-    low, norms, _ = single_precision(points, order)
-    with np.errstate(over="ignore"):
-        squared_norms = (norms**2).astype(np.float32)
     noted = np.empty((m, width + BUFFER), np.uint64)
     count, root = np.zeros(m, np.int64), np.full(m, np.inf, np.float32)
     tile = max(1, int(np.sqrt(block_bytes / 4)))
     starts = range(0, m, tile)
     wanted = _initial_width(m, width, tile)
-    multiply = _product(low, tile, device)
+    at = Coordinates.of(points, order, wanted / min(tile, m))
+    multiply = _product(at.low, tile, device)
 
     # Overflow and NaN never become candidates, and their rows are not certified.
     with np.errstate(all="ignore"):
         for number, first in enumerate(starts):
             record = number % blocks == block
-            begin(multiply(first, first), squared_norms, first, wanted, record, noted, count, root)
-        pairs = [(first, second) for first in starts for second in starts if first < second][block::blocks]
-        progress = Progress(len(pairs), "tiles", say)
-        for number, (first, second) in enumerate(pairs):
+            begin(multiply(first, first), at.norms, first, wanted, record, noted, count, root, width)
+        rows = (at.norms, at.leading_norms, at.low, at.leading)
+        pairs = [(first, second) for first in starts for second in starts if first < second]
+        mine = pairs[block::blocks]
+        progress = Progress(len(mine), "tiles", say)
+        for number, (first, second) in enumerate(mine):
             progress(number)
-            offer(multiply(first, second), squared_norms, first, second, noted, count, root, width)
-    found = Candidates(
-        np.empty((m, width), np.int32), np.empty((m, width), np.float32), np.empty(m, np.float32)
-    )
-    cut(noted, count, root, width, found.rank, found.index, found.beyond)
-    return _in_order(found, order)
+            products = multiply(first, second, at.leading)
+            offer(products, *rows, first, second, noted, count, root, width)
+    beyond = np.empty(m, np.float32)
+    cut(noted, count, root, width, beyond)
+    return _in_order(noted[:, :width], beyond, order)
 
 
 def merge(points: np.ndarray, k: int, parts: Iterable[Candidates]) -> Graph:
@@ -152,14 +152,21 @@ def merge(points: np.ndarray, k: int, parts: Iterable[Candidates]) -> Graph:
     """
     points = _checked(points, k)
     found = _nearest_of(list(parts))
-    _, norms, offset_error = single_precision(points)
+    norms, offset_error = centred_norms(points)
     m = len(points)
     distance, index = np.empty((m, k)), np.empty((m, k), dtype=np.int64)
     certified = np.empty(m, dtype=bool)
-    # Consecutive rows share a candidate, so its coordinates are still in the cache.
-    order = np.argsort(found.index.min(axis=1), kind="stable")
     refine(
-        points, order, norms, offset_error, found.rank, found.index, found.beyond, distance, index, certified
+        points,
+        walk(found.index),
+        norms,
+        offset_error,
+        found.rank,
+        found.index,
+        found.beyond,
+        distance,
+        index,
+        certified,
     )
     uncertified = np.flatnonzero(~certified)
     if len(uncertified):
@@ -192,11 +199,19 @@ def _initial_width(m: int, width: int, tile: int) -> int:
     return min(width, int(poisson.ppf(1 - 1e-3, width * tile / m)) + 1)
 
 
-def _in_order(found: Candidates, order: np.ndarray) -> Candidates:
-    """Restore the order of the points for candidates that were found in a random order."""
-    place = np.argsort(order)
+def _in_order(noted: np.ndarray, beyond: np.ndarray, order: np.ndarray) -> Candidates:
+    """Sort the candidates of every point, and restore the order of the points; `order` is that of the search."""
+    found = Candidates(
+        np.empty(noted.shape, np.int32), np.empty(noted.shape, np.float32), np.empty(len(noted), np.float32)
+    )
     names = np.append(order, -1).astype(np.int32)  # index -1 maps to -1
-    return Candidates(names[found.index][place], found.rank[place], found.beyond[place])
+    found.beyond[order] = beyond
+    rows = max(1, 2**20 // noted.shape[1])
+    for start in range(0, len(noted), rows):
+        block = slice(start, start + rows)
+        rank, index = unpack(np.sort(noted[block], axis=1))
+        found.rank[order[block]], found.index[order[block]] = rank, names[index]
+    return found
 
 
 def _nearest_of(parts: list[Candidates]) -> Candidates:
@@ -222,12 +237,15 @@ def _nearest_of(parts: list[Candidates]) -> Candidates:
 
 
 def _product(low: np.ndarray, tile: int, device: str):
-    """Return a function of two first rows that computes the inner products of their tiles."""
+    """Return a function of two first rows that computes the inner products of their tiles.
+
+    A third argument limits them to the first columns.
+    """
     if device == "cpu":
         room = np.empty(tile * tile, dtype=np.float32)
 
-        def multiply(first: int, second: int) -> np.ndarray:
-            left, right = low[first : first + tile], low[second : second + tile]
+        def multiply(first: int, second: int, columns: int | None = None) -> np.ndarray:
+            left, right = low[first : first + tile, :columns], low[second : second + tile, :columns]
             out = room[: len(left) * len(right)].reshape(len(left), len(right))
             return np.matmul(left, right.T, out=out)
 
@@ -237,7 +255,8 @@ def _product(low: np.ndarray, tile: int, device: str):
     torch.backends.cuda.matmul.allow_tf32 = False  # certification assumes float32 products
     on_device = torch.from_numpy(low).to(device)
 
-    def multiply_on_device(first: int, second: int) -> np.ndarray:
-        return (on_device[first : first + tile] @ on_device[second : second + tile].T).cpu().numpy()
+    def multiply_on_device(first: int, second: int, columns: int | None = None) -> np.ndarray:
+        left, right = (on_device[start : start + tile, :columns] for start in (first, second))
+        return (left @ right.T).cpu().numpy()
 
     return multiply_on_device
