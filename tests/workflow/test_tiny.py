@@ -1,5 +1,7 @@
 """The experiment `tiny`, which includes every optional part."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,24 @@ def test_the_exact_rank_is_between_one_and_two(tables):
     jacobian = tables["jacobian"].set_index(["variant", "estimator"])["value"]
     assert (jacobian <= 2).all()
     assert (jacobian >= 1).all()
+
+
+def test_the_output_and_the_log_of_a_run_report_its_progress(finished):
+    line = re.compile(r"^progress: (\d+) of (\d+) jobs .*, \d+:\d\d elapsed", re.MULTILINE)
+    found = [tuple(map(int, pair)) for pair in line.findall(finished.output)]
+    (planned,) = {int(total) for total in re.findall(r"^total\s+(\d+)$", finished.output, re.MULTILINE)}
+    assert found == sorted(found)
+    assert {total for _, total in found} == {planned}
+    assert found[0][0] < planned // 2
+    assert "\x1b[K" not in finished.output
+    logs = (finished.folder / ".snakemake" / "log").glob("*.log")
+    assert found in [[tuple(map(int, pair)) for pair in line.findall(log.read_text())] for log in logs]
+
+
+def test_a_plan_and_a_quiet_run_report_no_progress(project):
+    assert "progress: " not in project.run("--dry-run", "--forceall", "--config", "experiment=tiny").stdout
+    quiet = project.run("--quiet", "all", "--forcerun", "resolved", "--config", "experiment=tiny").stdout
+    assert "progress: " not in quiet
 
 
 def test_the_report_shows_the_optional_parts(finished):

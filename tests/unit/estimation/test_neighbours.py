@@ -4,6 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earthdim import progress
 from earthdim.data.samples.area import sphere
 from earthdim.encoders.encodings.fourier import EqualEarthFourier
 from earthdim.estimation.neighbours import (
@@ -341,6 +342,18 @@ def test_the_error_bound_includes_every_term(blocks, block_bytes):
     points = lost_in_single_precision()
     parts = [candidates(points, 5, block, blocks, block_bytes) for block in range(blocks)]
     assert merge(points, 5, parts).index[0, 0] == 1
+
+
+def test_a_long_search_reports_its_progress_and_the_graph_does_not_depend_on_it(monkeypatch):
+    points, lines, quiet = np.random.default_rng(0).normal(size=(60, 3)), [], []
+    plain = knn(points, 5, 4 * 10**2, say=quiet.append)
+    monkeypatch.setattr(progress, "EVERY_S", 0)
+    reported = knn(points, 5, 4 * 10**2, say=lines.append)
+    assert quiet == []
+    # Six tiles: fifteen pairs of different ones.
+    assert [line.split(" tiles")[0] for line in lines] == [f"{number} of 15" for number in range(1, 15)]
+    assert np.array_equal(reported.distance, plain.distance)
+    assert np.array_equal(reported.index, plain.index)
 
 
 def test_merging_bounds_the_ranks_of_dropped_and_unseen_points():

@@ -320,3 +320,20 @@ def test_an_inconsistent_schedule_raises(data, change, message):
 def test_invalid_features_raise(data, features, message):
     with pytest.raises(ValueError, match=message):
         train(data, features=features)
+
+
+def test_a_long_training_reports_its_progress_and_the_result_does_not_depend_on_it(data):
+    """A clock of ten seconds per reading: the loop reads it once per step, and once before."""
+    times, lines, quiet = iter(range(0, 10_000, 10)), [], []
+    lonlat, validation_rows, features = data
+    arguments = (features, lonlat, validation_rows, MODEL, SCHEDULE, 0)
+    reported = pretrain(encoder(), *arguments, lines.append, clock=lambda: next(times))
+    plain = train(data, log=quiet.append)
+    assert [line for line in quiet if " left" in line] == []
+    said = [line for line in lines if " left" in line]
+    assert len(said) == 29  # every second step, except the last
+    assert said[0].startswith("2 of 60 steps (3%), 6 steps/min, loss ")
+    assert said[0].endswith("about 9:40 left")
+    assert [line for line in lines if line not in said] == quiet
+    assert reported.curve.equals(plain.curve)
+    assert all(torch.equal(reported.state[name], value) for name, value in plain.state.items())

@@ -38,8 +38,8 @@ class Progress:
         What a step is, in the plural.
     say : callable or None
         Receives each line; None: nothing is printed.
-    every : float
-        Least time between two lines, and before the first one, in seconds.
+    every : float, optional
+        Least time between two lines, and before the first one, in seconds; EVERY_S by default.
     clock : callable
         Returns the time in seconds.
     """
@@ -49,10 +49,11 @@ class Progress:
         total: int,
         unit: str,
         say: Callable[[str], object] | None,
-        every: float = EVERY_S,
+        every: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._total, self._unit, self._say, self._every, self._clock = total, unit, say, every, clock
+        self._total, self._unit, self._say, self._clock = total, unit, say, clock
+        self._every = EVERY_S if every is None else every
         self._begun = self._said = clock()
 
     def __call__(self, done: int, note: str = "") -> None:
