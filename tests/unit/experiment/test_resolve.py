@@ -80,7 +80,7 @@ def test_the_first_of_two_equal_twins_is_used_regardless_of_names(default):
 
 def test_branches_follow_the_experiment(default):
     modality = {variant.name for variant in default.branch("modality")}
-    assert "satclip_l10_rgb-elevation_short_s1" in modality
+    assert "satclip_l10_rgb-elevation_short_s0" in modality
     assert "satclip_l5_rgb_short_s0" not in modality
     of_several = default.variants["satclip_l10_rgb_short_s0"].branches
     assert of_several == ("satclip-resolution", "modality", "smooth")
