@@ -11,8 +11,8 @@ from earthdim.estimation.neighbours.coordinates import Coordinates
 from earthdim.estimation.neighbours.exact import nearest
 from earthdim.estimation.neighbours.graph import Graph, centred_norms
 
-BLOCK_BYTES = 2**22
-"""Memory for one tile of float32 inner products: 1,024 x 1,024 points, which fits into the cache."""
+BLOCK_BYTES = 2**23
+"""Memory for one tile of float32 inner products: 1,448 x 1,448 points, which fits into the cache."""
 
 SPARE = 20
 """Candidates kept per point in addition to its `k` nearest, as a margin for the error of float32."""
