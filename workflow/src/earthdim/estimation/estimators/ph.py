@@ -88,7 +88,7 @@ class PH:
 
 @njit()
 def edge_lengths(points):
-    """Return the n - 1 lengths of the edges of the minimum spanning tree of points (n, d), in the order of their finding.
+    """Return the lengths of the n - 1 edges of the minimum spanning tree of points (n, d), in the order found.
 
     Distances are computed when they are needed, so the memory is proportional to n.
 
