@@ -22,6 +22,7 @@ PLAIN = {
     "mada": lambda skdim, X: skdim.MADA().fit(X),
     "mind-ml": lambda skdim, X: skdim.MiND_ML(k=20, D=100).fit(X),
     "knn": lambda skdim, X: skdim.KNN(k=5, ps=np.array([50, 100, 200]), M=20, random_state=0).fit(X),
+    "ph": lambda skdim, X: skdim.PH(nsteps=20, subsamples=5, random_state=0).fit(X),
     "lpca-fo": lambda skdim, X: skdim.lPCA().fit(X),
     "lpca-fan": lambda skdim, X: skdim.lPCA(ver="Fan").fit(X),
     "lpca-maxgap": lambda skdim, X: skdim.lPCA(ver="maxgap").fit(X),

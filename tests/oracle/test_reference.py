@@ -42,6 +42,7 @@ NAMES = (
     "fishers",
     "gride-k16",
     "knn",
+    "ph",
 )
 
 

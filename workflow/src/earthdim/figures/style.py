@@ -79,6 +79,7 @@ _TITLES = {
     "ess": "ESS",
     "mada": "MADA",
     "knn": "KNN",
+    "ph": "PH",
     "mind-ml": "MiND_ML",
     "danco": "DANCo",
     "lpca": "lPCA",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from earthdim.estimation.neighbours.exact import nearest
 from earthdim.estimation.neighbours.graph import Graph, centred_norms
 from earthdim.progress import Progress
 
-BLOCK_BYTES = 2**22
-"""Memory for one tile of float32 inner products: 1,024 x 1,024 points, which fits into the cache."""
+BLOCK_BYTES = 2**23
+"""Memory for one tile of float32 inner products: 1,448 x 1,448 points, which fits into the cache."""
 
 SPARE = 20
 """Candidates kept per point in addition to its `k` nearest, as a margin for the error of float32."""
@@ -143,7 +144,7 @@ def merge(points: np.ndarray, k: int, parts: Iterable[Candidates]) -> Graph:
     points, k
         As for `candidates`.
     parts : iterable of Candidates
-        All parts, in any order.
+        All parts, in any order; the first is overwritten.
 
     Raises
     ------
@@ -151,7 +152,7 @@ def merge(points: np.ndarray, k: int, parts: Iterable[Candidates]) -> Graph:
         As for `knn`.
     """
     points = _checked(points, k)
-    found = _nearest_of(list(parts))
+    found = _nearest_of(parts)
     norms, offset_error = centred_norms(points)
     m = len(points)
     distance, index = np.empty((m, k)), np.empty((m, k), dtype=np.int64)
@@ -214,26 +215,25 @@ def _in_order(noted: np.ndarray, beyond: np.ndarray, order: np.ndarray) -> Candi
     return found
 
 
-def _nearest_of(parts: list[Candidates]) -> Candidates:
-    """Merge the candidates of several parts, keeping as many per point as one part has."""
-    if len(parts) == 1:
-        return parts[0]
-    width = parts[0].rank.shape[1]
-    result = Candidates(*(np.empty_like(getattr(parts[0], name)) for name in ("index", "rank", "beyond")))
-    rows = max(1, 2**24 // (4 * width * len(parts)))
-    for start in range(0, len(result.rank), rows):
+def _nearest_of(parts: Iterable[Candidates]) -> Candidates:
+    """Merge the candidates of several parts, keeping as many per point as one part has; one part is held at a time."""
+    return reduce(_nearest_of_both, parts)
+
+
+def _nearest_of_both(first: Candidates, second: Candidates) -> Candidates:
+    width = first.rank.shape[1]
+    rows = max(1, 2**22 // (4 * width))
+    for start in range(0, len(first.rank), rows):
         block = slice(start, start + rows)
-        ranks = np.concatenate([part.rank[block] for part in parts], axis=1)
+        ranks = np.concatenate([part.rank[block] for part in (first, second)], axis=1)
         order = np.argsort(ranks, axis=1, kind="stable")
         kept, dropped = order[:, :width], order[:, width:]
-        result.rank[block] = np.take_along_axis(ranks, kept, axis=1)
-        every = np.concatenate([part.index[block] for part in parts], axis=1)
-        result.index[block] = np.take_along_axis(every, kept, axis=1)
-        result.beyond[block] = np.minimum(
-            np.minimum.reduce([part.beyond[block] for part in parts]),
-            np.take_along_axis(ranks, dropped, axis=1).min(axis=1),
-        )
-    return result
+        every = np.concatenate([part.index[block] for part in (first, second)], axis=1)
+        nearest_dropped = np.take_along_axis(ranks, dropped, axis=1).min(axis=1)
+        first.rank[block] = np.take_along_axis(ranks, kept, axis=1)
+        first.index[block] = np.take_along_axis(every, kept, axis=1)
+        first.beyond[block] = np.minimum.reduce([first.beyond[block], second.beyond[block], nearest_dropped])
+    return first
 
 
 def _product(low: np.ndarray, tile: int, device: str):

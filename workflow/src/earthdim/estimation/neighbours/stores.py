@@ -10,6 +10,9 @@ import xarray as xr
 from earthdim.estimation.neighbours import Candidates, Graph, PreparedPoints, candidates, knn, merge, prepare
 from earthdim.omissions import OmittedError
 
+NAMES = ("index", "rank", "beyond")
+"""Variables of a store of candidates."""
+
 
 def graph_store(embeddings: xr.Dataset, config: Mapping[str, Any], log: logging.Logger) -> xr.Dataset:
     """Search the exact graph of an embedding.
@@ -94,7 +97,8 @@ def merged_store(
     config : mapping
         k.
     """
-    parts = [Candidates(*(store[name].values for name in ("index", "rank", "beyond"))) for store in blocks]
+    # A copy, as the merge overwrites it; blocks are read one after the other.
+    parts = (Candidates(*(store[name].to_numpy().copy() for name in NAMES)) for store in blocks)
     try:
         prepared = prepare(embeddings["embedding"].values)
         graph = merge(prepared.points, _k(prepared, config), parts)
