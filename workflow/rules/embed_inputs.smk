@@ -22,10 +22,12 @@ def embedded_of(variant, points):
     return {"embeddings": f"{at}/embeddings.zarr", "manifest": f"{at}/embeddings.json"}
 
 
+@planned
 def embedded(wildcards):
     return embedded_of(wildcards.variant, wildcards.points)
 
 
+@planned
 def searched(wildcards):
     """The embeddings and their graph, which other jobs have searched."""
     at = f"<results>/variants/{wildcards.variant}/{embedded_at(wildcards.points)}"
