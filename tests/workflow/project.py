@@ -112,16 +112,12 @@ class Project:
         path.write_text(text)
 
     def files(self, *below: str, times: bool = False) -> dict[str, str]:
-        """Digest of every file below results, except benchmarks and logs; with `times`, also its modification time."""
+        """Digest of every file below results, except logs; with `times`, also its modification time."""
         root = self.folder / "results"
         found = {}
         for path in sorted(root.rglob("*")):
             name = str(path.relative_to(root))
-            if (
-                path.is_file()
-                and not name.startswith(("logs/", "benchmarks/"))
-                and name.startswith(below or ("",))
-            ):
+            if path.is_file() and not name.startswith("logs/") and name.startswith(below or ("",)):
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 found[name] = f"{digest} {path.stat().st_mtime_ns}" if times else digest
         return found

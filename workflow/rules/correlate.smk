@@ -30,8 +30,6 @@ rule correlate:
         ),
     log:
         "<results>/logs/correlate/{experiment}.log",
-    benchmark:
-        "<results>/benchmarks/correlate/{experiment}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

@@ -10,8 +10,6 @@ rule dataset:
         manifest="<results>/data/datasets/{dataset}.json",
     log:
         "<results>/logs/dataset/{dataset}.log",
-    benchmark:
-        "<results>/benchmarks/dataset/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -31,8 +29,6 @@ rule points:
         manifest="<results>/data/points/{points}.json",
     log:
         "<results>/logs/points/{points}.log",
-    benchmark:
-        "<results>/benchmarks/points/{points}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -50,8 +46,6 @@ rule features:
         manifest="<results>/data/features/{features}.json",
     log:
         "<results>/logs/features/{features}.log",
-    benchmark:
-        "<results>/benchmarks/features/{features}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -70,8 +64,6 @@ rule labels:
         manifest="<results>/data/labels/{task}/{points}.json",
     log:
         "<results>/logs/labels/{task}/{points}.log",
-    benchmark:
-        "<results>/benchmarks/labels/{task}/{points}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -91,8 +83,6 @@ rule sources:
         ),
     log:
         "<results>/logs/sources/{experiment}.log",
-    benchmark:
-        "<results>/benchmarks/sources/{experiment}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

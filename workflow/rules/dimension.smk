@@ -15,8 +15,6 @@ rule neighbours_block:
         manifest=temp("<results>/variants/{variant}/{at}/candidates-{block}.json"),
     log:
         "<results>/logs/neighbours_block/{variant}/{at}/{block}.log",
-    benchmark:
-        "<results>/benchmarks/neighbours_block/{variant}/{at}/{block}.tsv"
     wildcard_constraints:
         at=queries.one_of(map(embedded_at, queries.searched_in_blocks(EXPERIMENT))),
     conda:
@@ -41,8 +39,6 @@ rule neighbours_merge:
         manifest="<results>/variants/{variant}/{at}/neighbours.json",
     log:
         "<results>/logs/neighbours_merge/{variant}/{at}.log",
-    benchmark:
-        "<results>/benchmarks/neighbours_merge/{variant}/{at}.tsv"
     wildcard_constraints:
         at=queries.one_of(map(embedded_at, queries.searched_in_blocks(EXPERIMENT))),
     conda:
@@ -65,8 +61,6 @@ rule dimension:
         graph="<results>/{experiment}/variants/{variant}/{points}/neighbours.json",
     log:
         "<results>/logs/dimension/{experiment}/{variant}/{points}.log",
-    benchmark:
-        "<results>/benchmarks/dimension/{experiment}/{variant}/{points}.tsv"
     wildcard_constraints:
         points=queries.one_of(queries.searched_at_once(EXPERIMENT)),
     conda:
@@ -97,8 +91,6 @@ rule scale:
         table="<results>/{experiment}/variants/{variant}/{points}/scale.csv",
     log:
         "<results>/logs/scale/{experiment}/{variant}/{points}.log",
-    benchmark:
-        "<results>/benchmarks/scale/{experiment}/{variant}/{points}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -115,8 +107,6 @@ rule costly:
         table="<results>/{experiment}/variants/{variant}/{points}/costly.csv",
     log:
         "<results>/logs/costly/{experiment}/{variant}/{points}.log",
-    benchmark:
-        "<results>/benchmarks/costly/{experiment}/{variant}/{points}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -135,8 +125,6 @@ rule jacobian:
         table="<results>/{experiment}/variants/{variant}/{points}/jacobian.csv",
     log:
         "<results>/logs/jacobian/{experiment}/{variant}/{points}.log",
-    benchmark:
-        "<results>/benchmarks/jacobian/{experiment}/{variant}/{points}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

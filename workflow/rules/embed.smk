@@ -12,8 +12,6 @@ rule embed:
         manifests=embeddings_of("json"),
     log:
         f"<results>/logs/embed/{{variant}}/{JOINT}.log",
-    benchmark:
-        f"<results>/benchmarks/embed/{{variant}}/{JOINT}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -33,5 +31,3 @@ use rule embed as embed_alone with:
         manifests=["<results>/variants/{variant}/{points}/embeddings.json"],
     log:
         "<results>/logs/embed_alone/{variant}/{points}.log",
-    benchmark:
-        "<results>/benchmarks/embed_alone/{variant}/{points}.tsv"

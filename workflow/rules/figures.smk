@@ -15,8 +15,6 @@ rule figure:
         caption="<results>/{experiment}/figures/{figure}.rst",
     log:
         "<results>/logs/figure/{experiment}/{figure}.log",
-    benchmark:
-        "<results>/benchmarks/figure/{experiment}/{figure}.tsv"
     wildcard_constraints:
         figure=figures_drawn(vector=True),
     conda:

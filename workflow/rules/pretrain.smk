@@ -12,8 +12,6 @@ rule pretrain:
         summary="<results>/variants/{variant}/summary.json",
     log:
         "<results>/logs/pretrain/{variant}.log",
-    benchmark:
-        "<results>/benchmarks/pretrain/{variant}.tsv"
     conda:
         "../../envs/environment.yaml"
     resources:

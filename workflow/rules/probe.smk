@@ -11,8 +11,6 @@ rule probe:
         left_out="<results>/{experiment}/variants/{variant}/left_out.csv",
     log:
         "<results>/logs/probe/{experiment}/{variant}.log",
-    benchmark:
-        "<results>/benchmarks/probe/{experiment}/{variant}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

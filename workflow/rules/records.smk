@@ -7,8 +7,6 @@ rule resolved:
         "<results>/{experiment}/experiment.json",
     log:
         "<results>/logs/resolved/{experiment}.log",
-    benchmark:
-        "<results>/benchmarks/resolved/{experiment}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

@@ -14,8 +14,6 @@ rule table:
         ),
     log:
         "<results>/logs/table/{experiment}/{table}.log",
-    benchmark:
-        "<results>/benchmarks/table/{experiment}/{table}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -32,8 +30,6 @@ rule branch_table:
         "<results>/{experiment}/branches/{branch}/{table}.csv",
     log:
         "<results>/logs/branch_table/{experiment}/{branch}/{table}.log",
-    benchmark:
-        "<results>/benchmarks/branch_table/{experiment}/{branch}/{table}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

@@ -133,7 +133,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _results(records: Sequence[Record]) -> Iterator[Path]:
-    """Outputs, records, logs, benchmarks, and Snakemake's metadata of the jobs."""
+    """Outputs, records, logs, and Snakemake's metadata of the jobs."""
     outputs = {path for record in records for path in record.outputs}
     for record in records:
         for path, written in record.outputs.items():
@@ -141,11 +141,7 @@ def _results(records: Sequence[Record]) -> Iterator[Path]:
             yield from filter(Path.is_file, (Path(path) / name for name in stores))
         yield record.path
         below = record.path.relative_to(FOLDER)
-        logs = (
-            RESULTS / "logs" / below.with_suffix(".log"),
-            RESULTS / "benchmarks" / below.with_suffix(".tsv"),
-        )
-        yield from filter(Path.is_file, logs)
+        yield from filter(Path.is_file, [RESULTS / "logs" / below.with_suffix(".log")])
     yield from (environment_path(number) for number in {record.content["environment"] for record in records})
     yield from (path for path in _files(ENGINE) if _of_engine(path) in outputs)
 
