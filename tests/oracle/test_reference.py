@@ -114,7 +114,8 @@ def compare(embedding, n, name):
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 @pytest.mark.parametrize("n", [2000], ids=[f"{REFERENCE}, 2000 points"])
 def test_equals_the_reference(embedding, n, name):
-    compare(embedding, n, name)
+    # The reference's minimum spanning trees take a minute for 2,000 points.
+    compare(embedding, 600 if name == "ph" else n, name)
 
 
 @pytest.mark.thorough

@@ -25,7 +25,7 @@ STARTS = {
     "encoder": (["pretrain", "embed"], COMPILER | {"scipy", "numba"} | LEARNING),
     "jacobian": (["jacobian"], COMPILER | NOT_SCIPY | LEARNING),
     "measure": (
-        ["neighbours", "neighbours_block", "neighbours_merge", "dimension", "scale", "costly"],
+        ["neighbours_block", "neighbours_merge", "dimension", "scale", "costly"],
         NOT_TORCH | NOT_SCIPY | LEARNING,
     ),
     "probe": (["probe"], NOT_TORCH | {"scipy.stats", "scipy.optimize"} | LEARNING),

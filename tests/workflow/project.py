@@ -26,9 +26,9 @@ class Project:
         for part in PARTS:
             source = ROOT / part
             if source.is_dir():
-                shutil.copytree(
-                    source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-                )
+                # With the caches of bytecode and machine code, which are valid for files of the same date: compiling
+                # takes longer than all jobs of `tiny`.
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("*.egg-info"))
             else:
                 shutil.copy2(source, folder / part)
         return cls(folder)

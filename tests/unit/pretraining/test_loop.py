@@ -6,7 +6,7 @@ import torch
 
 from earthdim.data.samples import area as samples
 from earthdim.encoders.location import LocationEncoder
-from earthdim.pretraining.loop import _adamw, _batches, learning_rate_factor, pretrain
+from earthdim.pretraining.loop import _batches, learning_rate_factor, pretrain
 from earthdim.pretraining.modalities.observations import standardise
 from earthdim.storage.files import read_table, write_json, write_table
 
@@ -269,14 +269,6 @@ def test_learning_rate_warms_up_and_decays():
     assert 0 < factors[-1] < 0.001
     assert learning_rate_factor(55, 99, 10) == pytest.approx(0.5)
     assert learning_rate_factor(1, 100, 0) > 0.999
-
-
-def test_only_matrices_decay():
-    module = encoder()
-    decayed, kept = _adamw(module, 0.1).param_groups
-    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
-    assert {id(p) for p in decayed["params"]} == {id(module.network[i].weight) for i in (0, 4)}
-    assert len(kept["params"]) == 4
 
 
 def test_sources_have_equal_weight():
