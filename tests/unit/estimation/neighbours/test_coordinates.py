@@ -57,10 +57,11 @@ def test_distances_are_those_of_the_points(for_few_points):
     np.testing.assert_allclose(at.leading_norms, np.square(low[:, : at.leading]).sum(axis=1), rtol=1e-5)
     # The leading axes hold most of the variance.
     assert at.leading < 24
-    assert at.leading_norms.sum() > 0.99 * at.norms.sum()
+    assert at.leading_norms.sum() > 0.8 * at.norms.sum()
 
 
-def test_points_without_leading_axes_keep_their_columns(for_few_points):
+def test_points_whose_remaining_pairs_cost_more_keep_their_columns(for_few_points, monkeypatch):
+    monkeypatch.setattr(coordinates, "PAIR_COST", 2000)
     points = prepare(np.random.default_rng(0).standard_normal((600, 20))).points
     at = Coordinates.of(points, order(600), SHARE)
     assert at.leading == 20
