@@ -102,3 +102,17 @@ def test_a_point_at_the_mean_raises():
 def test_invalid_alphas_raise(alphas):
     with pytest.raises(EstimateError, match=r"alphas: must ascend inside \(0, 1\)"):
         estimate(with_arguments("fishers", alphas=alphas), prepared_embedding(gaussian(60, 4), 20))
+
+
+def test_ratios_within_the_error_of_single_precision_are_decided_in_double_precision():
+    # Cosines that differ from the alpha by less than 1e-9, on both sides.
+    alphas = np.array([0.5, 0.6, 0.7])
+    angle = np.arccos(0.6) + np.concatenate([-1e-10 * np.arange(1, 31), 1e-10 * np.arange(1, 21)])
+    near = np.stack([np.cos(angle), np.sin(angle), np.zeros(50)], axis=1)
+    near[:, 1:] = near[:, 1:2] * np.array([np.cos(1.0), np.sin(1.0)])
+    points = np.concatenate([[[1.0, 0, 0]], near])
+    squares = np.einsum("ij,ij->i", points, points)
+    ratios = (points @ points.T / squares[:, None])[~np.eye(51, dtype=bool)]
+    counts = count_inseparable(points, alphas)
+    assert counts.tolist() == [np.count_nonzero(ratios >= alpha) for alpha in alphas]
+    assert counts[1] - counts[2] == 60
