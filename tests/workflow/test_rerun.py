@@ -115,13 +115,15 @@ def test_forcerun_of_a_branch_only_reruns_that_branch(project):
 
 def test_an_override_never_changes_a_finished_artefact(project):
     before = project.files(times=True)
-    project.run("--config", "experiment=tiny", "overrides=[sample.n=600,schedule.steps=12]")
+    project.run(
+        "branch", "--config", "experiment=tiny", "branch=csp", "overrides=[sample.n=600,schedule.steps=12]"
+    )
     after = project.files(times=True)
     assert {name: after.get(name) for name in before} == before
     new = {name.split("/")[0] for name in after if name not in before}
     assert any(name.startswith("tiny@") for name in new)
     variants = {name.split("/")[1] for name in after if name not in before and name.startswith("variants/")}
-    assert any(name.startswith("satclip_l10_rgb_tiny_s0@") for name in variants)
+    assert any(name.startswith("csp_amin10_rgb_tiny_s0@") for name in variants)
     # The untrained twins do not depend on the schedule: they are shared, and only embedded at the new points.
     assert "csp_amin10_untrained_s0" in variants
     assert "Nothing to be done" in project.run(*TINY).stdout
