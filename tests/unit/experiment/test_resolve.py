@@ -22,7 +22,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def default(cache):
-    return grid.resolve(CONFIG, "default", cache=cache)
+    return grid.resolve(CONFIG, "miniature", cache=cache)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def table1(cache):
     return grid.resolve(CONFIG, "table1", cache=cache)
 
 
-def resolve(cache, *overrides, experiment="default"):
+def resolve(cache, *overrides, experiment="miniature"):
     return grid.resolve(CONFIG, experiment, overrides, cache)
 
 
@@ -80,15 +80,15 @@ def test_the_first_of_two_equal_twins_is_used_regardless_of_names(default):
 
 def test_branches_follow_the_experiment(default):
     modality = {variant.name for variant in default.branch("modality")}
-    assert "satclip_l10_rgb-elevation_short_s0" in modality
+    assert "satclip_l10_rgb-elevation_short_s1" in modality
     assert "satclip_l5_rgb_short_s0" not in modality
     of_several = default.variants["satclip_l10_rgb_short_s0"].branches
     assert of_several == ("satclip-resolution", "modality", "smooth")
 
 
 def test_the_cache_does_not_change_the_result_or_its_order(cache):
-    first = grid.resolve(CONFIG, "default", cache=cache / "new")
-    second = grid.resolve(CONFIG, "default", cache=cache / "new")
+    first = grid.resolve(CONFIG, "miniature", cache=cache / "new")
+    second = grid.resolve(CONFIG, "miniature", cache=cache / "new")
     assert list(first.variants) == list(second.variants)
     assert [repr(item) for item in first.variants.values()] == [
         repr(item) for item in second.variants.values()
@@ -113,7 +113,7 @@ def test_an_edited_leaf_is_recomposed(tmp_path, cache):
 class TestOverrides:
     def test_overrides_rename_only_what_they_change(self, default, cache):
         changed = resolve(cache, "schedule.steps=700")
-        assert changed.name.startswith("default@")
+        assert changed.name.startswith("miniature@")
         for name in changed.variants:
             base = name.partition("@")[0]
             assert ("@" in name) == (default.variants[base].kind == "trained")
@@ -164,7 +164,7 @@ class TestOverrides:
     )
     def test_equal_values_in_other_notations_give_the_same_name(self, cache, overrides):
         one, other = (resolve(cache, override) for override in overrides)
-        assert one.name == other.name != "default"
+        assert one.name == other.name != "miniature"
         assert repr(one) == repr(other)
 
     @pytest.mark.parametrize("override", ["split.blocks.degrees=15.0", "sample.n=1e4", "model.network.w0=1"])
@@ -174,7 +174,7 @@ class TestOverrides:
     def test_overriding_an_estimator_renames_only_the_experiment(self, default, cache):
         changed = resolve(cache, "estimator.mle.k=10")
         assert changed.estimators["mle"]["k"] == 10
-        assert changed.name != "default"
+        assert changed.name != "miniature"
         assert changed.variants == default.variants
 
     def test_the_same_overrides_give_the_same_names(self, cache):
@@ -230,7 +230,7 @@ class TestOverrides:
             ("experiment.jacobian.n=10001", "jacobian.n: 10001 is above the n = 10000"),
             (
                 "experiment.datasets=[]",
-                "experiment.default.figures: 'local_maps' needs the data set coastline",
+                "experiment.miniature.figures: 'local_maps' needs the data set coastline",
             ),
             (
                 "experiment.splits=[random]",
@@ -278,7 +278,7 @@ def test_one_variant_stands_for_each_resolution(default):
 
 def test_overrides_must_be_a_list(cache):
     with pytest.raises(ConfigError, match="overrides: 5 is not a list"):
-        grid.resolve(CONFIG, "default", 5, cache)
+        grid.resolve(CONFIG, "miniature", 5, cache)
 
 
 class TestDimensionAlone:

@@ -28,7 +28,7 @@ FIGURE = Figure(
 
 @pytest.fixture(scope="module")
 def default(tmp_path_factory):
-    return resolve.resolve(CONFIG, "default", cache=tmp_path_factory.mktemp("cache"))
+    return resolve.resolve(CONFIG, "miniature", cache=tmp_path_factory.mktemp("cache"))
 
 
 def written(tmp_path, text):
@@ -73,7 +73,9 @@ def test_options_come_from_the_experiment(default):
 def test_maps_show_one_variant_per_resolution_and_curves_all_trained_variants(default):
     maps = figure_jobs.inputs(default, "local_maps")["maps"]
     assert len(maps) == len(queries.one_per_resolution(default))
-    assert maps[0] == "<results>/default/variants/satclip_l5_rgb_short_s0/land-10000-r0/local_dimension.zarr"
+    assert (
+        maps[0] == "<results>/miniature/variants/satclip_l5_rgb_short_s0/land-10000-r0/local_dimension.zarr"
+    )
     curves = figure_jobs.inputs(default, "loss")["curves"]
     assert len(curves) == sum(variant.kind == "trained" for variant in default.variants.values())
 
@@ -85,7 +87,7 @@ def test_the_text_of_a_caption_is_part_of_the_job(default):
 
 def test_figures_average_over_the_cells_of_the_statistics(tmp_path_factory, default):
     cache = tmp_path_factory.mktemp("cache")
-    changed = resolve.resolve(CONFIG, "default", ["statistics.cell=[family,resolution]"], cache)
+    changed = resolve.resolve(CONFIG, "miniature", ["statistics.cell=[family,resolution]"], cache)
     assert figure_jobs.config(changed, "twins")["options"]["cell"] == ["family", "resolution"]
     assert list(default.cell) == default.statistics["cell"]
     # An experiment without tasks has no correlation, but its figures have cells.
