@@ -51,6 +51,22 @@ def test_manifest_holds_rows_and_digests(store, dataset):
     assert manifest["sha256"]["embedding"] == stores.array_digest(dataset["embedding"].values)
 
 
+@pytest.mark.parametrize("shape", [(19,), (5, 7), (3, 2, 8)])
+def test_each_truth_value_is_part_of_the_digest(shape):
+    values = np.random.default_rng(0).random(shape) < 0.5
+    found = {
+        stores.array_digest(values),
+        stores.array_digest(values.ravel()[None]),
+        stores.array_digest(values.astype("u1")),
+    }
+    for place in np.ndindex(shape):
+        other = values.copy()
+        other[place] ^= True
+        found.add(stores.array_digest(other))
+    assert len(found) == 3 + values.size
+    assert stores.array_digest(values.copy(order="F")) in found
+
+
 def test_publishing_leaves_no_other_files(store):
     assert sorted(path.name for path in store.parent.iterdir()) == ["embeddings.json", "embeddings.zarr"]
 

@@ -20,9 +20,12 @@ from earthdim.storage.schema import SCHEMA_VERSIONS, ArtefactError
 
 
 def array_digest(array: np.ndarray) -> str:
-    """SHA-256 of an array's dtype, shape and bytes."""
+    """SHA-256 of an array's dtype, shape and bytes; of truth values, eight to a byte."""
     array = np.ascontiguousarray(array)
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    # A global mask at 1 km has a billion values, and every job that draws points verifies it.
+    if array.dtype == bool:
+        array = np.packbits(array)
     # A memoryview of zero bytes cannot be cast.
     copied = array.dtype.hasobject or not array.size
     digest.update(array.tobytes() if copied else memoryview(array).cast("B"))
