@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from scipy.special import pdtr
 
 from earthdim.estimation.neighbours.candidate_kernels import begin, cut, offer, refine, unpack, walk
 from earthdim.estimation.neighbours.cleaning import finite_matrix
@@ -194,10 +195,8 @@ def _initial_width(m: int, width: int, tile: int) -> int:
     """
     if tile >= m:
         return width
-    # Imported here because it takes half a second, and small samples do not need it.
-    from scipy.stats import poisson
-
-    return min(width, int(poisson.ppf(1 - 1e-3, width * tile / m)) + 1)
+    within = pdtr(np.arange(width), width * tile / m)
+    return min(width, int(np.searchsorted(within, 1 - 1e-3)) + 1)
 
 
 def _in_order(noted: np.ndarray, beyond: np.ndarray, order: np.ndarray) -> Candidates:
