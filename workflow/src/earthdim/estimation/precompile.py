@@ -9,22 +9,25 @@ import numpy as np
 from earthdim.estimation.estimators import PreparedEmbedding
 from earthdim.estimation.estimators.leaves import read_leaf
 from earthdim.estimation.measure import measure
-from earthdim.estimation.neighbours import candidates, knn, merge, prepare, subgraph
+from earthdim.estimation.neighbours import candidates, merge, prepare, subgraph
 
-ESTIMATORS = ("mle", "twonn", "tle", "fishers", "corrint", "gride-k4", "ph")
-"""Leaves whose estimators, between them, call every compiled function but those of the search in several tiles."""
+ESTIMATORS = {20: ("mle", "twonn", "tle", "fishers", "corrint", "gride-k4", "ph"), 100: ("tle-k100",)}
+"""Leaves by the depth of the graph: between them, they call every compiled function outside the search."""
 
-POINTS, COLUMNS, K, TILE_BYTES = 300, 6, 20, 4 * 64**2  # tiles of 64 points
+POINTS, COLUMNS, TILE_BYTES = 300, 6, 4 * 64**2  # tiles of 64 points
 
 
 def precompile() -> None:
     """Measure a few random points by every path that calls compiled functions."""
     prepared = prepare(np.random.default_rng(0).standard_normal((POINTS, COLUMNS), dtype=np.float32))
     points = prepared.points
-    # In several tiles and parts, as a large embedding is searched, and in one tile.
-    graph = merge(points, K, [candidates(points, K, part, 2, block_bytes=TILE_BYTES) for part in range(2)])
-    subgraph(points, graph, np.arange(0, POINTS, 2), K // 2)
-    measure(PreparedEmbedding(prepared, knn(points, K)), {name: read_leaf(name) for name in ESTIMATORS}, None)
+    for k, names in ESTIMATORS.items():
+        # In several tiles and parts, as a large embedding is searched.
+        graph = merge(
+            points, k, [candidates(points, k, part, 2, block_bytes=TILE_BYTES) for part in range(2)]
+        )
+        subgraph(points, graph, np.arange(0, POINTS, 2), k // 2)
+        measure(PreparedEmbedding(prepared, graph), {name: read_leaf(name) for name in names})
 
 
 if __name__ == "__main__":
