@@ -36,11 +36,21 @@ def _variants(resolutions, modalities, seeds, released):
         for seed in seeds:
             untrained = f"{model}_{resolution}_untrained_s{seed}"
             trained = f"{model}_{resolution}_{modality}_short_s{seed}"
-            rows.append([trained, model, resolution, modality, "short", "trained", seed, untrained])
-            rows.append([untrained, model, resolution, "", "", "untrained", seed, ""])
+            rows.append([trained, model, resolution, modality, "", "short", "trained", seed, untrained])
+            rows.append([untrained, model, resolution, "", "", "", "untrained", seed, ""])
     if released:
-        rows.append(["geoclip_released", "geoclip", "", "", "", "released", np.nan, ""])
-    columns = ["variant", "model", "resolution", "modality", "schedule", "weights", "seed", "twin"]
+        rows.append(["geoclip_released", "geoclip", "", "", "", "", "released", np.nan, ""])
+    columns = [
+        "variant",
+        "model",
+        "resolution",
+        "modality",
+        "objective",
+        "schedule",
+        "weights",
+        "seed",
+        "twin",
+    ]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates("variant", ignore_index=True)
     waves = [RESOLUTIONS[row.model].get(row.resolution, 78.0) for row in table.itertuples()]
     return table.assign(family=table["model"], shortest_wavelength_km=waves).reindex(
@@ -73,7 +83,9 @@ def _dimensions(variants, tasks, rng):
     ]
     in_folds = table["space"] == "activation"
     table["neighbour_radius_km"] = table["k"].map({20: 316.0, 2: 4.0}).where(~in_folds, 131.0)
-    axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
+    axes = variants[
+        ["variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed"]
+    ]
     return table.merge(axes).assign(replicate=0).reindex(columns=COLUMNS["dimension"])
 
 
@@ -96,7 +108,9 @@ def _probes(variants, tasks, rng):
                     rows.append([*row, value - 0.05, value + 0.05, 5000, 5, leak])
     columns = ["variant", "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",
                "folds", "leaked"]  # fmt: skip
-    axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
+    axes = variants[
+        ["variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed"]
+    ]
     table = pd.DataFrame(rows, columns=columns)
     other = table.assign(metric="rmse", primary=False, value=123.0)
     return pd.concat([table, other]).merge(axes).reindex(columns=COLUMNS["probe"])
@@ -146,7 +160,9 @@ def _scale(variants, sizes, supports):
     columns = [
         "variant", "points", "support", "n", "estimator", "k", "value", "low", "high", "neighbour_radius_km",
     ]  # fmt: skip
-    axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
+    axes = variants[
+        ["variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed"]
+    ]
     return pd.DataFrame(rows, columns=columns).merge(axes).reindex(columns=COLUMNS["scale"])
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from earthdim.analysis import tables
 
-AXES = {"model": "m", "resolution": "r", "modality": "", "schedule": "", "seed": 0}
+AXES = {"model": "m", "resolution": "r", "modality": "", "objective": "", "schedule": "", "seed": 0}
 FACTS = [
     {
         "variant": "a",

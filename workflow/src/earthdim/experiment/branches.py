@@ -19,12 +19,14 @@ from earthdim.storage.schema import AXES, EXTERNAL
 
 # Axes that define a variant, by the kind of its weights: an untrained network has seen no data.
 AXES_OF_KIND = {
-    "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
+    "trained": ("model", "resolution", "modality", "objective", "schedule", "weights", "seed"),
     "untrained": ("model", "resolution", "weights", "seed"),
     **dict.fromkeys(EXTERNAL, ("weights",)),
 }
 # Names have no token for an axis at its default.
 AXIS_DEFAULTS = {"weights": "trained"}
+# Axes that a branch need not name: the objective is then that of the model.
+OPTIONAL = ("objective",)
 
 
 def suffix(config: object, plain: object) -> str:
@@ -135,11 +137,14 @@ class Branches:
             cell = dict(zip(AXES, combination, strict=True))
             kind = self._weights(cell["weights"], f"{key}.weights")["kind"]
             for axis in AXES_OF_KIND[kind]:
-                if cell[axis] == "" and not (axis == "resolution" and self._without_knob(cell["model"], key)):
+                if cell[axis] == "" and not self._may_lack(axis, cell["model"], key):
                     raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
             if kind in EXTERNAL:
                 self._check_belongs(cell, key)
             yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
+
+    def _may_lack(self, axis: str, model: str, key: str) -> bool:
+        return axis in OPTIONAL or (axis == "resolution" and self._without_knob(model, key))
 
     def _variant(
         self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
@@ -168,7 +173,9 @@ class Branches:
             plain = self._merged(cell, key)
             config = plain
             for override in self.overrides:
-                if override.path[0] in ALONG:
+                if override.path[0] == "objective" and cell["objective"] != "":
+                    config = override.apply(config, ("model", *override.path))
+                elif override.path[0] in ALONG:
                     config = override.apply(config, override.path)
             self._check_variant(config, cell, key)
             trained = config["weights"]["kind"] == "trained"
@@ -226,11 +233,17 @@ class Branches:
             )
 
     def _merged(self, cell: Plain, key: str) -> Plain:
-        """The leaves of a cell's axes, merged in the order of config.yaml's defaults list."""
+        """The leaves of a cell's axes, merged in the order of config.yaml's defaults list.
+
+        The leaf of an objective replaces that of the model, with which it shares no arguments.
+        """
         merged: Plain = {}
         for axis in ("model", "resolution", "modality", "schedule", "weights"):
             if cell[axis] != "":
                 merged = merge(merged, self.store.get(axis, cell[axis], f"{key}.{axis}"))
+        if cell["objective"] != "":
+            leaf = self.store.get("objective", cell["objective"], f"{key}.objective")["objective"]
+            merged["model"] = {**merged["model"], "objective": leaf}
         return merged
 
     def _check_variant(self, config: Plain, cell: Plain, key: str) -> None:
@@ -241,10 +254,11 @@ class Branches:
             raise ConfigError(
                 f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
             )
-        with _naming_leaves(cell, key, "model", "resolution"):
+        with _naming_leaves(cell, key, "model", "resolution", "objective"):
             check_schema(model, SCHEMAS / "model.schema.yaml", "model")
             check_target(model["encoding"], "model.encoding")
             check_target(model["network"], "model.network", frozenset({"inputs"}))
+            check_schema(model["objective"], SCHEMAS / "objective.schema.yaml", "model.objective")
             check_target(model["objective"], "model.objective")
         if "schedule" in config:
             with _naming_leaves(cell, key, "schedule"):

@@ -164,7 +164,10 @@ def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[V
 
 
 def twins(variants: Iterable[Variant]) -> dict[str, str]:
-    """Name of a trained variant -> its twin, the first untrained one with the same encoder and seed."""
+    """Name of a trained variant -> its twin, the first untrained one with the same encoder and seed.
+
+    The objective is no part of the encoder, so variants of all objectives share one twin.
+    """
     untrained: dict[tuple, list[Variant]] = {}
     trained = []
     for variant in variants:
@@ -175,9 +178,13 @@ def twins(variants: Iterable[Variant]) -> dict[str, str]:
     found: dict[str, str] = {}
     for variant in trained:
         for twin in untrained.get(_initialisation(variant), []):
-            if twin.config["model"] == variant.config["model"]:
+            if _encoder(twin) == _encoder(variant):
                 found.setdefault(variant.name, twin.name)
     return found
+
+
+def _encoder(variant: Variant) -> Plain:
+    return {key: value for key, value in variant.config["model"].items() if key != "objective"}
 
 
 def _initialisation(variant: Variant) -> tuple:

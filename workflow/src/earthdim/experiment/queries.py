@@ -83,10 +83,10 @@ def one_per_resolution(experiment: Experiment) -> list[str]:
 
 
 def objectives(experiment: Experiment) -> dict[str, str]:
-    """Trained model -> name of its pre-training objective."""
+    """Trained variant -> name of its pre-training objective."""
     trained = (variant for variant in experiment.variants.values() if variant.kind == "trained")
     return {
-        variant.axes["model"]: variant.config["model"]["objective"]["_target_"].rpartition(".")[2]
+        variant.name: variant.config["model"]["objective"]["_target_"].rpartition(".")[2]
         for variant in trained
     }
 

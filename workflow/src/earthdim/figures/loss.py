@@ -27,7 +27,7 @@ def draw(
     batch: int | None = None,
     objectives: Mapping[str, str] | None = None,
 ) -> style.PrintedFigure:
-    """Draw training and validation loss against the step, one panel per model and modality.
+    """Draw training and validation loss against the step, one panel per model, modality and objective.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def draw(
     batch : int or None
         Pairs per batch. If given, the chance level log(batch) is marked.
     objectives : mapping, optional
-        Model -> its objective; default InfoNCE. Panels share the loss axis only if all have the same objective.
+        Variant -> its objective; default InfoNCE. Panels share the loss axis only if all have the same objective.
 
     Raises
     ------
@@ -49,20 +49,19 @@ def draw(
         raise ValueError("curves: no variant has a loss curve")
     rows = cells.order(cells.describe(curves.merge(variants[["variant", *AXES]]), variants))
     symbols = style.symbols(variants)
+    rows = rows.assign(loss=[(objectives or {}).get(name, "InfoNCE") for name in rows["variant"]])
     groups = [
-        (model, modality, part)
+        (", ".join(filter(None, (style.title(model), *others))), part)
         for model, of_model in rows.groupby("model", sort=False)
-        for modality, part in of_model.groupby("modality", sort=False)
+        for others, part in of_model.groupby(["modality", "objective"], sort=False)
     ]
-    named = {model: (objectives or {}).get(model, "InfoNCE") for model, _, _ in groups}
-    same_objective = len(set(named.values())) == 1
+    named = list(dict.fromkeys(rows["loss"]))
+    same_objective = len(named) == 1
     figure, axes, spare = style.panels(
         len(groups), 3, height=1.9, extra=0.65, sharex=True, sharey=same_objective
     )
-    for panel, (model, modality, part) in zip(axes, groups, strict=True):
-        style.headline(
-            panel, f"{style.title(model)}, {modality}", [] if same_objective else [f"{named[model]} loss"]
-        )
+    for panel, (title, part) in zip(axes, groups, strict=True):
+        style.headline(panel, title, [] if same_objective else [f"{part['loss'].iloc[0]} loss"])
         resolutions = list(dict.fromkeys(part["resolution"]))
         shades = _shades(symbols[part["family"].iloc[0]][0], len(resolutions))
         for resolution, shade in zip(resolutions, shades, strict=True):
@@ -83,9 +82,7 @@ def draw(
         panel.set_ylim(low, high + 0.15 * (high - low))
     for panel in axes[-3:]:
         panel.set_xlabel("step")
-    words = (
-        f"{next(iter(named.values()))} loss" if same_objective else "loss (scale differs between objectives)"
-    )
+    words = f"{named[0]} loss" if same_objective else "loss (scale differs between objectives)"
     figure.supylabel(f"{words} (nats)" if words == "InfoNCE loss" else words, fontsize=style.SMALL)
     handles = [
         style.key("validation", line="-"),

@@ -75,9 +75,9 @@ def draw(
 
 
 def _labels(shown: pd.DataFrame) -> list[str]:
-    """Label each row by model and resolution, plus modality and schedule if its model has several."""
+    """Label each row by model and resolution, plus modality, objective and schedule if its model has several."""
     labels = shown["model"].map(style.title) + " " + shown["resolution"].map(style.title)
-    for name in ("modality", "schedule"):
+    for name in ("modality", "objective", "schedule"):
         varies = shown.groupby("model")[name].transform("nunique") > 1
         labels += (" " + shown[name]).where(varies, "")
     return labels.tolist()

@@ -19,11 +19,11 @@ SCHEMA_VERSIONS = {
     "costly": 3,
     "jacobian": 2,
     "probe": 2,
-    "tables": 3,
+    "tables": 4,
 }
 
 
-AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
+AXES = ("model", "resolution", "modality", "objective", "schedule", "weights", "seed")
 
 
 # Kinds of weights that are not trained here: released weights, user-supplied encoders, tables of embeddings.
