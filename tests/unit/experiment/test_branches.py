@@ -1,7 +1,8 @@
-"""Branches: the axis of objectives."""
+"""Branches: the axis of objectives, and the controls."""
 
 import pytest
 
+from earthdim.experiment import queries, slices
 from earthdim.experiment.validation import ConfigError
 
 TINY = "experiment/tiny.yaml"
@@ -54,6 +55,56 @@ def test_an_override_of_an_objective_renames_its_variants_alone(resolve):
     assert renamed == {f"satclip_{level}_rgb_info-nce-scale2_tiny_s0" for level in ("l5", "l10")}
     values = {v.config["model"]["objective"].get("temperature") for v in found.variants.values()}
     assert values == {0.25, 0.07, None}
+
+
+CONTROLS = BRANCH.replace("untrained]", "untrained, shuffled, raw]").replace(
+    "modality: [rgb]", "modality: [rgb, elevation]"
+)
+
+
+def test_controls_have_the_axes_that_apply_to_them_and_are_not_counted(resolve):
+    found = resolve([(TINY, FIRST, CONTROLS)]).variants
+    of_kind = {kind: [v for v in found.values() if v.kind == kind] for kind in ("shuffled", "raw")}
+    assert {v.name for v in of_kind["shuffled"]} == {
+        f"satclip_{level}_{modality}_tiny_shuffled_s0"
+        for level in ("l5", "l10")
+        for modality in ("rgb", "elevation")
+    }
+    assert {v.name for v in of_kind["raw"]} == {"satclip_l5_raw", "satclip_l10_raw"}
+    assert not any(v.counted for kind in of_kind for v in of_kind[kind])
+    assert all(v.features for v in of_kind["shuffled"])
+    assert not any(v.features for v in of_kind["raw"])
+
+
+def test_variants_name_their_controls(resolve):
+    found = resolve([(TINY, FIRST, CONTROLS)]).variants
+    trained, shuffled, twin, raw = (
+        found[f"satclip_l10_{rest}"]
+        for rest in ("elevation_tiny_s0", "elevation_tiny_shuffled_s0", "untrained_s0", "raw")
+    )
+    assert (trained.twin, trained.shuffled, trained.raw) == (twin.name, shuffled.name, raw.name)
+    assert (shuffled.twin, shuffled.shuffled, shuffled.raw) == (twin.name, "", raw.name)
+    assert (twin.twin, twin.shuffled, twin.raw) == ("", "", raw.name)
+    assert (raw.twin, raw.shuffled, raw.raw) == ("", "", "")
+
+
+def test_shuffled_variants_leak_nothing_and_controls_have_heads(resolve):
+    found = resolve([(TINY, FIRST, CONTROLS)])
+    facts = {name: queries.facts(variant)["sources"] for name, variant in found.variants.items()}
+    assert facts["satclip_l5_elevation_tiny_s0"] == ["elevation"]
+    assert facts["satclip_l5_elevation_tiny_shuffled_s0"] == []
+    heads = {name: set(slices.probe(found, name).config["heads"]) for name in found.variants}
+    assert heads["satclip_l5_elevation_tiny_shuffled_s0"] == {"ridge", "logistic", "mlp"}
+    assert heads["satclip_l5_raw"] == {"ridge", "logistic"}
+    named = resolve([(TINY, "  released: [ridge", "  raw: [mlp]\n  released: [ridge")])
+    assert set(slices.probe(named, "satclip_l5_raw").config["heads"]) == {"mlp"}
+
+
+def test_a_raw_encoding_depends_on_its_encoding_alone(resolve):
+    found = resolve([(TINY, FIRST, CONTROLS)])
+    config = slices.pretrain(found, "satclip_l5_raw").config
+    assert set(config["model"]) == {"encoding"}
+    assert "seed" not in config
 
 
 @pytest.mark.parametrize(

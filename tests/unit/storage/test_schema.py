@@ -35,6 +35,6 @@ def test_the_contract_of_dimension():
     assert schema.COLUMNS["dimension"] == (
         "variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed", "points", "n",
         "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation", "value", "low", "high",
-        "interval", "neighbour_radius_km", "twin_value", "above_ambient", "duplicates_dropped", "library",
-        "library_version", "note",
+        "interval", "neighbour_radius_km", "twin_value", "minus_twin", "shuffled_value", "minus_shuffled",
+        "raw_value", "above_ambient", "duplicates_dropped", "library", "library_version", "note",
     )  # fmt: skip

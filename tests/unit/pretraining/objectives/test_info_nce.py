@@ -55,7 +55,7 @@ def test_logit_scale_can_decrease_from_its_bound():
 
 def test_a_fixed_logit_scale_stays_at_the_inverse_temperature():
     objective = InfoNCE(temperature=0.2, learned=False)
-    objective.projection = torch.nn.LazyLinear(pairs()[0].shape[1])
+    objective.projection = torch.nn.LazyLinear(pairs()[0].shape[1]).double()
     objective.projection(pairs()[1])
     optimiser = AdamW(objective, weight_decay=0.1)
     location, observation = pairs()

@@ -10,17 +10,19 @@ from dataclasses import replace
 
 from earthdim.experiment import external, limits, parts
 from earthdim.experiment.leaves import LeafStore
-from earthdim.experiment.model import Missing, Plain, Variant, twins
+from earthdim.experiment.model import Missing, Plain, Variant, counterparts
 from earthdim.experiment.overrides import ALONG, Override, merge
 from earthdim.experiment.targets import check_target
 from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import AXES, EXTERNAL
+from earthdim.storage.schema import AXES, EXTERNAL, TRAINED
 
-# Axes that define a variant, by the kind of its weights: an untrained network has seen no data.
+# Axes that define a variant, by the kind of its weights: an untrained network has seen no data, and an encoding without
+# a network has no weights to draw.
 AXES_OF_KIND = {
-    "trained": ("model", "resolution", "modality", "objective", "schedule", "weights", "seed"),
+    **dict.fromkeys(TRAINED, AXES),
     "untrained": ("model", "resolution", "weights", "seed"),
+    "raw": ("model", "resolution", "weights"),
     **dict.fromkeys(EXTERNAL, ("weights",)),
 }
 # Names have no token for an axis at its default.
@@ -122,8 +124,8 @@ class Branches:
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
         external.check_available(self.needed, bool(made) or self.without, self.key)
-        found = twins(made.values())
-        return {name: replace(variant, twin=found.get(name, "")) for name, variant in made.items()}
+        found = counterparts(made.values())
+        return {name: replace(variant, **found.get(name, {})) for name, variant in made.items()}
 
     def _cells(self, branch: str, axes: Mapping[str, list]) -> Iterator[Plain]:
         key = f"{self.key}.branches.{branch}"
@@ -178,7 +180,7 @@ class Branches:
                 elif override.path[0] in ALONG:
                     config = override.apply(config, override.path)
             self._check_variant(config, cell, key)
-            trained = config["weights"]["kind"] == "trained"
+            trained = config["weights"]["kind"] in TRAINED
             used = self._features(config, plain, features, points) if trained else {}
             self._resolved[at] = (config, plain, used)
         return self._resolved[at]

@@ -1,4 +1,4 @@
-"""Weights of a variant (trained here, random, or external) and the encoder that they belong to."""
+"""Weights of a variant (trained here, random, external, or none) and the encoder that they belong to."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ import pandas as pd
 from torch import Tensor
 
 from earthdim.build import build
-from earthdim.encoders.location import LocationEncoder, build_encoder
+from earthdim.encoders.location import LocationEncoder, build_encoder, raw_encoder
 from earthdim.pretraining.loop import pretrain
-from earthdim.storage.schema import EXTERNAL
+from earthdim.pretraining.shuffling import shuffled
+from earthdim.storage.schema import EXTERNAL, TRAINED
 
 CURVE_COLUMNS = ("step", "train_loss", "val_loss", "val_top1")
 
@@ -37,16 +38,18 @@ class Weights:
 
 
 def initial_encoder(config: Mapping[str, Any]) -> LocationEncoder:
-    """Build the variant's encoder in its state before training: random or external weights.
+    """Build the variant's encoder in its state before training: random or external weights, or none.
 
     Parameters
     ----------
     config : mapping
-        The resolved config: weights, and for encoders that are not external also model and seed.
+        The resolved config: weights, and for encoders that are not external also model and, unless raw, seed.
     """
     weights = config["weights"]
     if weights["kind"] in EXTERNAL:
         return build(weights["build"])
+    if weights["kind"] == "raw":
+        return raw_encoder(config["model"])
     return build_encoder(config["model"], config["seed"])
 
 
@@ -87,11 +90,14 @@ def prepare_weights(
         "val_top1": None,
         "best_step": None,
     }
-    if config["weights"]["kind"] != "trained":
-        log(f"{config['weights']['kind']}: {summary['parameters']} parameters")
+    kind = config["weights"]["kind"]
+    if kind not in TRAINED:
+        log(f"{kind}: {summary['parameters']} parameters")
         return Weights(dict(encoder.state_dict()), pd.DataFrame(columns=list(CURVE_COLUMNS)), summary)
     schedule = config["schedule"]
     held_out = np.arange(schedule["locations"], schedule["locations"] + schedule["validation"])
+    if kind == "shuffled":
+        features = shuffled(features, [np.arange(schedule["locations"]), held_out], config["seed"])
     device = config.get("device", "cpu")
     result = pretrain(
         encoder, features, lonlat, held_out, config["model"], schedule, config["seed"], log, device

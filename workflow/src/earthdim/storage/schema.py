@@ -26,6 +26,19 @@ SCHEMA_VERSIONS = {
 AXES = ("model", "resolution", "modality", "objective", "schedule", "weights", "seed")
 
 
+# Kinds of weights that are trained here; `shuffled` is trained on the observations of other locations.
+TRAINED = ("trained", "shuffled")
+
+
+# Kinds of weights beside which trained ones are read; they are shown and never counted. `raw` is a positional encoding
+# without a network.
+CONTROLS = ("untrained", "shuffled", "raw")
+
+
+# Counterparts of a variant among the controls, and the columns of its rows that hold their values.
+COUNTERPARTS = {"twin": "twin_value", "shuffled": "shuffled_value", "raw": "raw_value"}
+
+
 # Kinds of weights that are not trained here: released weights, user-supplied encoders, tables of embeddings.
 EXTERNAL = ("released", "own", "table")
 
@@ -59,13 +72,13 @@ SCORE = (*TARGET, "metric", "primary", "value", "low", "high", "n", "folds", "no
 
 _DIMENSION = (
     "variant", *AXES, "points", "n", "replicate", "space", *TARGET, *MEASURE, *INTERVAL, "neighbour_radius_km",
-    "twin_value", *DETAILS,
+    "twin_value", "minus_twin", "shuffled_value", "minus_shuffled", "raw_value", *DETAILS,
 )  # fmt: skip
 
 
 COLUMNS = {
     "variants": (
-        "variant", *AXES, "branches", "twin", "family", "counted", "ambient_dim", "parameters",
+        "variant", *AXES, "branches", "twin", "shuffled", "raw", "family", "counted", "ambient_dim", "parameters",
         "shortest_wavelength_km", "nominal_wavelength_km", "val_loss", "val_top1",
     ),
     "dimension": _DIMENSION,
