@@ -194,8 +194,9 @@ def _curves(variants, rng):
         steps = np.arange(0, 1001, 50)
         loss = 4.2 + 2 * np.exp(-steps / (150 + 10 * (number % 8)))
         noisy = loss + 0.08 * rng.standard_normal(len(steps)) - 0.1
+        seen = np.where(steps % 100 == 0, loss, np.nan)
         parts.append(pd.DataFrame({"variant": variant.variant, "step": steps, "train_loss": noisy,
-                                   "val_loss": np.where(steps % 100 == 0, loss, np.nan)}))  # fmt: skip
+                                   "val_loss": seen, "region_loss": 1.1 * seen}))  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,4 +1,4 @@
-"""Branches: the axis of objectives, and the controls."""
+"""Branches: the axis of objectives, the controls, and full seeds."""
 
 import pytest
 
@@ -107,6 +107,57 @@ def test_a_raw_encoding_depends_on_its_encoding_alone(resolve):
     assert "seed" not in config
 
 
+FULL = ("schedule/tiny.yaml", "full_seed: false", "full_seed: true")
+RANDOM = (
+    TINY,
+    "  csp:\n",
+    "  geoclip:\n    model: [geoclip]\n    resolution: [sigma16]\n    modality: [rgb]\n    schedule: [tiny]\n"
+    "    weights: [trained, untrained, shuffled, raw]\n    seed: [0, 1]\n  csp:\n",
+)
+
+
+def test_a_full_seed_sets_places_filters_and_frequencies(resolve):
+    found = resolve([RANDOM, FULL])
+    zero, one = (found.variants[f"geoclip_sigma16_rgb_tiny_s{seed}"] for seed in (0, 1))
+    leaves = [v.config["model"]["encoding"]["seed"] for v in (zero, one)]
+    assert leaves[1] == leaves[0] + 1
+    (name,) = one.features.values()
+    assert name == "rgb-6144-s1"
+    assert found.features[name]["points"] == "train-land-6144-r0-s1"
+    assert found.features[name]["config"]["seed"] == found.features["rgb-6144-s0"]["config"]["seed"] + 1
+    assert [found.points[f"train-land-6144-r0-s{seed}"]["seed"] for seed in (0, 1)] == [0, 1]
+    assert [v.config["schedule"]["seed"] for v in (zero, one)] == [0, 1]
+
+
+def test_controls_of_full_seeds_follow_the_frequencies_and_share_features(resolve):
+    variants = resolve([RANDOM, FULL]).variants
+    one = variants["geoclip_sigma16_rgb_tiny_s1"]
+    assert (one.twin, one.shuffled, one.raw) == (
+        "geoclip_sigma16_untrained_fs1",
+        "geoclip_sigma16_rgb_tiny_shuffled_s1",
+        "geoclip_sigma16_raw_fs1",
+    )
+    assert variants[one.shuffled].features == one.features
+    assert variants[one.raw].axes["seed"] == 1
+    # An encoding without random numbers does not depend on the seed.
+    assert variants["csp_amin10_rgb_tiny_s0"].twin == "csp_amin10_untrained_s0"
+
+
+def test_without_full_seeds_names_and_draws_are_shared(resolve):
+    found = resolve([RANDOM])
+    one = found.variants["geoclip_sigma16_rgb_tiny_s1"]
+    assert (one.twin, one.raw) == ("geoclip_sigma16_untrained_s1", "geoclip_sigma16_raw")
+    assert one.features == {"rgb": "rgb-6144"}
+    assert set(found.features) == {"rgb-6144"}
+
+
+def test_full_seeds_by_an_override(resolve):
+    found = resolve([RANDOM], overrides=["schedule.full_seed=true"]).variants
+    names = {name.partition("@")[0] for name in found if "@" in name}
+    assert names == {name.partition("@")[0] for name, v in found.items() if v.config.get("schedule")}
+    assert "geoclip_sigma16_untrained_fs1" in found
+
+
 @pytest.mark.parametrize(
     ("edits", "message"),
     [
@@ -118,6 +169,18 @@ def test_a_raw_encoding_depends_on_its_encoding_alone(resolve):
         (
             [(TINY, FIRST, NAMED), ("objective/regression.yaml", "_target_", "scale: 1\n_target_")],
             r"model\.objective\.scale: .* takes no such argument",
+        ),
+        (
+            [("schedule/tiny.yaml", "regions: 1024", "regions: 100")],
+            r"schedule\.regions: 100 is not a multiple of batch 256",
+        ),
+        (
+            [("schedule/tiny.yaml", "region_share: 0.3", "region_share: 0.1")],
+            r"schedule\.region_share: 0.1 of the blocks hold about 614 locations, fewer than regions 1024",
+        ),
+        (
+            [("schedule/tiny.yaml", "buffer_km: 450", "buffer_km: 80")],
+            r"schedule\.buffer_km: 80 is below the 88.8 km of a patch of modality\.sources\.rgb",
         ),
     ],
 )

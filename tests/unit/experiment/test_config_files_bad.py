@@ -21,7 +21,7 @@ FILES = {
     ),
     "key twice below": (
         ("schedule/tiny.yaml", "seed: 0", "seed: 0\nseed: 1"),
-        "config/schedule/tiny.yaml, line 5: duplicate key 'seed'",
+        "config/schedule/tiny.yaml, line 9: duplicate key 'seed'",
     ),
     "python object": (
         whole("head/ridge.yaml", "_target_: !!python/object/apply:os.system ['touch ran']\n"),

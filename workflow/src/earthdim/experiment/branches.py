@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from earthdim.experiment import external, limits, parts
+from earthdim.experiment import external, limits, parts, seeds
 from earthdim.experiment.leaves import LeafStore
 from earthdim.experiment.model import Missing, Plain, Variant, counterparts
 from earthdim.experiment.overrides import ALONG, Override, merge
@@ -29,6 +29,8 @@ AXES_OF_KIND = {
 AXIS_DEFAULTS = {"weights": "trained"}
 # Axes that a branch need not name: the objective is then that of the model.
 OPTIONAL = ("objective",)
+# Keys of a schedule whose sum is the number of locations that are drawn for it.
+DRAWN = ("locations", "validation", "regions")
 
 
 def suffix(config: object, plain: object) -> str:
@@ -143,7 +145,8 @@ class Branches:
                     raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
             if kind in EXTERNAL:
                 self._check_belongs(cell, key)
-            yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
+            applying = {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
+            yield {**applying, "full": "" if kind in EXTERNAL else self._full_seed(cell, key)}
 
     def _may_lack(self, axis: str, model: str, key: str) -> bool:
         return axis in OPTIONAL or (axis == "resolution" and self._without_knob(model, key))
@@ -155,35 +158,55 @@ class Branches:
         if self._weights(cell["weights"], f"{key}.weights")["kind"] in EXTERNAL:
             return self._external(cell["weights"], branch, threads, points)
         config, plain, used = self._config(cell, key, features, points)
-        config = {**config, "math_threads": threads, "seed": cell["seed"]}
-        plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
+        axes = {axis: cell[axis] for axis in AXES}
+        drawn = seeds.of_encoding(cell, config["model"]["encoding"])
+        if config["weights"]["kind"] == "raw":
+            axes["seed"] = drawn
+        config = {**config, "math_threads": threads, "seed": axes["seed"]}
+        plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": axes["seed"]}
         tokens = [
-            f"s{value}" if axis == "seed" else str(value).rpartition("/")[2]
-            for axis, value in cell.items()
+            f"{'s' if drawn == '' else 'fs'}{value}" if axis == "seed" else str(value).rpartition("/")[2]
+            for axis, value in axes.items()
             if value not in ("", AXIS_DEFAULTS.get(axis))
         ]
         name = "_".join(tokens) + suffix(config, plain)
-        axes = {**cell, "weights": config["weights"]["kind"]}
+        axes["weights"] = config["weights"]["kind"]
         return Variant(name=name, axes=axes, config=config, features=used, branches=(branch,))
 
     def _config(
         self, cell: Plain, key: str, features: dict[str, Plain], points: dict[str, Plain]
     ) -> tuple[Plain, Plain, dict[str, str]]:
-        """The merged leaves of a cell, with and without overrides, and its features; shared by all seeds."""
+        """The merged leaves of a cell, with and without overrides, and its features.
+
+        All seeds share them, unless the seed is a full one; `cell` then holds it as `full`.
+        """
         at = tuple(value for axis, value in cell.items() if axis != "seed")
         if at not in self._resolved:
             plain = self._merged(cell, key)
-            config = plain
-            for override in self.overrides:
-                if override.path[0] == "objective" and cell["objective"] != "":
-                    config = override.apply(config, ("model", *override.path))
-                elif override.path[0] in ALONG:
-                    config = override.apply(config, override.path)
+            config = self._overridden(plain, cell)
             self._check_variant(config, cell, key)
+            config, plain = (seeds.full(leaf, cell["full"]) for leaf in (config, plain))
             trained = config["weights"]["kind"] in TRAINED
-            used = self._features(config, plain, features, points) if trained else {}
+            used = self._features(config, plain, features, points, cell["full"]) if trained else {}
             self._resolved[at] = (config, plain, used)
         return self._resolved[at]
+
+    def _overridden(self, config: Plain, cell: Plain) -> Plain:
+        """The merged leaves of a cell with the overrides of keys that they have."""
+        for override in self.overrides:
+            if override.path[0] == "objective" and cell["objective"] != "":
+                config = override.apply(config, ("model", *override.path))
+            elif override.path[0] in ALONG:
+                config = override.apply(config, override.path)
+        return config
+
+    def _full_seed(self, cell: Plain, key: str) -> int | str:
+        """The seed of a cell if its schedule makes it a full one, else ""; that of controls too."""
+        if cell["schedule"] == "" or cell["seed"] == "":
+            return ""
+        leaf = self.store.get("schedule", cell["schedule"], f"{key}.schedule")
+        full = self._overridden(leaf, {"objective": ""})["schedule"].get("full_seed", False)
+        return cell["seed"] if full else ""
 
     def _external(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
         """The variant of an external encoder; None if its weights are missing and the branch is optional."""
@@ -268,18 +291,25 @@ class Branches:
                 limits.check_schedule(config["schedule"])
             with _naming_leaves(cell, key, "modality"):
                 check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
+            with _naming_leaves(cell, key, "schedule", "modality"):
+                limits.check_buffer(config["schedule"], config["modality"]["sources"])
 
     def _features(
-        self, config: Plain, plain: Plain, features: dict[str, Plain], points: dict[str, Plain]
+        self,
+        config: Plain,
+        plain: Plain,
+        features: dict[str, Plain],
+        points: dict[str, Plain],
+        full: int | str,
     ) -> dict[str, str]:
-        """Name the feature store of each source at the schedule's locations."""
+        """Name the feature store of each source at the schedule's locations; a full seed has stores of its own."""
         schedule = config["schedule"]
-        total = schedule["locations"] + schedule["validation"]
+        total = sum(schedule[key] for key in DRAWN)
         drawn, untouched = (
-            {key: leaf["schedule"][key] for key in ("locations", "validation", "seed")}
-            for leaf in (config, plain)
+            {key: leaf["schedule"][key] for key in (*DRAWN, "seed")} for leaf in (config, plain)
         )
-        point_set = f"train-land-{total}-r0{suffix(drawn, untouched)}"
+        tag = seeds.tag(full)
+        point_set = f"train-land-{total}-r0{tag}{suffix(drawn, untouched)}"
         draw = {
             "kind": "train-land",
             "n": total,
@@ -292,7 +322,7 @@ class Branches:
         for source, leaf in config["modality"]["sources"].items():
             check_target(leaf, f"modality.sources.{source}")
             changed = suffix([leaf, drawn], [plain["modality"]["sources"].get(source), untouched])
-            name = f"{source}-{total}{changed}"
+            name = f"{source}-{total}{tag}{changed}"
             claim(
                 features,
                 name,

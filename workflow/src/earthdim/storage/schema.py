@@ -9,7 +9,7 @@ SCHEMA_VERSIONS = {
     "points": 1,
     "features": 1,
     "labels": 2,
-    "checkpoint": 1,
+    "checkpoint": 2,
     "embeddings": 1,
     "candidates": 1,
     "neighbours": 1,
@@ -79,7 +79,8 @@ _DIMENSION = (
 COLUMNS = {
     "variants": (
         "variant", *AXES, "branches", "twin", "shuffled", "raw", "family", "counted", "ambient_dim", "parameters",
-        "shortest_wavelength_km", "nominal_wavelength_km", "val_loss", "val_top1",
+        "shortest_wavelength_km", "nominal_wavelength_km", "val_loss", "val_top1", "region_loss",
+        "region_top1", "best_step", "steps", "logit_scale",
     ),
     "dimension": _DIMENSION,
     "costly": _DIMENSION,
@@ -118,7 +119,7 @@ LEFT_OUT = tuple(column for column in COLUMNS["left_out"] if column not in _ADDE
 
 # Columns written as integers, although empty cells make them floating point in memory.
 INTEGER_COLUMNS = (
-    "seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step", "draws", "ambient_dim",
+    "seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step", "steps", "draws", "ambient_dim",
     "without_label",
 )  # fmt: skip
 
