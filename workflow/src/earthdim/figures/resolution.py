@@ -89,15 +89,21 @@ def draw(
 
 
 def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, symbols: dict) -> None:
-    for trained in cells.sweep(averaged):
+    sweeps = cells.sweep(averaged)
+    for trained in sweeps:
         colour, marker = symbols[trained["family"].iloc[0]]
         x = trained["shortest_wavelength_km"]
         panel.plot(x, trained["value"], color=colour, marker=marker, zorder=3)
         panel.vlines(
             x, trained["least"], trained["greatest"], color=colour, linewidth=2.4, alpha=0.45, zorder=2
         )
-    controls = averaged[averaged["weights"].isin(list(_LINES))]
-    for (weights, *_), rows in controls.groupby(["weights", "model", "modality", "objective", "schedule"]):
+    # Shuffled variants of the recipes shown; twins and raw encodings belong to all recipes.
+    recipes = pd.concat([averaged.iloc[:0], *sweeps])[
+        ["model", "modality", "objective", "schedule"]
+    ].drop_duplicates()
+    shuffled = averaged[averaged["weights"] == "shuffled"].merge(recipes)
+    controls = pd.concat([averaged[averaged["weights"].isin(("untrained", "raw"))], shuffled])
+    for (weights, _), rows in controls.groupby(["weights", "model"]):
         line, (_, dashes) = cells.order(rows), _LINES[weights]
         colour, _ = symbols[line["family"].iloc[0]]
         panel.plot(
