@@ -19,6 +19,7 @@ from earthdim.estimation.estimators import EstimateError, PreparedEmbedding, est
 from earthdim.estimation.neighbours import knn, prepare
 from earthdim.experiment.leaves import compose
 from earthdim.pretraining.loop import pretrain
+from earthdim.pretraining.rows import Rows
 
 CONFIG = Path(__file__).parents[2] / "config"
 REFERENCE = "scikit-dimension 0.5.0"
@@ -63,11 +64,10 @@ def trained():
     lonlat = samples.sphere(1280, np.random.default_rng(0))
     waves = np.sin(lonlat @ np.random.default_rng(1).normal(size=(2, 8)) / 20).astype(np.float32)
     schedule = {"batch": 128, "steps": 30, "warmup_steps": 3, "evaluate_every": 30, "candidates": 128}
-    schedule |= {"locations": 1024, "validation": 256, "seed": 0}
+    schedule |= {"locations": 1024, "validation": 256, "seed": 0, "noise": 0, "jitter_km": 0}
     encoder = build_encoder(model, seed=0)
-    result = pretrain(
-        encoder, {"waves": waves}, lonlat, np.arange(1024, 1280), model, schedule, 0, lambda line: None
-    )
+    rows = Rows(np.arange(1024), np.arange(1024, 1280), np.arange(0))
+    result = pretrain(encoder, {"waves": waves}, lonlat, rows, model, schedule, 0, lambda line: None)
     encoder.load_state_dict(result.state)
     return encoder
 

@@ -107,8 +107,6 @@ def test_family_objective_and_optimiser(model):
 @pytest.mark.parametrize(
     ("model", "like", "differ"),
     [
-        ("satclip-siglip", "satclip", {"objective"}),
-        ("satclip-regression", "satclip", {"objective"}),
         ("geoclip-queue", "geoclip", {"objective"}),
         ("csp-terms", "csp", {"objective", "network"}),
         ("sinr-full", "sinr", {"objective", "network", "optimiser"}),

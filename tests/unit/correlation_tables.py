@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 SETTINGS = {
-    "cell": ["family", "model", "resolution", "modality", "schedule"],
+    "cell": ["family", "model", "resolution", "modality", "objective", "schedule"],
     "coefficients": ["spearman", "kendall", "pearson"],
     "draws": 199,
     "seed": 0,
@@ -54,6 +54,7 @@ def _axes(family, level, seed):
         "model": family,
         "resolution": f"l{level}",
         "modality": "rgb",
+        "objective": "",
         "schedule": "short",
         "weights": "trained",
         "seed": seed,

@@ -36,11 +36,21 @@ def _variants(resolutions, modalities, seeds, released):
         for seed in seeds:
             untrained = f"{model}_{resolution}_untrained_s{seed}"
             trained = f"{model}_{resolution}_{modality}_short_s{seed}"
-            rows.append([trained, model, resolution, modality, "short", "trained", seed, untrained])
-            rows.append([untrained, model, resolution, "", "", "untrained", seed, ""])
+            rows.append([trained, model, resolution, modality, "", "short", "trained", seed, untrained])
+            rows.append([untrained, model, resolution, "", "", "", "untrained", seed, ""])
     if released:
-        rows.append(["geoclip_released", "geoclip", "", "", "", "released", np.nan, ""])
-    columns = ["variant", "model", "resolution", "modality", "schedule", "weights", "seed", "twin"]
+        rows.append(["geoclip_released", "geoclip", "", "", "", "", "released", np.nan, ""])
+    columns = [
+        "variant",
+        "model",
+        "resolution",
+        "modality",
+        "objective",
+        "schedule",
+        "weights",
+        "seed",
+        "twin",
+    ]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates("variant", ignore_index=True)
     waves = [RESOLUTIONS[row.model].get(row.resolution, 78.0) for row in table.itertuples()]
     return table.assign(family=table["model"], shortest_wavelength_km=waves).reindex(
@@ -73,7 +83,9 @@ def _dimensions(variants, tasks, rng):
     ]
     in_folds = table["space"] == "activation"
     table["neighbour_radius_km"] = table["k"].map({20: 316.0, 2: 4.0}).where(~in_folds, 131.0)
-    axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
+    axes = variants[
+        ["variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed"]
+    ]
     return table.merge(axes).assign(replicate=0).reindex(columns=COLUMNS["dimension"])
 
 
@@ -96,7 +108,9 @@ def _probes(variants, tasks, rng):
                     rows.append([*row, value - 0.05, value + 0.05, 5000, 5, leak])
     columns = ["variant", "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",
                "folds", "leaked"]  # fmt: skip
-    axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
+    axes = variants[
+        ["variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed"]
+    ]
     table = pd.DataFrame(rows, columns=columns)
     other = table.assign(metric="rmse", primary=False, value=123.0)
     return pd.concat([table, other]).merge(axes).reindex(columns=COLUMNS["probe"])
@@ -146,7 +160,9 @@ def _scale(variants, sizes, supports):
     columns = [
         "variant", "points", "support", "n", "estimator", "k", "value", "low", "high", "neighbour_radius_km",
     ]  # fmt: skip
-    axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
+    axes = variants[
+        ["variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed"]
+    ]
     return pd.DataFrame(rows, columns=columns).merge(axes).reindex(columns=COLUMNS["scale"])
 
 
@@ -178,8 +194,9 @@ def _curves(variants, rng):
         steps = np.arange(0, 1001, 50)
         loss = 4.2 + 2 * np.exp(-steps / (150 + 10 * (number % 8)))
         noisy = loss + 0.08 * rng.standard_normal(len(steps)) - 0.1
+        seen = np.where(steps % 100 == 0, loss, np.nan)
         parts.append(pd.DataFrame({"variant": variant.variant, "step": steps, "train_loss": noisy,
-                                   "val_loss": np.where(steps % 100 == 0, loss, np.nan)}))  # fmt: skip
+                                   "val_loss": seen, "region_loss": 1.1 * seen}))  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 
@@ -231,3 +248,16 @@ def tables(large):
         jacobian=_jacobian(scaled) if large else None,
         table1=_table1(measured=large),
     )
+
+
+def with_controls(table):
+    """Add a shuffled variant for each trained one and a raw one for each twin, with values raised by 3 and 6."""
+    parts = [table]
+    for weights, of, more in (("shuffled", "trained", 3), ("raw", "untrained", 6)):
+        rows = table[table["weights"] == of]
+        rows = rows.assign(variant=rows["variant"] + f"_{weights}", weights=weights)
+        parts.append(rows.assign(value=rows["value"] + more) if "value" in rows else rows)
+    found = pd.concat(parts, ignore_index=True)
+    if "shuffled_value" in found:
+        found["shuffled_value"] = (found["value"] + 3).where(found["weights"] == "trained")
+    return found

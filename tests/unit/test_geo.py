@@ -168,3 +168,25 @@ def test_the_callers_coordinates_are_not_modified():
     given = np.array([[200.0, 10.0]])
     geo.as_degrees(given)
     assert given[0, 0] == 200
+
+
+def test_points_within_a_distance_equal_brute_force():
+    rng = np.random.default_rng(0)
+    lonlat, others = (
+        np.column_stack((rng.uniform(-180, 180, 300), rng.uniform(-90, 90, 300))) for _ in range(2)
+    )
+    distance = np.array([geo.great_circle_km([one], others).min() for one in lonlat])
+    for km in (100.0, 1000.0, 15000.0):
+        np.testing.assert_array_equal(geo.within_km(lonlat, others, km), distance < km)
+    assert not geo.within_km(lonlat, lonlat, 0).any()
+    assert geo.within_km(lonlat[:0], others, 100).shape == (0,)
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0), (120.0, 90.0), (180.0, -60.0)])
+def test_steps_on_the_ground_have_their_standard_deviation_everywhere(place):
+    start = np.tile(place, (20000, 1))
+    moved = geo.scattered(start, 40, np.random.default_rng(0))
+    distance = geo.great_circle_km(start, moved)
+    # Two independent steps of 40 km each.
+    assert np.sqrt((distance**2).mean() / 2) == pytest.approx(40, rel=0.02)
+    assert np.linalg.norm(geo.unit_vectors(moved).mean(0) - geo.unit_vectors([place])[0]) < 1e-3

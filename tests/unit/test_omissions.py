@@ -59,7 +59,7 @@ def test_empty_notes_read_from_csv_are_no_notes():
 
 
 def replicate_row(replicate, value, note=""):
-    axes = dict.fromkeys(("model", "resolution", "modality", "schedule", "weights", "seed"), "")
+    axes = dict.fromkeys(("model", "resolution", "modality", "objective", "schedule", "weights", "seed"), "")
     bounds = {"low": None, "high": None, "interval": "", "above_ambient": False, "replicate": replicate}
     return {
         **measured(value=value, note=note, k=20),

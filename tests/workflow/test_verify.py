@@ -86,7 +86,7 @@ def test_the_resolved_experiment_is_stored(inside):
 def test_every_row_of_every_table_leads_to_data(inside):
     records = chain.read()
     variants = read_json("results/tiny/experiment.json")["variants"]
-    twins = {name: variant["twin"] for name, variant in variants.items()}
+    twins = {name: {"twin_value": variant["twin"]} for name, variant in variants.items()}
     rows = 0
     for table in sorted(Path("results/tiny/tables").glob("*.csv")):
         for row in trace.read_rows(table):
@@ -100,7 +100,7 @@ def test_every_row_of_every_table_leads_to_data(inside):
             assert behind.records[-1].outputs.keys() & {str(table)} or row.get("dataset")
             of = {record.wildcards["variant"] for record in behind.records if "variant" in record.wildcards}
             if row.get("variant"):
-                assert of <= {row["variant"], twins[row["variant"]]}
+                assert of <= {row["variant"], twins[row["variant"]]["twin_value"]}
                 assert row["variant"] in of
             rows += 1
     assert rows > 200
@@ -117,7 +117,7 @@ def test_a_row_depends_only_on_the_jobs_that_computed_it(inside):
         assert {record.rule for record in behind.records} & {"dimension", "probe"} == {rule}
     row = next(row for row in trace.read_rows(table) if row["twin_value"])
     twin = row["variant"].replace("rgb_tiny", "untrained")
-    behind = trace.behind_row(records, table, row, {row["variant"]: twin})
+    behind = trace.behind_row(records, table, row, {row["variant"]: {"twin_value": twin}})
     of = [record.wildcards["variant"] for record in behind.records if record.rule == "dimension"]
     assert sorted(of) == sorted([row["variant"], twin])
 

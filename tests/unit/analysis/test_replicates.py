@@ -14,6 +14,7 @@ AXES = {
     "model": "geoclip",
     "resolution": "",
     "modality": "",
+    "objective": "",
     "schedule": "",
     "weights": "released",
     "seed": None,

@@ -5,7 +5,7 @@ import pytest
 
 from earthdim.analysis import tables
 
-AXES = {"model": "m", "resolution": "r", "modality": "", "schedule": "", "seed": 0}
+AXES = {"model": "m", "resolution": "r", "modality": "", "objective": "", "schedule": "", "seed": 0}
 FACTS = [
     {
         "variant": "a",
@@ -13,6 +13,8 @@ FACTS = [
         "weights": "trained",
         "branches": ["x", "y"],
         "twin": "b",
+        "shuffled": "c",
+        "raw": "",
         "family": "f",
         "sources": ["rgb"],
     },
@@ -22,6 +24,8 @@ FACTS = [
         "weights": "untrained",
         "branches": ["x"],
         "twin": "",
+        "shuffled": "",
+        "raw": "",
         "family": "f",
         "sources": [],
     },
@@ -83,6 +87,21 @@ def test_twin_values_match_k_also_if_empty():
     table = tables.dimension_table(FACTS, parts).query("variant == 'a'").set_index("estimator")
     assert table["twin_value"].to_dict() == {"mle": 3.0, "fishers": 7.0}
     assert pd.isna(table.loc["fishers", "k"])
+
+
+def test_rows_have_the_values_of_their_controls_and_the_differences():
+    third = {**FACTS[1], "variant": "c", "weights": "shuffled", "twin": "b"}
+    facts = [{**FACTS[0], "raw": "d"}, FACTS[1], third, {**FACTS[1], "variant": "d", "weights": "raw"}]
+    parts = [
+        rows(name, estimator="mle", value=value)
+        for name, value in zip("abcd", (7.0, 5.0, 4.0, 2.0), strict=True)
+    ]
+    table = tables.dimension_table(facts, parts).set_index("variant")
+    columns = ["twin_value", "minus_twin", "shuffled_value", "minus_shuffled", "raw_value"]
+    assert table.loc["a", columns].tolist() == [5.0, 2.0, 4.0, 3.0, 2.0]
+    assert table.loc["c", columns[:2]].tolist() == [5.0, -1.0]
+    assert table.loc["c", columns[2:]].isna().all()
+    assert table.loc[["b", "d"], columns].isna().all(axis=None)
 
 
 def test_axes_come_from_the_facts():

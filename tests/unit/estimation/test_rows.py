@@ -4,10 +4,10 @@ import pandas as pd
 from stage_stores import embeddings
 
 from earthdim.estimation import rows
-from earthdim.storage.schema import AXES, COLUMNS, DIMENSION_KEY, ESTIMATE, TARGET
+from earthdim.storage.schema import AXES, COLUMNS, COUNTERPARTS, DIMENSION_KEY, ESTIMATE, TARGET
 
 # The axes come from the grid, the twin's value from another row: the table adds them.
-ADDED = {*AXES, "twin_value"}
+ADDED = {*AXES, *COUNTERPARTS.values(), "minus_twin", "minus_shuffled"}
 
 
 def estimates(*names, **columns):

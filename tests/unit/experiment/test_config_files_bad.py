@@ -190,11 +190,14 @@ def test_circular_defaults_lists(resolve):
         ("statistics.draws=-4", "statistics.draws: -4 is less than the minimum"),
         ("head.mlp.warmup=1.5", "head.mlp.warmup: 1.5 is greater"),
         ("model.network._target_=os.system", "model.network._target_: 'os.system' is not a class of"),
-        ("schedule.locations=512", "modality.sources.rgb.fit_locations: 2000 are more than the 1536"),
+        (
+            "schedule.regions=0 schedule.locations=512",
+            "modality.sources.rgb.fit_locations: 2000 are more than the 1536",
+        ),
     ],
 )
 def test_an_override(resolve, override, message):
-    refused(resolve, message, [], overrides=[override])
+    refused(resolve, message, [], overrides=override.split())
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ LEAVES = {
     ),
     "fit": (
         ("modality/rgb.yaml", "fit_locations: 2000", "fit_locations: 9999"),
-        "modality.sources.rgb.fit_locations: 9999 are more than the 5120 locations",
+        "modality.sources.rgb.fit_locations: 9999 are more than the 6144 locations",
     ),
     "missing argument": (
         ("modality/rgb.yaml", "    filters: 128\n", ""),

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from figure_drawing import CELL, LINEAR, drawn
 from figure_reading import marks_at, panel, words
+from figure_tables import with_controls
 
 from earthdim.analysis.published import published
 from earthdim.figures import performance, resolution, style
@@ -64,3 +65,26 @@ def test_a_single_released_encoder_is_not_named():
 def test_published_values_of_another_k_are_ignored(large):
     figure = resolution.draw(large.variants, large.dimension, published().assign(k=100), cell=CELL)
     assert len(marks_at(panel(figure, "MLE"), "D")) == 0
+
+
+def test_controls_are_lines_and_marks_of_their_own(small):
+    variants, dimension, probe = map(with_controls, (small.variants, small.dimension, small.probe))
+    figure = resolution.draw(variants, dimension, cell=CELL)
+    axes, kinds = panel(figure, "MLE"), ("trained", "untrained", "shuffled", "raw")
+    rows = dimension[(dimension["estimator"] == "mle") & (dimension["space"] == "embedding")]
+    drawn_lines = [sorted(line.get_ydata()) for line in axes.lines]
+    for weights in kinds:
+        assert sorted(rows.loc[rows["weights"] == weights, "value"]) in drawn_lines
+    assert {"untrained twin", "shuffled pairs", "raw encoding"} <= set(words(figure))
+    figure = performance.draw(
+        variants,
+        dimension,
+        probe,
+        small.correlation,
+        estimator="fishers",
+        split="blocks",
+        heads=LINEAR,
+        cell=CELL,
+    )
+    assert all(len(marks_at(axes, marker)) == 2 for axes in figure.axes[:1] for marker in ("x", "+"))
+    assert {"untrained twin", "shuffled pairs", "raw encoding"} <= set(words(figure))

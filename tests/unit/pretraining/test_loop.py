@@ -3,70 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from pretraining_data import MODEL, OBJECTIVES, SCHEDULE, encoder, model
 
 from earthdim.data.samples import area as samples
-from earthdim.encoders.location import LocationEncoder
 from earthdim.pretraining.loop import _batches, learning_rate_factor, pretrain
 from earthdim.pretraining.modalities.observations import standardise
+from earthdim.pretraining.rows import Rows
 from earthdim.storage.files import read_table, write_json, write_table
-
-MODEL = {
-    "objective": {
-        "_target_": "earthdim.pretraining.objectives.info_nce.InfoNCE",
-        "temperature": 0.07,
-        "max_scale": 100.0,
-    },
-    "optimiser": {"lr": 0.01, "weight_decay": 0.01},
-}
-TERMS = {"batch_temperature": 0.07, "negative_temperature": 0.07, "simcse_temperature": 0.07}
-MODULES = {
-    "InfoNCE": "info_nce",
-    "SigLIP": "siglip",
-    "CSP": "csp",
-    "GeoCLIP": "geoclip",
-    "PresenceOnly": "presence_only",
-    "Regression": "regression",
-}
-OBJECTIVES = {
-    "InfoNCE": {"temperature": 0.07, "max_scale": 100.0},
-    "SigLIP": {"scale": 10.0, "bias": -10.0},
-    "CSP": TERMS,
-    "GeoCLIP": {"queue_size": 100, "noise_km": 0.15, "queue_noise_km": 1.0},
-    "PresenceOnly": {"positive_weight": 8.0},
-    "Regression": {},
-}
-SCHEDULE = {
-    "locations": 400,
-    "validation": 64,
-    "candidates": 64,
-    "seed": 0,
-    "batch": 32,
-    "steps": 60,
-    "warmup_steps": 5,
-    "evaluate_every": 20,
-}
-
-
-class Directions(torch.nn.Module):
-    width = 4
-
-    def forward(self, lonlat):
-        angles = torch.deg2rad(lonlat)
-        return torch.cat((angles.sin(), angles.cos()), 1).float()
-
-
-class Network(torch.nn.Sequential):
-    outputs = 16
-
-    def __init__(self, dropout=0.0):
-        layers = (torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.LayerNorm(32), torch.nn.Dropout(dropout))
-        super().__init__(*layers, torch.nn.Linear(32, 16))
-
-
-def encoder(dropout=0.0):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        return LocationEncoder(Directions(), Network(dropout))
 
 
 @pytest.fixture(autouse=True)
@@ -87,14 +30,15 @@ def data():
 
 
 def train(data, model=MODEL, schedule=SCHEDULE, seed=0, trained=None, log=lambda line: None, features=None):
-    lonlat, validation_rows, own = data
+    lonlat, _, own = data
     features = own if features is None else features
-    return pretrain(trained or encoder(), features, lonlat, validation_rows, model, schedule, seed, log)
+    return pretrain(trained or encoder(), features, lonlat, rows_of(data), model, schedule, seed, log)
 
 
-def model(objective):
-    target = f"earthdim.pretraining.objectives.{MODULES[objective]}.{objective}"
-    return MODEL | {"objective": {"_target_": target, **OBJECTIVES[objective]}}
+def rows_of(data, regions=()):
+    """All rows but those held out are for training."""
+    held_out = np.concatenate((data[1], np.array(regions, dtype=int)))
+    return Rows(np.setdiff1d(np.arange(len(data[0])), held_out), data[1], np.array(regions, dtype=int))
 
 
 def features_for(objective, data):
@@ -112,11 +56,11 @@ def test_every_objective_lowers_its_loss_on_held_out_rows(data, objective):
     result = train(
         data, model(objective), schedule, trained=encoder(0.1), log=lines.append, features=features
     )
-    assert result.val_loss < 0.8 * result.curve["val_loss"].iloc[0]
+    assert result.losses.val_loss < 0.8 * result.curve["val_loss"].iloc[0]
     paired = objective not in ("PresenceOnly", "Regression")
-    assert (result.val_top1 is not None) == paired == ("top-1" in lines[-1])
+    assert (result.losses.val_top1 is not None) == paired == ("top-1" in lines[-1])
     if paired:
-        assert result.val_top1 > 5 / 64
+        assert result.losses.val_top1 > 5 / 64
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -144,10 +88,10 @@ def test_evaluations_use_the_same_random_draws(data, objective):
 
 def test_a_non_contrastive_objective_leaves_empty_cells(data, tmp_path):
     result = train(data, model("Regression"))
-    assert result.val_top1 is None
+    assert result.losses.val_top1 is None
     write_table(result.curve, tmp_path / "training.csv")
-    write_json({"val_top1": result.val_top1}, tmp_path / "summary.json")
-    assert (tmp_path / "training.csv").read_text().splitlines()[1].endswith(",")
+    write_json({"val_top1": result.losses.val_top1}, tmp_path / "summary.json")
+    assert (tmp_path / "training.csv").read_text().splitlines()[1].endswith(",,,,")
     assert read_table(tmp_path / "training.csv")["val_top1"].isna().all()
     assert "null" in (tmp_path / "summary.json").read_text()
 
@@ -166,9 +110,11 @@ def test_training_finds_the_pairs(data):
     lines = []
     result = train(data, log=lines.append)
     assert result.curve["step"].tolist() == [20, 40, 60]
-    assert list(result.curve) == ["step", "train_loss", "val_loss", "val_top1"]
-    assert result.val_loss < np.log(32) - 1
-    assert result.val_top1 > 10 / 64
+    assert list(result.curve) == [
+        "step", "train_loss", "val_loss", "val_top1", "region_loss", "region_top1", "logit_scale",
+    ]  # fmt: skip
+    assert result.losses.val_loss < np.log(32) - 1
+    assert result.losses.val_top1 > 10 / 64
     assert len(lines) == 3
     assert "60/60" in lines[-1]
 
@@ -176,8 +122,8 @@ def test_training_finds_the_pairs(data):
 def test_shuffled_pairs_are_not_learned(data):
     shuffled = {"a": np.random.default_rng(0).permutation(data[2]["a"])}
     result = train(data, features=shuffled)
-    assert result.val_loss > np.log(32) - 0.2
-    assert result.val_top1 < 6 / 64
+    assert result.losses.val_loss > np.log(32) - 0.2
+    assert result.losses.val_top1 < 6 / 64
 
 
 def test_the_best_state_is_kept(data):
@@ -195,7 +141,11 @@ def test_the_best_state_is_kept(data):
     row = result.curve["val_loss"].idxmin()
     best = result.curve.loc[row]
     assert row < len(weights) - 1
-    assert (result.step, result.val_loss, result.val_top1) == (best.step, best.val_loss, best.val_top1)
+    assert (result.step, result.losses.val_loss, result.losses.val_top1) == (
+        best.step,
+        best.val_loss,
+        best.val_top1,
+    )
     assert torch.equal(result.state["network.0.weight"], weights[row])
     assert torch.equal(trained.network[0].weight, weights[row])
 
@@ -238,7 +188,7 @@ def test_held_out_rows_do_not_affect_the_weights(data):
     spoilt["a"][validation_rows] = np.random.default_rng(0).normal(size=(64, 6))
     one, two = (train(data, schedule=schedule, features=f) for f in (features, spoilt))
     assert all(torch.equal(one.state[name], two.state[name]) for name in one.state)
-    assert two.val_loss > one.val_loss + 0.5
+    assert two.losses.val_loss > one.losses.val_loss + 0.5
 
 
 def test_a_loss_that_is_not_finite_raises_with_its_step(data):
@@ -317,8 +267,8 @@ def test_invalid_features_raise(data, features, message):
 def test_a_long_training_reports_its_progress_and_the_result_does_not_depend_on_it(data):
     """A clock of ten seconds per reading: the loop reads it once per step, and once before."""
     times, lines, quiet = iter(range(0, 10_000, 10)), [], []
-    lonlat, validation_rows, features = data
-    arguments = (features, lonlat, validation_rows, MODEL, SCHEDULE, 0)
+    lonlat, _, features = data
+    arguments = (features, lonlat, rows_of(data), MODEL, SCHEDULE, 0)
     reported = pretrain(encoder(), *arguments, lines.append, clock=lambda: next(times))
     plain = train(data, log=quiet.append)
     assert [line for line in quiet if " left" in line] == []

@@ -14,10 +14,13 @@ from earthdim.encoders.location import LocationEncoder, build_encoder
 from earthdim.pretraining.loop import pretrain
 from earthdim.pretraining.objectives.base import Batch
 from earthdim.pretraining.objectives.presence_only import PresenceOnly
+from earthdim.pretraining.rows import Rows
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 MODELS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "model").glob("*.yaml"))}
 SCHEDULE = {"batch": 32, "candidates": 32, "steps": 2, "warmup_steps": 0, "evaluate_every": 1}
+SCHEDULE |= {"noise": 0, "jitter_km": 0}
+ROWS = Rows(np.arange(64), np.arange(64, 128), np.arange(0))
 LONLAT = sphere(128, np.random.default_rng(0))
 # Each encoding of the leaves once, with their arguments.
 ENCODINGS = {str(sorted(leaf["encoding"].items(), key=str)): leaf["encoding"] for leaf in MODELS.values()}
@@ -58,9 +61,9 @@ def features_for(objective):
 def test_every_recipe_trains_and_restores_its_state(model):
     recipe = MODELS[model]
     features = features_for(build(recipe["objective"]))
-    encoder, rows = build_encoder(recipe, seed=0), np.arange(64, 128)
+    encoder = build_encoder(recipe, seed=0)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    result = pretrain(encoder, features, LONLAT, rows, recipe, SCHEDULE, 0, lambda line: None)
+    result = pretrain(encoder, features, LONLAT, ROWS, recipe, SCHEDULE, 0, lambda line: None)
     assert np.isfinite(result.curve[["train_loss", "val_loss"]].to_numpy()).all()
     assert any(not torch.equal(before[name], value) for name, value in result.state.items())
     other = build_encoder(recipe, seed=1)
@@ -127,9 +130,7 @@ def test_every_encoding_works_with_every_network(encoding, network):
         )
     recipe = {"objective": MODELS["satclip"]["objective"], "optimiser": {"lr": 0.001, "weight_decay": 0.01}}
     schedule = SCHEDULE | {"steps": 1}
-    result = pretrain(
-        encoder, features_for(None), LONLAT, np.arange(64, 128), recipe, schedule, 0, lambda line: None
-    )
+    result = pretrain(encoder, features_for(None), LONLAT, ROWS, recipe, schedule, 0, lambda line: None)
     edges = np.array([[0.0, 90.0], [0.0, -90.0], [-180.0, 0.0], [180.0, 0.0], *LONLAT[:5]])
     embedded = encoder.embed(edges)
     assert embedded.shape == (9, 8)

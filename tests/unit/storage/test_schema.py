@@ -33,8 +33,8 @@ def test_shared_columns_have_the_same_order_in_every_table(columns, tables):
 def test_the_contract_of_dimension():
     """A golden copy: a change here changes files that others read."""
     assert schema.COLUMNS["dimension"] == (
-        "variant", "model", "resolution", "modality", "schedule", "weights", "seed", "points", "n", "replicate",
-        "space", "task", "split", "head", "estimator", "k", "aggregation", "value", "low", "high", "interval",
-        "neighbour_radius_km", "twin_value", "above_ambient", "duplicates_dropped", "library", "library_version",
-        "note",
+        "variant", "model", "resolution", "modality", "objective", "schedule", "weights", "seed", "points", "n",
+        "replicate", "space", "task", "split", "head", "estimator", "k", "aggregation", "value", "low", "high",
+        "interval", "neighbour_radius_km", "twin_value", "minus_twin", "shuffled_value", "minus_shuffled",
+        "raw_value", "above_ambient", "duplicates_dropped", "library", "library_version", "note",
     )  # fmt: skip

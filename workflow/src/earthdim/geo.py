@@ -209,6 +209,44 @@ def equal_area_blocks(lonlat: ArrayLike, degrees: float) -> NDArray[np.int64]:
     return first[band] + np.minimum(column, columns[band] - 1)
 
 
+def scattered(lonlat: ArrayLike, km: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Move every point by a Gaussian step with standard deviation `km` eastwards and northwards.
+
+    A step in space is projected onto the ground, so it is isotropic everywhere, including at the poles.
+
+    Parameters
+    ----------
+    lonlat : array_like, shape (n, 2)
+        Degrees.
+    km : float
+        Standard deviation of the step, km.
+    rng : numpy.random.Generator
+        Three normal numbers are drawn per point.
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+        Degrees.
+    """
+    vectors = unit_vectors(lonlat)
+    return lonlat_of(vectors + rng.normal(scale=km / EARTH_RADIUS_KM, size=vectors.shape))
+
+
+def within_km(lonlat: ArrayLike, others: ArrayLike, km: float) -> NDArray[np.bool_]:
+    """Return whether each point, shape (n, 2), lies within a great-circle distance of any other point, shape (m, 2).
+
+    With a distance of 0 no point does.
+    """
+    points, others = check_lonlat(lonlat), check_lonlat(others)
+    if km == 0 or len(points) == 0:
+        return np.zeros(len(points), dtype=bool)
+    from scipy.spatial import cKDTree
+
+    chord = 2 * np.sin(km / EARTH_RADIUS_KM / 2)
+    distance, _ = cKDTree(unit_vectors(others)).query(unit_vectors(points), distance_upper_bound=chord)
+    return np.isfinite(distance)
+
+
 def neighbour_radius_km(lonlat: ArrayLike, k: int) -> NDArray[np.float64]:
     """Return the great-circle distance, km, shape (n,), from every point to its k-th nearest other point.
 

@@ -8,6 +8,7 @@ import torch
 from objective_data import pairs
 
 from earthdim.pretraining.objectives.info_nce import InfoNCE
+from earthdim.pretraining.optimiser import AdamW
 
 
 def test_info_nce_matches_the_formula():
@@ -50,3 +51,16 @@ def test_logit_scale_can_decrease_from_its_bound():
     objective.loss(location, observation).backward()
     optimiser.step()
     assert objective.scale < 100
+
+
+def test_a_fixed_logit_scale_stays_at_the_inverse_temperature():
+    objective = InfoNCE(temperature=0.2, learned=False)
+    objective.projection = torch.nn.LazyLinear(pairs()[0].shape[1]).double()
+    objective.projection(pairs()[1])
+    optimiser = AdamW(objective, weight_decay=0.1)
+    location, observation = pairs()
+    for _ in range(3):
+        loss = objective.loss(location, objective.projection(observation))
+        loss.backward()
+        optimiser.step(0.1)
+    assert objective.scale == pytest.approx(5)

@@ -8,7 +8,7 @@ import pandas as pd
 from earthdim.analysis.claims import left_out_rows
 from earthdim.analysis.correlation import unmet
 from earthdim.omissions import notes
-from earthdim.storage.schema import AXES, COLUMNS, DIMENSION_KEY, TARGET
+from earthdim.storage.schema import AXES, COLUMNS, COUNTERPARTS, DIMENSION_KEY, TARGET
 
 
 def leaked(sources: Sequence[str], task: Mapping[str, Sequence[str]]) -> str:
@@ -34,7 +34,8 @@ def variants_table(
     Parameters
     ----------
     facts : sequence of mapping
-        For each variant: its name, axes, branches, twin, family and sources (see `earthdim.experiment.queries.facts`).
+        For each variant: its name, axes, branches, controls, family and sources (see
+        `earthdim.experiment.queries.facts`).
     summaries : sequence of mapping
         For each variant, in the same order: the summary that pre-training recorded.
     """
@@ -46,9 +47,10 @@ def variants_table(
 
 
 def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All estimates of dimension, each with the value of the variant's untrained twin in the column twin_value.
+    """All estimates of dimension, each with the values of the variant's controls and the differences from them.
 
-    The twin's row has the same `earthdim.storage.schema.DIMENSION_KEY`.
+    The columns are those of `earthdim.storage.schema.COUNTERPARTS`, minus_twin and minus_shuffled; the row of a control
+    has the same `earthdim.storage.schema.DIMENSION_KEY`.
 
     Parameters
     ----------
@@ -61,10 +63,14 @@ def dimension_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFr
     key = list(DIMENSION_KEY)
     # An estimator without k has an empty cell, and empty cells do not match each other.
     table["k"] = table["k"].fillna(0)
-    twins = table["variant"].map({fact["variant"]: fact["twin"] for fact in facts})
-    values = table.set_index(["variant", *key])["value"]
-    wanted = pd.MultiIndex.from_frame(table.assign(variant=twins)[["variant", *key]])
-    return table.assign(twin_value=values.reindex(wanted).to_numpy(), k=table["k"].where(table["k"] > 0))
+    values, found = table.set_index(["variant", *key])["value"], {}
+    for name, column in COUNTERPARTS.items():
+        others = table["variant"].map({fact["variant"]: fact[name] for fact in facts})
+        wanted = pd.MultiIndex.from_frame(table.assign(variant=others)[["variant", *key]])
+        found[column] = values.reindex(wanted).to_numpy()
+    for name in ("twin", "shuffled"):
+        found[f"minus_{name}"] = table["value"] - found[COUNTERPARTS[name]]
+    return table.assign(**found, k=table["k"].where(table["k"] > 0))
 
 
 def left_out_table(

@@ -105,6 +105,32 @@ class LocationEncoder(nn.Module):
         return embeddings
 
 
+class Passthrough(nn.Identity):
+    """A network that returns its inputs, without parameters.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of features.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.outputs = inputs
+
+
+def raw_encoder(model_cfg: Mapping[str, Any]) -> LocationEncoder:
+    """Build the positional encoding of a model alone, as an encoder; its width is the ambient dimension.
+
+    Parameters
+    ----------
+    model_cfg : mapping
+        With the leaf `encoding`.
+    """
+    encoding = build(model_cfg["encoding"])
+    return LocationEncoder(encoding, Passthrough(encoding.width))
+
+
 def build_encoder(model_cfg: Mapping[str, Any], seed: int) -> LocationEncoder:
     """Build a location encoder with random initial weights.
 

@@ -8,23 +8,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from earthdim.experiment import external, limits, parts
+from earthdim.experiment import external, limits, parts, seeds
 from earthdim.experiment.leaves import LeafStore
-from earthdim.experiment.model import Missing, Plain, Variant, twins
+from earthdim.experiment.model import Missing, Plain, Variant, counterparts
 from earthdim.experiment.overrides import ALONG, Override, merge
 from earthdim.experiment.targets import check_target
 from earthdim.experiment.validation import SCHEMAS, ConfigError, check_schema
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import AXES, EXTERNAL
+from earthdim.storage.schema import AXES, EXTERNAL, TRAINED
 
-# Axes that define a variant, by the kind of its weights: an untrained network has seen no data.
+# Axes that define a variant, by the kind of its weights: an untrained network has seen no data, and an encoding without
+# a network has no weights to draw.
 AXES_OF_KIND = {
-    "trained": ("model", "resolution", "modality", "schedule", "weights", "seed"),
+    **dict.fromkeys(TRAINED, AXES),
     "untrained": ("model", "resolution", "weights", "seed"),
+    "raw": ("model", "resolution", "weights"),
     **dict.fromkeys(EXTERNAL, ("weights",)),
 }
 # Names have no token for an axis at its default.
 AXIS_DEFAULTS = {"weights": "trained"}
+# Axes that a branch need not name: the objective is then that of the model.
+OPTIONAL = ("objective",)
+# Keys of a schedule whose sum is the number of locations that are drawn for it.
+DRAWN = ("locations", "validation", "regions")
 
 
 def suffix(config: object, plain: object) -> str:
@@ -120,8 +126,8 @@ class Branches:
                 branches = known.branches if branch in known.branches else (*known.branches, branch)
                 made[variant.name] = replace(known, branches=branches)
         external.check_available(self.needed, bool(made) or self.without, self.key)
-        found = twins(made.values())
-        return {name: replace(variant, twin=found.get(name, "")) for name, variant in made.items()}
+        found = counterparts(made.values())
+        return {name: replace(variant, **found.get(name, {})) for name, variant in made.items()}
 
     def _cells(self, branch: str, axes: Mapping[str, list]) -> Iterator[Plain]:
         key = f"{self.key}.branches.{branch}"
@@ -135,11 +141,15 @@ class Branches:
             cell = dict(zip(AXES, combination, strict=True))
             kind = self._weights(cell["weights"], f"{key}.weights")["kind"]
             for axis in AXES_OF_KIND[kind]:
-                if cell[axis] == "" and not (axis == "resolution" and self._without_knob(cell["model"], key)):
+                if cell[axis] == "" and not self._may_lack(axis, cell["model"], key):
                     raise ConfigError(f"{key}.{axis}: is missing, and {cell['weights']} weights need it")
             if kind in EXTERNAL:
                 self._check_belongs(cell, key)
-            yield {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
+            applying = {axis: cell[axis] if axis in AXES_OF_KIND[kind] else "" for axis in AXES}
+            yield {**applying, "full": "" if kind in EXTERNAL else self._full_seed(cell, key)}
+
+    def _may_lack(self, axis: str, model: str, key: str) -> bool:
+        return axis in OPTIONAL or (axis == "resolution" and self._without_knob(model, key))
 
     def _variant(
         self, cell: Plain, branch: str, threads: int, features: dict[str, Plain], points: dict[str, Plain]
@@ -148,33 +158,55 @@ class Branches:
         if self._weights(cell["weights"], f"{key}.weights")["kind"] in EXTERNAL:
             return self._external(cell["weights"], branch, threads, points)
         config, plain, used = self._config(cell, key, features, points)
-        config = {**config, "math_threads": threads, "seed": cell["seed"]}
-        plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": cell["seed"]}
+        axes = {axis: cell[axis] for axis in AXES}
+        drawn = seeds.of_encoding(cell, config["model"]["encoding"])
+        if config["weights"]["kind"] == "raw":
+            axes["seed"] = drawn
+        config = {**config, "math_threads": threads, "seed": axes["seed"]}
+        plain = {**plain, "math_threads": self.store.root()["math_threads"], "seed": axes["seed"]}
         tokens = [
-            f"s{value}" if axis == "seed" else str(value).rpartition("/")[2]
-            for axis, value in cell.items()
+            f"{'s' if drawn == '' else 'fs'}{value}" if axis == "seed" else str(value).rpartition("/")[2]
+            for axis, value in axes.items()
             if value not in ("", AXIS_DEFAULTS.get(axis))
         ]
         name = "_".join(tokens) + suffix(config, plain)
-        axes = {**cell, "weights": config["weights"]["kind"]}
+        axes["weights"] = config["weights"]["kind"]
         return Variant(name=name, axes=axes, config=config, features=used, branches=(branch,))
 
     def _config(
         self, cell: Plain, key: str, features: dict[str, Plain], points: dict[str, Plain]
     ) -> tuple[Plain, Plain, dict[str, str]]:
-        """The merged leaves of a cell, with and without overrides, and its features; shared by all seeds."""
+        """The merged leaves of a cell, with and without overrides, and its features.
+
+        All seeds share them, unless the seed is a full one; `cell` then holds it as `full`.
+        """
         at = tuple(value for axis, value in cell.items() if axis != "seed")
         if at not in self._resolved:
             plain = self._merged(cell, key)
-            config = plain
-            for override in self.overrides:
-                if override.path[0] in ALONG:
-                    config = override.apply(config, override.path)
+            config = self._overridden(plain, cell)
             self._check_variant(config, cell, key)
-            trained = config["weights"]["kind"] == "trained"
-            used = self._features(config, plain, features, points) if trained else {}
+            config, plain = (seeds.full(leaf, cell["full"]) for leaf in (config, plain))
+            trained = config["weights"]["kind"] in TRAINED
+            used = self._features(config, plain, features, points, cell["full"]) if trained else {}
             self._resolved[at] = (config, plain, used)
         return self._resolved[at]
+
+    def _overridden(self, config: Plain, cell: Plain) -> Plain:
+        """The merged leaves of a cell with the overrides of keys that they have."""
+        for override in self.overrides:
+            if override.path[0] == "objective" and cell["objective"] != "":
+                config = override.apply(config, ("model", *override.path))
+            elif override.path[0] in ALONG:
+                config = override.apply(config, override.path)
+        return config
+
+    def _full_seed(self, cell: Plain, key: str) -> int | str:
+        """The seed of a cell if its schedule makes it a full one, else ""; that of controls too."""
+        if cell["schedule"] == "" or cell["seed"] == "":
+            return ""
+        leaf = self.store.get("schedule", cell["schedule"], f"{key}.schedule")
+        full = self._overridden(leaf, {"objective": ""})["schedule"].get("full_seed", False)
+        return cell["seed"] if full else ""
 
     def _external(self, name: str, branch: str, threads: int, points: dict[str, Plain]) -> Variant | None:
         """The variant of an external encoder; None if its weights are missing and the branch is optional."""
@@ -226,11 +258,17 @@ class Branches:
             )
 
     def _merged(self, cell: Plain, key: str) -> Plain:
-        """The leaves of a cell's axes, merged in the order of config.yaml's defaults list."""
+        """The leaves of a cell's axes, merged in the order of config.yaml's defaults list.
+
+        The leaf of an objective replaces that of the model, with which it shares no arguments.
+        """
         merged: Plain = {}
         for axis in ("model", "resolution", "modality", "schedule", "weights"):
             if cell[axis] != "":
                 merged = merge(merged, self.store.get(axis, cell[axis], f"{key}.{axis}"))
+        if cell["objective"] != "":
+            leaf = self.store.get("objective", cell["objective"], f"{key}.objective")["objective"]
+            merged["model"] = {**merged["model"], "objective": leaf}
         return merged
 
     def _check_variant(self, config: Plain, cell: Plain, key: str) -> None:
@@ -241,10 +279,11 @@ class Branches:
             raise ConfigError(
                 f"{key}.resolution: {cell['resolution']!r} sets {fits}, which the model {cell['model']!r} does not have"
             )
-        with _naming_leaves(cell, key, "model", "resolution"):
+        with _naming_leaves(cell, key, "model", "resolution", "objective"):
             check_schema(model, SCHEMAS / "model.schema.yaml", "model")
             check_target(model["encoding"], "model.encoding")
             check_target(model["network"], "model.network", frozenset({"inputs"}))
+            check_schema(model["objective"], SCHEMAS / "objective.schema.yaml", "model.objective")
             check_target(model["objective"], "model.objective")
         if "schedule" in config:
             with _naming_leaves(cell, key, "schedule"):
@@ -252,18 +291,25 @@ class Branches:
                 limits.check_schedule(config["schedule"])
             with _naming_leaves(cell, key, "modality"):
                 check_schema(config["modality"], SCHEMAS / "modality.schema.yaml", "modality")
+            with _naming_leaves(cell, key, "schedule", "modality"):
+                limits.check_buffer(config["schedule"], config["modality"]["sources"])
 
     def _features(
-        self, config: Plain, plain: Plain, features: dict[str, Plain], points: dict[str, Plain]
+        self,
+        config: Plain,
+        plain: Plain,
+        features: dict[str, Plain],
+        points: dict[str, Plain],
+        full: int | str,
     ) -> dict[str, str]:
-        """Name the feature store of each source at the schedule's locations."""
+        """Name the feature store of each source at the schedule's locations; a full seed has stores of its own."""
         schedule = config["schedule"]
-        total = schedule["locations"] + schedule["validation"]
+        total = sum(schedule[key] for key in DRAWN)
         drawn, untouched = (
-            {key: leaf["schedule"][key] for key in ("locations", "validation", "seed")}
-            for leaf in (config, plain)
+            {key: leaf["schedule"][key] for key in (*DRAWN, "seed")} for leaf in (config, plain)
         )
-        point_set = f"train-land-{total}-r0{suffix(drawn, untouched)}"
+        tag = seeds.tag(full)
+        point_set = f"train-land-{total}-r0{tag}{suffix(drawn, untouched)}"
         draw = {
             "kind": "train-land",
             "n": total,
@@ -276,7 +322,7 @@ class Branches:
         for source, leaf in config["modality"]["sources"].items():
             check_target(leaf, f"modality.sources.{source}")
             changed = suffix([leaf, drawn], [plain["modality"]["sources"].get(source), untouched])
-            name = f"{source}-{total}{changed}"
+            name = f"{source}-{total}{tag}{changed}"
             claim(
                 features,
                 name,

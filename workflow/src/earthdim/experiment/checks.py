@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from earthdim.experiment import external, limits, user_files
+from earthdim.experiment import external, limits, queries, user_files
 from earthdim.experiment.config_files import _NAME, LONGEST
 from earthdim.experiment.model import Experiment, Plain
 from earthdim.experiment.signatures import definition
@@ -157,8 +157,7 @@ def _sources(store: "LeafStore") -> set[str]:
 
 def _check_heads(experiment: Experiment, key: str) -> None:
     """Check that every kind of variant has a head for every task."""
-    kinds = {"own": "released", "table": "released"}
-    used = {kinds.get(variant.kind, variant.kind) for variant in experiment.variants.values()}
+    used = {queries.heads_key(experiment, variant.kind) for variant in experiment.variants.values()}
     lists = {kind: experiment.settings["heads"][kind] for kind in sorted(used)}
     if lists and not any(lists.values()):
         raise ConfigError(f"{key}.heads: there are tasks, and none of {', '.join(lists)} has a head")

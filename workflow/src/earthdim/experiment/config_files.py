@@ -13,9 +13,14 @@ from earthdim.experiment.validation import (
     plain_loader,
     schema_keys,
 )
+from earthdim.storage.schema import TRAINED
 
 # Folders of results/ that experiments share.
 RESERVED = ("archives", "benchmarks", "data", "logs", "records", "variants")
+
+
+# Kinds of weights that are made here; a leaf of such a name has this kind.
+KINDS = (*TRAINED, "untrained", "raw")
 
 
 # Longer names exceed the limit of file systems once the suffixes of unfinished files are appended.
@@ -173,9 +178,9 @@ def check_leaf(composed: Mapping[str, Any], group: str, name: str) -> None:
         check_plain(value, f"{file}: {key}")
     if group == "resolution":
         check_schema(inside, SCHEMAS / "resolution.schema.yaml", f"{file}: resolution")
-    elif group == "weights" and name in ("trained", "untrained") and inside.get("kind") != name:
+    elif group == "weights" and name in KINDS and inside.get("kind") != name:
         raise ConfigError(f"weights.{name}.kind: {inside.get('kind')!r} is not {name}")
-    elif group == "weights" and inside.get("kind") in ("trained", "untrained"):
+    elif group == "weights" and inside.get("kind") in KINDS:
         check_schema(inside, SCHEMAS / "weights.schema.yaml", f"weights.{name}")
     elif group == "model" and "_target_" not in (inside.get("encoding") or {}):
         raise ConfigError(f"{file}: encoding._target_: is missing")

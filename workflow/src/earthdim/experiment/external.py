@@ -95,6 +95,7 @@ def axes(leaf: Plain) -> Plain:
         "model": leaf["model"],
         "resolution": leaf.get("resolution", ""),
         "modality": leaf.get("modality", ""),
+        "objective": "",
         "schedule": "",
         "weights": leaf["kind"],
         "seed": "",

@@ -85,6 +85,7 @@ def _chosen(experiment: Experiment) -> dict[str, Any]:
         "splits": list(experiment.splits),
         "kinds of heads": {kind: heads for kind, heads in kinds.items() if heads},
         "objectives": queries.objectives(experiment),
+        "batch": _batch(experiment),
         "estimator": name,
         "k": k,
         "activation estimator": activation_name,
@@ -93,6 +94,13 @@ def _chosen(experiment: Experiment) -> dict[str, Any]:
         "split": shown["split"],
         "optimistic split": shown["optimistic_split"],
     }
+
+
+def _batch(experiment: Experiment) -> int | None:
+    """Pairs per batch, if all trained variants have the same number."""
+    schedules = [one.config["schedule"] for one in experiment.variants.values() if one.kind == "trained"]
+    sizes = {schedule["batch"] for schedule in schedules}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _measure(experiment: Experiment, name: str | None) -> tuple[str | None, int | None]:
@@ -121,6 +129,6 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
 
 def _shown(options: dict[str, Any]) -> dict[str, Any]:
     """Facts for captions from the options: split, level, and the head if a single one is shown."""
-    facts = {name: options[name] for name in ("split", "level") if name in options}
+    facts = {name: options[name] for name in ("split", "level", "batch") if options.get(name) is not None}
     heads = options.get("heads")
     return {**facts, "head": heads[0]} if isinstance(heads, list) else facts

@@ -4,6 +4,7 @@ Constant limits are in workflow/schemas. Every function raises `ConfigError`, wh
 beyond its limit.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -87,11 +88,15 @@ def sizes_within(sizes: Sequence[int], n: int, largest: int, key: str) -> list[i
 
 def check_schedule(schedule: Plain) -> None:
     """Check the numbers of a schedule against each other."""
-    for name in ("batch", "candidates"):
-        if schedule["validation"] % schedule[name]:
-            raise ConfigError(
-                f"schedule.validation: {schedule['validation']} is not a multiple of {name} {schedule[name]}"
-            )
+    for key, name in itertools.product(("validation", "regions"), ("batch", "candidates")):
+        if schedule[key] % schedule[name]:
+            raise ConfigError(f"schedule.{key}: {schedule[key]} is not a multiple of {name} {schedule[name]}")
+    expected = schedule["region_share"] * sum(schedule[key] for key in ("locations", "validation", "regions"))
+    if schedule["regions"] > expected:
+        raise ConfigError(
+            f"schedule.region_share: {schedule['region_share']} of the blocks hold about {expected:,.0f} locations, "
+            f"fewer than regions {schedule['regions']}"
+        )
     if schedule["warmup_steps"] >= schedule["steps"]:
         raise ConfigError(
             f"schedule.warmup_steps: {schedule['warmup_steps']} is not below steps {schedule['steps']}"
@@ -100,6 +105,17 @@ def check_schedule(schedule: Plain) -> None:
         raise ConfigError(
             f"schedule.batch: {schedule['batch']} is more than the {schedule['locations']} locations"
         )
+
+
+def check_buffer(schedule: Plain, sources: Mapping[str, Plain]) -> None:
+    """Check that no patch around a training location reaches a location of the held-out regions."""
+    for source, leaf in sources.items():
+        width = leaf.get("pixels", 0) * leaf.get("spacing_km", 0)
+        if schedule["regions"] and schedule["buffer_km"] < width:
+            raise ConfigError(
+                f"schedule.buffer_km: {schedule['buffer_km']} is below the {width:.4g} km of a patch of "
+                f"modality.sources.{source}"
+            )
 
 
 def check_source(leaf: Plain, n: int, key: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from earthdim.experiment.validation import ConfigError
+from earthdim.storage.schema import CONTROLS, TRAINED
 
 Plain = dict[str, Any]
 
@@ -20,13 +21,17 @@ class Variant:
     axes : dict
         Axis -> leaf or seed; "" for an axis that does not apply.
     config : dict
-        The resolved config: model, weights, seed and, when it is trained, modality and schedule.
+        The resolved config: model, weights, seed and, when it is trained or shuffled, modality and schedule.
     features : dict
-        Source of the modality -> name of the feature store; trained variants only.
+        Source of the modality -> name of the feature store; trained and shuffled variants only.
     branches : tuple of str
         The experiment's branches that name it.
     twin : str
         Name of its untrained twin in the same experiment, or "".
+    shuffled : str
+        Name of the variant with the same axes that was trained on shuffled pairs, or "".
+    raw : str
+        Name of the variant that is its positional encoding alone, or "".
     """
 
     name: str
@@ -35,20 +40,22 @@ class Variant:
     features: dict[str, str] = field(default_factory=dict)
     branches: tuple[str, ...] = ()
     twin: str = ""
+    shuffled: str = ""
+    raw: str = ""
 
     @property
     def kind(self) -> str:
-        """trained, untrained, released, own or table."""
+        """trained, shuffled, untrained, raw, released, own or table."""
         return self.config["weights"]["kind"]
 
     @property
     def counted(self) -> bool:
         """Whether the variant enters the correlation.
 
-        By default trained variants, custom encoders and tables do; untrained and released ones do not. The key
+        By default trained variants, custom encoders and tables do; controls and released ones do not. The key
         `counted` of a leaf of config/weights overrides this.
         """
-        default = self.kind not in ("untrained", "released")
+        default = self.kind not in (*CONTROLS, "released")
         return bool(self.config["weights"].get("counted", default))
 
 
@@ -164,20 +171,60 @@ def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[V
 
 
 def twins(variants: Iterable[Variant]) -> dict[str, str]:
-    """Name of a trained variant -> its twin, the first untrained one with the same encoder and seed."""
+    """Name of a trained or shuffled variant -> its twin, the first untrained one with the same encoder and seed.
+
+    The objective is no part of the encoder, so variants of all objectives share one twin.
+    """
     untrained: dict[tuple, list[Variant]] = {}
     trained = []
     for variant in variants:
-        if variant.kind == "trained":
+        if variant.kind in TRAINED:
             trained.append(variant)
         elif variant.kind == "untrained":
             untrained.setdefault(_initialisation(variant), []).append(variant)
     found: dict[str, str] = {}
     for variant in trained:
         for twin in untrained.get(_initialisation(variant), []):
-            if twin.config["model"] == variant.config["model"]:
+            if _encoder(twin) == _encoder(variant):
                 found.setdefault(variant.name, twin.name)
     return found
+
+
+def counterparts(variants: Iterable[Variant]) -> dict[str, dict[str, str]]:
+    """Name of a variant -> its counterparts among the controls, by the attributes of `Variant` that name them.
+
+    A trained variant has the shuffled one whose configuration differs in its weights alone. A variant with a network
+    of its own has the first raw one with the same positional encoding.
+    """
+    known = list(variants)
+    shuffled = {_axes(variant): variant for variant in known if variant.kind == "shuffled"}
+    raw = [variant for variant in known if variant.kind == "raw"]
+    found = {variant: {"twin": twin} for variant, twin in twins(known).items()}
+    for variant in known:
+        other = shuffled.get(_axes(variant)) if variant.kind == "trained" else None
+        if other is not None and _apart_from_weights(other) == _apart_from_weights(variant):
+            found.setdefault(variant.name, {})["shuffled"] = other.name
+        if variant.kind in (*TRAINED, "untrained"):
+            same = (one.name for one in raw if _encoding(one) == _encoding(variant))
+            found.setdefault(variant.name, {})["raw"] = next(same, "")
+    return found
+
+
+def _axes(variant: Variant) -> tuple:
+    """The axes of a variant without its weights."""
+    return tuple(value for axis, value in variant.axes.items() if axis != "weights")
+
+
+def _apart_from_weights(variant: Variant) -> Plain:
+    return {key: value for key, value in variant.config.items() if key != "weights"}
+
+
+def _encoding(variant: Variant) -> Plain:
+    return variant.config["model"]["encoding"]
+
+
+def _encoder(variant: Variant) -> Plain:
+    return {key: value for key, value in variant.config["model"].items() if key != "objective"}
 
 
 def _initialisation(variant: Variant) -> tuple:

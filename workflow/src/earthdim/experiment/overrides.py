@@ -28,8 +28,9 @@ SHARED = (
 )
 
 
-# Groups of the axes; the override contains only the key: `schedule.steps=100`.
-ALONG = ("model", "modality", "schedule")
+# Groups of the axes; the override contains only the key: `schedule.steps=100`. One of `objective` applies to the
+# variants of branches that name an objective.
+ALONG = ("model", "modality", "objective", "schedule")
 
 
 def merge(base: Mapping, over: Mapping) -> Plain:

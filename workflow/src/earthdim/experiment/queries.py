@@ -8,7 +8,7 @@ from typing import Any
 from earthdim.experiment.model import Experiment, Variant
 from earthdim.experiment.validation import ConfigError
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import EXTERNAL
+from earthdim.storage.schema import CONTROLS, COUNTERPARTS, EXTERNAL, TRAINED
 
 # Keys of --config, and the only target that reads each of them, if there is one.
 CONFIG_KEYS = {"experiment": None, "overrides": None, "branch": "branch", "row": "trace", "variant": "trace"}
@@ -22,10 +22,13 @@ def facts(variant: Variant) -> dict[str, Any]:
         "variant": variant.name,
         **variant.axes,
         "branches": list(variant.branches),
-        "twin": variant.twin,
+        **{name: getattr(variant, name) for name in COUNTERPARTS},
         "family": variant.config["model"]["family"],
         "counted": variant.counted,
-        "sources": sorted(variant.features or variant.config["weights"].get("sources", [])),
+        # Shuffled observations say nothing about their locations, so they leak no task.
+        "sources": []
+        if variant.kind == "shuffled"
+        else sorted(variant.features or variant.config["weights"].get("sources", [])),
     }
 
 
@@ -76,19 +79,26 @@ def one_per_resolution(experiment: Experiment) -> list[str]:
     """Names of the first trained variant of each model and resolution, and of all external encoders and tables."""
     first: dict[tuple, str] = {}
     for variant in experiment.variants.values():
-        if variant.kind != "untrained":
+        if variant.kind not in CONTROLS:
             place = tuple(variant.axes[axis] for axis in ("model", "resolution"))
             first.setdefault((variant.name if variant.kind in EXTERNAL else "", *place), variant.name)
     return list(first.values())
 
 
 def objectives(experiment: Experiment) -> dict[str, str]:
-    """Trained model -> name of its pre-training objective."""
+    """Trained variant -> name of its pre-training objective."""
     trained = (variant for variant in experiment.variants.values() if variant.kind == "trained")
     return {
-        variant.axes["model"]: variant.config["model"]["objective"]["_target_"].rpartition(".")[2]
+        variant.name: variant.config["model"]["objective"]["_target_"].rpartition(".")[2]
         for variant in trained
     }
+
+
+def heads_key(experiment: Experiment, kind: str) -> str:
+    """The key of an experiment's `heads` whose list applies to a kind of variant."""
+    named = {name: name for name in experiment.settings["heads"]}
+    instead = {"shuffled": "trained", "raw": "untrained", **dict.fromkeys(EXTERNAL, "released")}
+    return {**instead, **named}[kind]
 
 
 def dimension_points(experiment: Experiment, variant: str) -> list[str]:
@@ -126,7 +136,7 @@ def embedded_at(experiment: Experiment, points: str) -> str:
 
 def gpus(experiment: Experiment, variant: str) -> int:
     """Number of GPUs that the pre-training of a variant requests; a variant that is not trained requests none."""
-    trained = experiment.variants[variant].kind == "trained"
+    trained = experiment.variants[variant].kind in TRAINED
     return int(trained and experiment.pretraining["device"] == "cuda")
 
 

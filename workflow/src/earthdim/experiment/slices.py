@@ -20,7 +20,7 @@ from earthdim.experiment import code, external, figure_jobs, queries
 from earthdim.experiment.model import Experiment, Plain, Variant
 from earthdim.storage import file_digests
 from earthdim.storage.digests import digest
-from earthdim.storage.schema import DIMENSION_KEY, EXTERNAL, PANEL, SCHEMA_VERSIONS
+from earthdim.storage.schema import DIMENSION_KEY, PANEL, SCHEMA_VERSIONS
 
 # The libraries that compute every dimension.
 MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
@@ -108,6 +108,8 @@ def encoder_config(variant: Variant) -> Plain:
     Keys that only describe the weights are excluded, so that editing them reruns nothing.
     """
     parts = {key: variant.config[key] for key in ("model", "seed") if key in variant.config}
+    if variant.kind == "raw":
+        parts = {"model": {"encoding": variant.config["model"]["encoding"]}}
     weights = {key: value for key, value in variant.config["weights"].items() if key in ("kind", "build")}
     return {**parts, "weights": weights}
 
@@ -274,7 +276,7 @@ def _subsampling(experiment: Experiment, n: int) -> Plain | None:
 def probe(experiment: Experiment, name: str) -> Slice:
     """Tasks, splits, heads for this kind of variant, and intervals of the scores."""
     variant = experiment.variants[name]
-    heads = experiment.settings["heads"]["released" if variant.kind in EXTERNAL else variant.kind]
+    heads = experiment.settings["heads"][queries.heads_key(experiment, variant.kind)]
     estimator = experiment.settings["activation_estimator"]
     config = {
         "splits": experiment.splits,

@@ -221,7 +221,9 @@ def order(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def sweep(cells: pd.DataFrame) -> list[pd.DataFrame]:
-    """Select trained cells that differ only in resolution, at the modality and schedule with most resolutions.
+    """Select trained cells that differ only in resolution.
+
+    Of the combinations of modality, objective and schedule, each model has the one with most resolutions.
 
     Returns
     -------
@@ -232,7 +234,7 @@ def sweep(cells: pd.DataFrame) -> list[pd.DataFrame]:
     usable = cells[(cells["weights"] == "trained") & cells["shortest_wavelength_km"].notna()]
     sweeps = []
     for _, model in usable.groupby(["family", "model"], sort=True):
-        alike = [rows for _, rows in model.groupby(["modality", "schedule"], sort=False)]
+        alike = [rows for _, rows in model.groupby(["modality", "objective", "schedule"], sort=False)]
         sweeps.append(order(max(alike, key=lambda rows: rows["resolution"].nunique())))
     return sweeps
 

@@ -30,7 +30,7 @@ NEEDS = ("trained variants", "untrained twins", *dict.fromkeys(need for need in 
 """Possible requirements of a figure on its experiment."""
 
 CHOSEN = {
-    "cell": "", "splits": "", "kinds of heads": "", "objectives": "",
+    "cell": "", "splits": "", "kinds of heads": "", "objectives": "", "batch": "",
     "estimator": "estimator", "k": "estimator", "activation estimator": "", "activation k": "",
     "heads": "head", "split": "split", "optimistic split": "optimistic_split",
 }  # fmt: skip

@@ -76,7 +76,7 @@ def _draw_cells(panel: Axes, here: pd.DataFrame, symbols: dict) -> None:
     for row, raw in zip(shown.itertuples(), here.itertuples(), strict=True):
         outside = "v" if raw.value_y < marks.FLOOR else "<" if raw.value_x < marks.FLOOR else ""
         marks.draw_mark(panel, row.value_x, row.value_y, row, symbols, outside)
-        if row.weights != "untrained":
+        if row.weights not in marks.CONTROLS:
             colour, _ = symbols[row.family]
             panel.hlines(row.value_y, row.low_x, row.high_x, color=colour, linewidth=0.8, alpha=0.6)
             panel.vlines(row.value_x, row.low_y, row.high_y, color=colour, linewidth=0.8, alpha=0.6)

@@ -15,9 +15,11 @@ FIGURE = Figure(
     title="Loss curves",
     category="Training",
     inputs=("variants", "curves"),
-    chosen={"objectives": "objectives"},
+    chosen={"objectives": "objectives", "batch": "batch"},
     caption="loss.rst",
 )
+
+_DASHES = (0, (3, 1.5))
 
 
 @style.styled()
@@ -27,18 +29,19 @@ def draw(
     batch: int | None = None,
     objectives: Mapping[str, str] | None = None,
 ) -> style.PrintedFigure:
-    """Draw training and validation loss against the step, one panel per model and modality.
+    """Draw the losses of training and validation against the step, one panel per model, modality and objective.
 
     Parameters
     ----------
     variants : DataFrame
         variants.csv.
     curves : DataFrame
-        Columns variant, step, train_loss, val_loss; NaN at steps where a loss was not evaluated.
+        Columns variant, step, train_loss, val_loss, region_loss; NaN at steps where a loss was not evaluated, and in
+        region_loss without held-out regions.
     batch : int or None
-        Pairs per batch. If given, the chance level log(batch) is marked.
+        Pairs per batch. If given, the chance level log(batch) of InfoNCE is marked.
     objectives : mapping, optional
-        Model -> its objective; default InfoNCE. Panels share the loss axis only if all have the same objective.
+        Variant -> its objective; default InfoNCE. Panels share the loss axis only if all have the same objective.
 
     Raises
     ------
@@ -49,20 +52,19 @@ def draw(
         raise ValueError("curves: no variant has a loss curve")
     rows = cells.order(cells.describe(curves.merge(variants[["variant", *AXES]]), variants))
     symbols = style.symbols(variants)
+    rows = rows.assign(loss=[(objectives or {}).get(name, "InfoNCE") for name in rows["variant"]])
     groups = [
-        (model, modality, part)
+        (", ".join(filter(None, (style.title(model), *others))), part)
         for model, of_model in rows.groupby("model", sort=False)
-        for modality, part in of_model.groupby("modality", sort=False)
+        for others, part in of_model.groupby(["modality", "objective"], sort=False)
     ]
-    named = {model: (objectives or {}).get(model, "InfoNCE") for model, _, _ in groups}
-    same_objective = len(set(named.values())) == 1
+    named = list(dict.fromkeys(rows["loss"]))
+    same_objective = len(named) == 1
     figure, axes, spare = style.panels(
         len(groups), 3, height=1.9, extra=0.65, sharex=True, sharey=same_objective
     )
-    for panel, (model, modality, part) in zip(axes, groups, strict=True):
-        style.headline(
-            panel, f"{style.title(model)}, {modality}", [] if same_objective else [f"{named[model]} loss"]
-        )
+    for panel, (title, part) in zip(axes, groups, strict=True):
+        style.headline(panel, title, [] if same_objective else [f"{part['loss'].iloc[0]} loss"])
         resolutions = list(dict.fromkeys(part["resolution"]))
         shades = _shades(symbols[part["family"].iloc[0]][0], len(resolutions))
         for resolution, shade in zip(resolutions, shades, strict=True):
@@ -75,7 +77,7 @@ def draw(
             handles=entries, loc="upper right", labelspacing=0.2, handlelength=1.2, borderaxespad=0.1,
             frameon=True, edgecolor="none", framealpha=0.9,
         )  # fmt: skip
-        if batch is not None:
+        if batch is not None and (part["loss"] == "InfoNCE").all():
             panel.axhline(math.log(batch), color=style.FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     for panel in axes[:1] if same_objective else axes:
         low, high = panel.get_ylim()
@@ -83,15 +85,15 @@ def draw(
         panel.set_ylim(low, high + 0.15 * (high - low))
     for panel in axes[-3:]:
         panel.set_xlabel("step")
-    words = (
-        f"{next(iter(named.values()))} loss" if same_objective else "loss (scale differs between objectives)"
-    )
+    words = f"{named[0]} loss" if same_objective else "loss (scale differs between objectives)"
     figure.supylabel(f"{words} (nats)" if words == "InfoNCE loss" else words, fontsize=style.SMALL)
     handles = [
-        style.key("validation", line="-"),
+        style.key("validation near training locations", line="-"),
         style.key("training", line="-", linewidth=0.6, alpha=0.5),
     ]
-    if batch is not None:
+    if curves["region_loss"].notna().any():
+        handles.insert(1, style.key("validation in regions", line=_DASHES))
+    if batch is not None and "InfoNCE" in named:
         handles.append(style.key(f"chance, log {batch}", style.FAINT, line=(0, (1, 2))))
     style.legend(figure, handles, spare)
     return figure
@@ -109,3 +111,5 @@ def _draw_curves(panel, part: pd.DataFrame, shade: tuple) -> None:
         panel.plot(training["step"], training["train_loss"], color=shade, linewidth=0.6, alpha=0.5)
         validation = curve[curve["val_loss"].notna()]
         panel.plot(validation["step"], validation["val_loss"], color=shade)
+        regions = curve[curve["region_loss"].notna()]
+        panel.plot(regions["step"], regions["region_loss"], color=shade, linestyle=_DASHES)

@@ -14,6 +14,11 @@ FLOOR = -0.5
 EXTERNAL_SIZE = 8.5
 """Marker size of external encoders, points."""
 
+CONTROLS = {
+    "untrained": ("untrained twin", ""), "shuffled": ("shuffled pairs", "x"), "raw": ("raw encoding", "+"),
+}  # fmt: skip
+"""Kind of weights that is a control -> its words, and its marker unless that of the family. Small and without bars."""
+
 _LEAKED_FILL = {"no": "full", "in part": "left", "yes": "none"}
 
 
@@ -37,11 +42,11 @@ def draw_mark(
     """
     colour, marker = symbols[cell.encoder or cell.family]
     size = EXTERNAL_SIZE if cell.encoder else 5.0
-    if cell.weights == "untrained":
-        colour, size = style.FAINT, 3.0
+    if cell.weights in CONTROLS:
+        colour, size, marker = style.FAINT, 3.0, CONTROLS[cell.weights][1] or marker
     panel.plot(
         x, y, marker=outside or marker, color=colour, markersize=size, fillstyle=_LEAKED_FILL[cell.leaked],
-        markerfacecoloralt="white", zorder=2 if cell.weights == "untrained" else 3,
+        markerfacecoloralt="white", zorder=2 if cell.weights in CONTROLS else 3,
     )  # fmt: skip
 
 
@@ -62,8 +67,9 @@ def handles(symbols: Mapping[str, tuple[str, object]], cells: pd.DataFrame, outs
     weights, leaked = set(cells["weights"]), set(cells["leaked"])
     if (cells["encoder"] != "").any():
         found += style.external_keys(cells, symbols, EXTERNAL_SIZE)
-    if "untrained" in weights:
-        found.append(style.key("untrained twin", style.FAINT, "o", markersize=3.0))
+    for kind, (words, marker) in CONTROLS.items():
+        if kind in weights:
+            found.append(style.key(words, style.FAINT, marker or "o", markersize=3.0))
     if "yes" in leaked:
         found.append(style.key("leaked (not counted)", marker="o", fillstyle="none"))
     if "in part" in leaked:

@@ -27,8 +27,9 @@ def draw(
 ) -> style.PrintedFigure:
     """Draw the intrinsic dimension (ID) of embeddings: one row per modality, one panel per estimator and k.
 
-    Each model and resolution trained on at least two modalities is a series; if there is none, all are shown. The last
-    row is the untrained twin, which has no modality. Marks are means over seeds, thick lines their range.
+    Each model, resolution and objective trained on at least two modalities is a series; if there is none, all are
+    shown. The last row is the untrained twin, which has no modality. Marks are means over seeds, thick lines their
+    range.
 
     Parameters
     ----------
@@ -47,15 +48,16 @@ def draw(
     measured = measured.assign(label=measured["modality"].where(measured["weights"] == "trained", _UNTRAINED))
     measured = measured[measured["weights"].isin(("trained", "untrained"))]
     series = _series(measured[measured["weights"] == "trained"])
-    measured = measured.merge(series[["model", "resolution"]])
+    measured = measured.merge(series[["model", "resolution"]].drop_duplicates())
     in_order = [name for name in variants["modality"].dropna().unique() if name in set(measured["label"])]
     labels = [*in_order, *([_UNTRAINED] if _UNTRAINED in set(measured["label"]) else [])]
     symbols = style.symbols(variants)
 
     def draw_rows(panel: Axes, part: pd.DataFrame) -> pd.Series:
-        shown = cells.average(part, by=["model", "resolution", "label"])
+        shown = cells.average(part, by=["model", "resolution", "objective", "label"])
         for index, member in enumerate(series.itertuples()):
             mine = shown[(shown["model"] == member.model) & (shown["resolution"] == member.resolution)]
+            mine = mine[(mine["objective"] == member.objective) | (mine["label"] == _UNTRAINED)]
             shift = 0.5 * ((index + 0.5) / len(series) - 0.5)
             places = mine["label"].map(labels.index) + shift
             _draw_series(panel, mine.assign(y=places).sort_values("y"), *symbols[member.family], member.line)
@@ -64,7 +66,8 @@ def draw(
     height = max(rows.ROW, 0.09 * len(series))
     figure = rows.dot_panels(measured, labels, [style.INK] * len(labels), draw_rows, height)
     names = [
-        f"{style.title(member.model)} {style.title(member.resolution)}" for member in series.itertuples()
+        " ".join(map(style.title, filter(None, (member.model, member.resolution, member.objective))))
+        for member in series.itertuples()
     ]
     style.legend(figure, [
         style.key(name, *symbols[member.family], member.line)
@@ -74,11 +77,11 @@ def draw(
 
 
 def _series(trained: pd.DataFrame) -> pd.DataFrame:
-    """List the models and resolutions to show, with line styles that differ within a family."""
+    """List the models, resolutions and objectives to show, with line styles that differ within a family."""
     if trained.empty:
         raise OmittedError("modality: no trained variant has a modality")
     counts = cells.order(
-        trained.groupby(["family", "model", "resolution"], sort=False)
+        trained.groupby(["family", "model", "resolution", "objective"], sort=False)
         .agg(modalities=("modality", "nunique"), shortest_wavelength_km=("shortest_wavelength_km", "mean"))
         .reset_index()
     )

@@ -100,7 +100,7 @@ def _draw_cells(panel: Axes, here: pd.DataFrame, symbols: dict) -> None:
         panel.plot(line["id"], line["value"], color=colour, linewidth=0.8, alpha=0.5, zorder=1)
     for row in shown.itertuples():
         marks.draw_mark(panel, row.id, row.value, row, symbols, "v" if row.below else "")
-        if row.weights != "untrained":
+        if row.weights not in marks.CONTROLS:
             colour, _ = symbols[row.family]
             panel.hlines(row.value, row.id_least, row.id_greatest, color=colour, linewidth=0.8, alpha=0.6)
             panel.vlines(row.id, row.low, row.high, color=colour, linewidth=0.8, alpha=0.6)

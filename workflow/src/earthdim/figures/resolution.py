@@ -22,6 +22,12 @@ FIGURE = Figure(
 _EXTERNAL_SIZE = 9.0
 """Marker size of external encoders, points."""
 
+_LINES = {
+    "untrained": ("untrained twin", (0, (3, 2))), "shuffled": ("shuffled pairs", (0, (1, 1))),
+    "raw": ("raw encoding", (0, (5, 1, 1, 1))),
+}  # fmt: skip
+"""Kind of weights that is a control -> its words and its dashes."""
+
 
 @style.styled()
 def draw(
@@ -34,8 +40,9 @@ def draw(
 ) -> style.PrintedFigure:
     """Draw the intrinsic dimension (ID) of embeddings against the encoder's shortest wavelength.
 
-    One panel per estimator and k. The trained variants of a family form a solid line, their untrained twins a dashed
-    line. External encoders are stars and published values open diamonds, both at the wavelength of the encoder.
+    One panel per estimator and k. The trained variants of a family form a solid line, their controls (untrained twins,
+    shuffled pairs, raw encodings) dashed lines. External encoders are stars and published values open diamonds, both at
+    the wavelength of the encoder.
 
     Parameters
     ----------
@@ -82,18 +89,25 @@ def draw(
 
 
 def _draw_panel(panel: Axes, averaged: pd.DataFrame, marks: pd.DataFrame, symbols: dict) -> None:
-    for trained in cells.sweep(averaged):
+    sweeps = cells.sweep(averaged)
+    for trained in sweeps:
         colour, marker = symbols[trained["family"].iloc[0]]
         x = trained["shortest_wavelength_km"]
         panel.plot(x, trained["value"], color=colour, marker=marker, zorder=3)
         panel.vlines(
             x, trained["least"], trained["greatest"], color=colour, linewidth=2.4, alpha=0.45, zorder=2
         )
-    for _, untrained in averaged[averaged["weights"] == "untrained"].groupby("model"):
-        line = cells.order(untrained)
+    # Shuffled variants of the recipes shown; twins and raw encodings belong to all recipes.
+    recipes = pd.concat([averaged.iloc[:0], *sweeps])[
+        ["model", "modality", "objective", "schedule"]
+    ].drop_duplicates()
+    shuffled = averaged[averaged["weights"] == "shuffled"].merge(recipes)
+    controls = pd.concat([averaged[averaged["weights"].isin(("untrained", "raw"))], shuffled])
+    for (weights, _), rows in controls.groupby(["weights", "model"]):
+        line, (_, dashes) = cells.order(rows), _LINES[weights]
         colour, _ = symbols[line["family"].iloc[0]]
         panel.plot(
-            line["shortest_wavelength_km"], line["value"], color=colour, linestyle=(0, (3, 2)), linewidth=0.9
+            line["shortest_wavelength_km"], line["value"], color=colour, linestyle=dashes, linewidth=0.9
         )
     for row in averaged[averaged["encoder"] != ""].itertuples():
         colour, marker = symbols[row.encoder]
@@ -180,8 +194,9 @@ def _handles(symbols: dict, rows: pd.DataFrame, published: bool) -> list:
         for family, symbol in symbols.items()
         if family in families
     ]
-    if (rows["weights"] == "untrained").any():
-        handles.append(style.key("untrained twin", line=(0, (3, 2)), linewidth=0.9))
+    for weights, (words, dashes) in _LINES.items():
+        if (rows["weights"] == weights).any():
+            handles.append(style.key(words, line=dashes, linewidth=0.9))
     if (rows["encoder"] != "").any():
         handles += style.external_keys(rows, symbols, _EXTERNAL_SIZE)
     if published:

@@ -273,7 +273,7 @@ def _finish_row(
     bounds = pd.concat([mine[name] for name in ("value", "low", "high")]).dropna()
     row = mine.iloc[0]
     wavelength = row["shortest_wavelength_km"]
-    name = row["encoder"] or "_".join(filter(None, row[["model", "resolution", "modality"]]))
+    name = row["encoder"] or "_".join(filter(None, row[["model", "resolution", "modality", "objective"]]))
     title = style.title(name)
     if not np.isnan(wavelength):
         title += f", shortest wavelength λ = {_short(wavelength)} km"

@@ -18,6 +18,8 @@ FIGURE = Figure(
     caption="twins.rst",
 )
 
+_CONTROLS = ("twin_value", "shuffled_value")
+
 
 @style.styled()
 def draw(
@@ -30,12 +32,13 @@ def draw(
     """Draw the change of intrinsic dimension (ID) by training: one row per cell, one panel per estimator and k.
 
     A filled mark is the trained variant, an open mark its untrained twin: the same architecture, resolution and seed
-    before training. Marks are means over seeds, thick lines the range of the trained variants.
+    before training; a cross is the same recipe trained on shuffled pairs, where there is one. Marks are means over
+    seeds, thick lines the range of the trained variants.
 
     Parameters
     ----------
     variants, dimension : DataFrame
-        variants.csv, and dimension.csv with its column twin_value.
+        variants.csv, and dimension.csv with its columns twin_value and shuffled_value.
     points : str, sequence of str or None
         Point sets; see `earthdim.figures.cells.embedding_rows`.
     cell : sequence of str
@@ -55,14 +58,15 @@ def draw(
     shown = cells.order(cells.average(measured, by)).reset_index(drop=True)
 
     def draw_rows(panel: Axes, part: pd.DataFrame) -> pd.Series:
-        averaged = shown[by].merge(cells.average(part, by, ("value", "twin_value")), how="left")
+        averaged = shown[by].merge(cells.average(part, by, ("value", *_CONTROLS)), how="left")
         for y, row in averaged.iterrows():
             colour, marker = symbols[row["family"]]
             panel.plot([row["twin_value"], row["value"]], [y, y], color=colour, linewidth=0.8, alpha=0.6)
             panel.hlines(y, row["least"], row["greatest"], color=colour, linewidth=2.4, alpha=0.45)
             panel.plot(row["value"], y, marker, color=colour, zorder=3)
+            panel.plot(row["shuffled_value"], y, "x", color=colour, zorder=3)
             panel.plot(row["twin_value"], y, marker, color=colour, fillstyle="none", markersize=6, zorder=4)
-        return averaged[["least", "greatest", "twin_value"]].stack()
+        return averaged[["least", "greatest", *_CONTROLS]].stack()
 
     colours = [symbols[family][0] for family in shown["family"]]
     figure = rows.dot_panels(measured, _labels(shown), colours, draw_rows)
@@ -70,14 +74,16 @@ def draw(
         style.key("trained", marker="o"),
         style.key("untrained twin", marker="o", fillstyle="none", markersize=6),
     ]
+    if measured["shuffled_value"].notna().any():
+        handles.append(style.key("shuffled pairs", marker="x"))
     style.legend(figure, handles)
     return figure
 
 
 def _labels(shown: pd.DataFrame) -> list[str]:
-    """Label each row by model and resolution, plus modality and schedule if its model has several."""
+    """Label each row by model and resolution, plus modality, objective and schedule if its model has several."""
     labels = shown["model"].map(style.title) + " " + shown["resolution"].map(style.title)
-    for name in ("modality", "schedule"):
+    for name in ("modality", "objective", "schedule"):
         varies = shown.groupby("model")[name].transform("nunique") > 1
         labels += (" " + shown[name]).where(varies, "")
     return labels.tolist()

@@ -1,7 +1,7 @@
-"""Weights of a variant (trained here, random, or external) and the encoder that they belong to."""
+"""Weights of a variant (trained here, random, external, or none) and the encoder that they belong to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,14 @@ import pandas as pd
 from torch import Tensor
 
 from earthdim.build import build
-from earthdim.encoders.location import LocationEncoder, build_encoder
+from earthdim.encoders.location import LocationEncoder, build_encoder, raw_encoder
 from earthdim.pretraining.loop import pretrain
-from earthdim.storage.schema import EXTERNAL
+from earthdim.pretraining.rows import assign
+from earthdim.pretraining.shuffling import shuffled
+from earthdim.pretraining.validation import COLUMNS
+from earthdim.storage.schema import EXTERNAL, TRAINED
 
-CURVE_COLUMNS = ("step", "train_loss", "val_loss", "val_top1")
+CURVE_COLUMNS = ("step", "train_loss", *COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Weights:
     curve : DataFrame
         The loss curve; without rows if nothing was trained.
     summary : dict
-        ambient_dim, parameters, shortest_wavelength_km, nominal_wavelength_km, and for trained variants val_loss
-        (nats), val_top1 (a share) and best_step; None where not applicable.
+        ambient_dim, parameters, shortest_wavelength_km, nominal_wavelength_km, and for trained variants the fields of
+        `earthdim.pretraining.validation.Losses`, best_step and steps; None where not applicable.
     """
 
     state: dict[str, Tensor]
@@ -37,16 +40,18 @@ class Weights:
 
 
 def initial_encoder(config: Mapping[str, Any]) -> LocationEncoder:
-    """Build the variant's encoder in its state before training: random or external weights.
+    """Build the variant's encoder in its state before training: random or external weights, or none.
 
     Parameters
     ----------
     config : mapping
-        The resolved config: weights, and for encoders that are not external also model and seed.
+        The resolved config: weights, and for encoders that are not external also model and, unless raw, seed.
     """
     weights = config["weights"]
     if weights["kind"] in EXTERNAL:
         return build(weights["build"])
+    if weights["kind"] == "raw":
+        return raw_encoder(config["model"])
     return build_encoder(config["model"], config["seed"])
 
 
@@ -73,7 +78,7 @@ def prepare_weights(
     features : mapping of ndarray (n, w)
         Precomputed features by source; empty unless the variant is trained.
     lonlat : ndarray (n, 2), optional
-        Training locations followed by the held-out locations, degrees.
+        The locations drawn for the schedule, degrees; see `earthdim.pretraining.rows.assign`.
     log : callable
         Receives lines of progress.
     """
@@ -83,18 +88,17 @@ def prepare_weights(
         "parameters": encoder.parameters_count,
         "shortest_wavelength_km": encoder.encoding.shortest_wavelength_km,
         "nominal_wavelength_km": encoder.encoding.nominal_wavelength_km,
-        "val_loss": None,
-        "val_top1": None,
-        "best_step": None,
+        **dict.fromkeys((*COLUMNS, "best_step", "steps")),
     }
-    if config["weights"]["kind"] != "trained":
-        log(f"{config['weights']['kind']}: {summary['parameters']} parameters")
+    kind = config["weights"]["kind"]
+    if kind not in TRAINED:
+        log(f"{kind}: {summary['parameters']} parameters")
         return Weights(dict(encoder.state_dict()), pd.DataFrame(columns=list(CURVE_COLUMNS)), summary)
     schedule = config["schedule"]
-    held_out = np.arange(schedule["locations"], schedule["locations"] + schedule["validation"])
+    rows = assign(lonlat, schedule)
+    if kind == "shuffled":
+        features = shuffled(features, (rows.training, rows.near, rows.regions), config["seed"])
     device = config.get("device", "cpu")
-    result = pretrain(
-        encoder, features, lonlat, held_out, config["model"], schedule, config["seed"], log, device
-    )
-    trained = {"val_loss": result.val_loss, "val_top1": result.val_top1, "best_step": result.step}
+    result = pretrain(encoder, features, lonlat, rows, config["model"], schedule, config["seed"], log, device)
+    trained = {**asdict(result.losses), "best_step": result.step, "steps": schedule["steps"]}
     return Weights(result.state, result.curve, {**summary, **trained})

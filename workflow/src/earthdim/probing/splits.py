@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from earthdim.geo import EARTH_RADIUS_KM, equal_area_blocks, unit_vectors
+from earthdim.geo import EARTH_RADIUS_KM, equal_area_blocks, within_km
 from earthdim.omissions import OmittedError
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -171,7 +170,7 @@ class SpatialBlocks(Split):
         for one in range(number):
             test = np.flatnonzero(fold == one)
             train = np.flatnonzero(fold != one)
-            train = train[~self._near(lonlat[train], lonlat[test])]
+            train = train[~within_km(lonlat[train], lonlat[test], self.buffer_km)]
             if len(train) == 0:
                 raise OmittedError(f"buffer_km: {self.buffer_km} km leaves a fold without training points")
             pairs.append((train, test))
@@ -191,11 +190,3 @@ class SpatialBlocks(Split):
             of_block[one] = place if place < number else np.argmin(points)
             points[of_block[one]] += size[one]
         return of_block[block]
-
-    def _near(self, lonlat: NDArray, test: NDArray) -> NDArray[np.bool_]:
-        """Return whether each point lies within the buffer of a test point."""
-        if self.buffer_km == 0:
-            return np.zeros(len(lonlat), dtype=bool)
-        chord = 2 * np.sin(self.buffer_km / EARTH_RADIUS_KM / 2)
-        distance, _ = cKDTree(unit_vectors(test)).query(unit_vectors(lonlat), distance_upper_bound=chord)
-        return np.isfinite(distance)

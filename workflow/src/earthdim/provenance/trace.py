@@ -16,12 +16,12 @@ from earthdim.provenance.contents import RESULTS
 from earthdim.provenance.record import environment_path
 from earthdim.provenance.verify import Finding, job_findings
 from earthdim.storage.digests import digest as config_digest
-from earthdim.storage.schema import MEASURE, TARGET
+from earthdim.storage.schema import COUNTERPARTS, MEASURE, TARGET
 
 Row = dict[str, str]
 # Columns that identify a row among those of its variant, in a table and in the rows it is built from.
-TWIN_KEYS = ("points", "support", "n", "replicate", "space", *TARGET, "metric", *MEASURE[:2])
-KEYS = (*TWIN_KEYS, *MEASURE[2:], "value")
+CONTROL_KEYS = ("points", "support", "n", "replicate", "space", *TARGET, "metric", *MEASURE[:2])
+KEYS = (*CONTROL_KEYS, *MEASURE[2:], "value")
 
 
 def question(config: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def read_rows(table: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str]) -> Chain:
+def behind_row(records: Records, table: str, row: Row, controls: Mapping[str, Mapping[str, str]]) -> Chain:
     """The jobs that one row of a table depends on.
 
     Parameters
@@ -108,12 +108,14 @@ def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str])
         Path of the table.
     row : dict
         Its row.
-    twins : mapping
-        Name of a variant -> name of its untrained twin, whose value may be in the same row.
+    controls : mapping
+        Name of a variant -> columns of controls (`earthdim.storage.schema.COUNTERPARTS`) -> the variant whose value is
+        in that column of the same row.
     """
     roots = [table, *_dataset_named(records, row)]
-    own, twin = row.get("variant", ""), twins.get(row.get("variant", ""), "") if row.get("twin_value") else ""
-    variants = {own, twin} - {""}
+    own = row.get("variant", "")
+    others = {other for column, other in controls.get(own, {}).items() if row.get(column)}
+    variants = {own, *others} - {""}
 
     def of_variants(path: str) -> bool:
         record = records.of.get(path)
@@ -123,7 +125,9 @@ def behind_row(records: Records, table: str, row: Row, twins: Mapping[str, str])
     # A variant has several tables of rows; the row depends only on those that contain it.
     read = _rows_read(chain(records, roots, of_variants))
     aside = {
-        path for path, variant in read.items() if not _holds(path, row, KEYS if variant == own else TWIN_KEYS)
+        path
+        for path, variant in read.items()
+        if not _holds(path, row, KEYS if variant == own else CONTROL_KEYS)
     }
     if not {path for path, variant in read.items() if variant == own} - aside:
         aside = set()
@@ -210,9 +214,12 @@ def _asked(
         return [], question["variant"], chain(records, [next(iter(record.outputs)) for record in here])
     table = table_path(name, question["table"])
     row = read_row(table, question["number"])
-    twins = {variant: known["twin"] for variant, known in experiment["variants"].items()}
+    controls = {
+        variant: {column: known[name] for name, column in COUNTERPARTS.items()}
+        for variant, known in experiment["variants"].items()
+    }
     cells = _columns((key, value) for key, value in row.items() if value)
-    found = behind_row(records, str(table), row, twins)
+    found = behind_row(records, str(table), row, controls)
     return [f"{table}, row {question['number']}", *cells], row.get("variant", ""), found
 
 

@@ -9,7 +9,7 @@ SCHEMA_VERSIONS = {
     "points": 1,
     "features": 1,
     "labels": 2,
-    "checkpoint": 1,
+    "checkpoint": 2,
     "embeddings": 1,
     "candidates": 1,
     "neighbours": 1,
@@ -19,11 +19,24 @@ SCHEMA_VERSIONS = {
     "costly": 3,
     "jacobian": 2,
     "probe": 2,
-    "tables": 3,
+    "tables": 4,
 }
 
 
-AXES = ("model", "resolution", "modality", "schedule", "weights", "seed")
+AXES = ("model", "resolution", "modality", "objective", "schedule", "weights", "seed")
+
+
+# Kinds of weights that are trained here; `shuffled` is trained on the observations of other locations.
+TRAINED = ("trained", "shuffled")
+
+
+# Kinds of weights beside which trained ones are read; they are shown and never counted. `raw` is a positional encoding
+# without a network.
+CONTROLS = ("untrained", "shuffled", "raw")
+
+
+# Counterparts of a variant among the controls, and the columns of its rows that hold their values.
+COUNTERPARTS = {"twin": "twin_value", "shuffled": "shuffled_value", "raw": "raw_value"}
 
 
 # Kinds of weights that are not trained here: released weights, user-supplied encoders, tables of embeddings.
@@ -59,14 +72,15 @@ SCORE = (*TARGET, "metric", "primary", "value", "low", "high", "n", "folds", "no
 
 _DIMENSION = (
     "variant", *AXES, "points", "n", "replicate", "space", *TARGET, *MEASURE, *INTERVAL, "neighbour_radius_km",
-    "twin_value", *DETAILS,
+    "twin_value", "minus_twin", "shuffled_value", "minus_shuffled", "raw_value", *DETAILS,
 )  # fmt: skip
 
 
 COLUMNS = {
     "variants": (
-        "variant", *AXES, "branches", "twin", "family", "counted", "ambient_dim", "parameters",
-        "shortest_wavelength_km", "nominal_wavelength_km", "val_loss", "val_top1",
+        "variant", *AXES, "branches", "twin", "shuffled", "raw", "family", "counted", "ambient_dim", "parameters",
+        "shortest_wavelength_km", "nominal_wavelength_km", "val_loss", "val_top1", "region_loss",
+        "region_top1", "best_step", "steps", "logit_scale",
     ),
     "dimension": _DIMENSION,
     "costly": _DIMENSION,
@@ -105,7 +119,7 @@ LEFT_OUT = tuple(column for column in COLUMNS["left_out"] if column not in _ADDE
 
 # Columns written as integers, although empty cells make them floating point in memory.
 INTEGER_COLUMNS = (
-    "seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step", "draws", "ambient_dim",
+    "seed", "k", "n", "replicate", "folds", "duplicates_dropped", "best_step", "steps", "draws", "ambient_dim",
     "without_label",
 )  # fmt: skip
 

@@ -48,6 +48,14 @@ class Objective(nn.Module):
     call has no side effects and returns a loss on held-out rows that is comparable between steps.
     """
 
+    standardised = True
+    """Whether `observations` are standardised numbers, to which noise can be added."""
+
+    @property
+    def scale(self) -> float | None:
+        """Logit scale; None if the objective has none."""
+        return None
+
     def observations(self, features: Mapping[str, np.ndarray], training_rows: np.ndarray) -> np.ndarray:
         """Combine the features of all sources into one float32 matrix (n, w); see `standardise`."""
         return standardise(features, training_rows)

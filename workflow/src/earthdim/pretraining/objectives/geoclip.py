@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from earthdim.geo import EARTH_RADIUS_KM, lonlat_of, unit_vectors
+from earthdim.geo import scattered
 from earthdim.pretraining.objectives.base import (
     Batch,
     matching_row_loss,
@@ -79,7 +79,4 @@ class GeoCLIP(InfoNCE):
 
 def _jitter(lonlat: Tensor, noise_km: float, rng: np.random.Generator) -> Tensor:
     """Move locations (n, 2), degrees, by Gaussian steps east and north with standard deviation `noise_km`."""
-    vectors = unit_vectors(lonlat.cpu().numpy())
-    # A step in space is projected onto the ground, so it is isotropic everywhere, including at the poles.
-    steps = rng.normal(scale=noise_km / EARTH_RADIUS_KM, size=vectors.shape)
-    return torch.from_numpy(lonlat_of(vectors + steps)).to(lonlat)
+    return torch.from_numpy(scattered(lonlat.cpu().numpy(), noise_km, rng)).to(lonlat)

@@ -15,7 +15,7 @@ from earthdim.pretraining.objectives.base import (
 
 
 class InfoNCE(Contrastive):
-    """Symmetric InfoNCE over a batch of pairs, with a learned logit scale.
+    """Symmetric InfoNCE over a batch of pairs, with a learned or a fixed logit scale.
 
     Rows i of both batches form a pair; the other rows of the batch are the negatives. The logits are cosine
     similarities multiplied by the logit scale. The loss is the mean of the cross-entropies in both directions.
@@ -26,6 +26,8 @@ class InfoNCE(Contrastive):
         Inverse of the initial logit scale.
     max_scale : float
         Upper bound of the logit scale.
+    learned : bool
+        Whether the logit scale is learned; otherwise it stays at the inverse of the temperature.
 
     References
     ----------
@@ -36,13 +38,13 @@ class InfoNCE(Contrastive):
     (symmetric form, initial temperature 0.07, scale at most 100).
     """
 
-    def __init__(self, temperature: float = 0.07, max_scale: float = 100.0) -> None:
+    def __init__(self, temperature: float = 0.07, max_scale: float = 100.0, learned: bool = True) -> None:
         super().__init__()
         require_positive(temperature=temperature)
         if not max_scale >= 1 / temperature:
             raise ValueError(f"max_scale must be at least 1 / temperature, got {max_scale!r}")
         self.max_log_scale = math.log(max_scale)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)), requires_grad=learned)
 
     @property
     def scale(self) -> float:

@@ -33,6 +33,8 @@ class PresenceOnly(Objective):
     are exact here; the authors' code adds 1e-5 to the probability.
     """
 
+    standardised = False
+
     def __init__(self, positive_weight: float = 2048.0) -> None:
         super().__init__()
         require_positive(positive_weight=positive_weight)

@@ -33,6 +33,11 @@ class SigLIP(Contrastive):
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self.bias = nn.Parameter(torch.tensor(float(bias)))
 
+    @property
+    def scale(self) -> float:
+        """Logit scale."""
+        return self.log_scale.exp().item()
+
     def loss(self, z_location: Tensor, z_observation: Tensor) -> Tensor:
         """Return the loss of n >= 2 pairs of embeddings (n, d), in nats per pair; ValueError as in `InfoNCE.loss`."""
         check_pairs(z_location, z_observation)
