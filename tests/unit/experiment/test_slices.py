@@ -225,8 +225,9 @@ def test_descriptions_of_weights_rerun_no_encoder(tiny, key):
     assert changed(tiny, after) <= under("table")(all_slices(tiny))
 
 
-def test_leaks_of_a_task_change_the_probe_table_alone(tiny):
-    task = {**tiny.tasks["elevation"], "leaked_by": ["another"]}
+@pytest.mark.parametrize("use", [{"leaked_by": ["another"]}, {"set": "selection"}])
+def test_uses_of_a_task_change_the_probe_table_alone(tiny, use):
+    task = {**tiny.tasks["elevation"], **use}
     after = replace(tiny, tasks={**tiny.tasks, "elevation": task})
     assert changed(tiny, after) == {("table", "probe")}
 

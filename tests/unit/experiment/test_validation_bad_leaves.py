@@ -189,6 +189,8 @@ LEAVES = {
         ("task/elevation.yaml", "kind: regression", "kind: classification"),
         "task.elevation.kind: ",
     ),
+    "set of a task": (("task/elevation.yaml", "set: claims", "set: claim"), "task.elevation.set: 'claim'"),
+    "task of no set": (("task/elevation.yaml", "set: claims\n", ""), "task.elevation.set: is missing"),
     "label's method": (
         ("task/elevation.yaml", "method: bilinear", "method: cubic"),
         "task.elevation.build.method: 'cubic'",
