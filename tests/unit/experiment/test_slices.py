@@ -169,6 +169,7 @@ PRETRAINED = ("satclip_l5_rgb_tiny_s0", "satclip_l10_rgb_tiny_s0", "csp_amin10_r
         ("costly", "n", 300, under("costly")),
         ("jacobian", "n", 300, under("jacobian")),
         ("scale", "sizes", {"land-500-r0": [100], "region-africa-400-r0": [400]}, lambda _: {("scale", "land-500-r0")}),
+        ("statistics", "gate", "report", lambda _: {("correlate",), ("table", "left_out")}),
         ("statistics", "min_cells", 5, lambda _: {("correlate",), ("table", "left_out")}),
         (
             "shown",

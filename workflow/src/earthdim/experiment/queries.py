@@ -91,6 +91,23 @@ def objectives(experiment: Experiment) -> dict[str, str]:
     }
 
 
+def kinds_of_heads(experiment: Experiment) -> dict[str, list[str]]:
+    """Kind of heads -> its heads in the experiment; kinds without one are omitted."""
+    kinds = experiment.shown["kinds"].items()
+    found = {kind: [head for head in heads if head in experiment.heads] for kind, heads in kinds}
+    return {kind: heads for kind, heads in found.items() if heads}
+
+
+def retrieval(experiment: Experiment) -> dict[str, dict[str, int]]:
+    """Variant trained on shuffled pairs -> the candidates and the number of rows of its evaluation by retrieval."""
+    keys = {"candidates": "candidates", "rows": "validation"}
+    return {
+        name: {key: variant.config["schedule"][of] for key, of in keys.items()}
+        for name, variant in experiment.variants.items()
+        if variant.kind == "shuffled"
+    }
+
+
 def dimension_points(experiment: Experiment, variant: str) -> list[str]:
     """Names of the point sets at which the dimension of a variant is estimated."""
     return (
@@ -134,6 +151,7 @@ def gathered(experiment: Experiment) -> list[str]:
     """Names of the tables that are assembled from rows of variants or from other tables."""
     optional = {
         "probe": experiment.tasks,
+        "controls": experiment.tasks,
         "missing": experiment.missing,
         "draws": len(experiment.sample_points) > 1,
         "scale": experiment.scale,

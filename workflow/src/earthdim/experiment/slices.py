@@ -301,7 +301,7 @@ def table(experiment: Experiment, maker: str, arguments: Iterable[str], variants
     maker : str
         Dotted path of the function that makes the table.
     arguments : iterable of str
-        Its arguments apart from its inputs: facts, tasks, missing, statistics.
+        Its arguments apart from its inputs: facts, tasks, missing, statistics, cell, kinds, retrieval.
     variants : iterable of Variant
         Variants of the table.
     """
@@ -310,6 +310,9 @@ def table(experiment: Experiment, maker: str, arguments: Iterable[str], variants
         "tasks": lambda: _uses(experiment),
         "missing": lambda: {name: absent.message for name, absent in experiment.missing.items()},
         "statistics": lambda: experiment.statistics,
+        "cell": lambda: list(experiment.cell),
+        "kinds": lambda: queries.kinds_of_heads(experiment),
+        "retrieval": lambda: queries.retrieval(experiment),
     }
     config = {
         "_target_": maker,
