@@ -6,7 +6,7 @@ from earthdim.storage.schema import AXES
 
 CELL = ["family", "model", "resolution", "modality", "schedule"]
 KINDS = {"linear": ["ridge", "logistic"], "MLP": ["mlp"]}
-RETRIEVAL = {"candidates": 1024, "rows": 4096}
+RETRIEVAL = {"candidates": 1024, "val_top1": 4096, "region_top1": 2048}
 TASKS = {  # set, kind, leaked by rgb
     "colour": ("control", "regression", "yes"),
     "water": ("selection", "regression", "in part"),

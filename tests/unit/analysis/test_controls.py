@@ -220,6 +220,7 @@ def test_shuffled_pairs_within_chance_pass_and_above_fail():
     world.variants["net_l1_shuffled_s0"]["region_top1"] = 0.002
     found = row(world, "shuffled")
     assert (found["passed"], found["shuffled"]) == ("yes", pytest.approx(0.002))
+    assert found["margin"] == pytest.approx(chance_bound(1024, 2048) - 0.002)
     assert "val_top1" not in found["reason"]
 
 
@@ -241,6 +242,15 @@ def test_without_shuffled_pairs_or_retrieval_the_control_is_not_available():
     assert row(world, "shuffled")["reason"] == "no variant with shuffled pairs"
     world.variants["net_l2_shuffled_s0"]["modality"] = "relief"
     assert row(world, "shuffled", "l2")["passed"] == "not available"
+
+
+def test_counterparts_that_the_variants_table_names_are_used():
+    world = World()
+    world.variants["net_l1_trained_s0"] |= {"raw": "net_l2_raw_s0", "shuffled": "net_l2_shuffled_s0"}
+    world.score(0.1, "raw", level="l2")
+    world.variants["net_l2_shuffled_s0"]["val_top1"] = 0.5
+    assert row(world, "selection", split="random", head="MLP")["raw"] == pytest.approx(0.1)
+    assert row(world, "shuffled")["shuffled"] == 0.5
 
 
 def test_controls_are_tested_for_cells_of_the_correlation_alone():

@@ -77,28 +77,27 @@ class _Tables:
         found = [self.scores.get((variant, split, kind, task)) for task in tasks]
         return None if None in found or not found else float(np.mean(found))
 
-    def twins(self, variant: pd.Series) -> list[str]:
-        """The untrained twin."""
-        return [variant["twin"]] if variant["twin"] in set(self.variants["variant"]) else []
+    def others(self, variant: pd.Series, name: str) -> list[str]:
+        """Variants that a variant is compared with: its twin, its raw encoding, its shuffled self, or the coordinates.
 
-    def raws(self, variant: pd.Series) -> list[str]:
-        """Raw encodings of the model and resolution: that of the same seed, or else all."""
-        return self._alike(variant, "raw", ("model", "resolution"))
-
-    def coordinates(self, variant: pd.Series) -> list[str]:
-        """The bare coordinates."""
-        rows = self.variants
-        return rows.loc[(rows["weights"] == "raw") & (rows["model"] == COORDINATES), "variant"].tolist()
-
-    def shuffles(self, variant: pd.Series) -> list[str]:
-        """The variant that differs only in its pairs, which are shuffled."""
-        return self._alike(
-            variant, "shuffled", [axis for axis in AXES if axis not in ("weights", "seed")], True
-        )
+        The variants table names them in columns; without one, they are found by their axes.
+        """
+        if name == "coordinates":
+            rows = self.variants
+            return rows.loc[(rows["weights"] == "raw") & (rows["model"] == COORDINATES), "variant"].tolist()
+        if variant.get(name) in set(self.variants["variant"]):
+            return [variant[name]]
+        if name == "raw":
+            return self._alike(variant, name, ("model", "resolution"))
+        if name == "shuffled":
+            axes = [axis for axis in AXES if axis not in ("weights", "seed")]
+            return self._alike(variant, name, axes, strict=True)
+        return []
 
     def _alike(
         self, variant: pd.Series, weights: str, axes: Sequence[str], strict: bool = False
     ) -> list[str]:
+        """Variants of a kind that agree in axes: those of the same seed, or else, unless strict, of all seeds."""
         rows = self.variants[self.variants["weights"] == weights]
         rows = rows[(rows[list(axes)] == variant[list(axes)]).all(axis=1)]
         same = rows[rows["seed"] == variant["seed"]]
@@ -123,7 +122,8 @@ def controls_table(
     kinds : mapping
         Kind of heads -> its heads, one for each task. Their scores are taken together.
     retrieval : mapping
-        Variant -> `candidates` and `rows` of its evaluation on held-out pairs; none for objectives without pairs.
+        Variant -> `candidates` of its evaluation on held-out pairs, and the numbers of pairs behind `region_top1` and
+        `val_top1`.
 
     Returns
     -------
@@ -176,7 +176,6 @@ def _scored(
             "no task is leaked by its sources" if control == "own target" else "no task of the set selection"
         )
         return {**about, **_unknown(why)}
-    others = {"twin": tables.twins, "raw": tables.raws, "coordinates": tables.coordinates}
     found = []
     for variant in seeds:
         value = tables.mean(variant["variant"], split, kind, tasks)
@@ -184,7 +183,7 @@ def _scored(
             continue
         seed = _Seed(value)
         for name in AGAINST[control]:
-            names = others[name](variant)
+            names = tables.others(variant, name)
             means = [tables.mean(other, split, kind, tasks) for other in names]
             means = [mean for mean in means if mean is not None]
             if means:
@@ -236,16 +235,17 @@ def _shuffled(
     about = {"control": "shuffled", "kind": "negative", "split": "", "head": "", "tasks": 0}
     rates, own, notes = [], [], []
     for variant in seeds:
-        names = tables.shuffles(variant)
+        names = tables.others(variant, "shuffled")
         if not names:
             notes.append("no variant with shuffled pairs")
             continue
         other = tables.variants.set_index("variant").loc[names[0]]
         measure, rate = _top1(other)
-        if rate is None or names[0] not in retrieval:
+        evaluated = retrieval.get(names[0], {})
+        if measure not in evaluated:
             notes.append("no retrieval; the loss of predicting the training mean is not recorded")
             continue
-        rates.append((rate, chance_bound(**retrieval[names[0]])))
+        rates.append((rate, chance_bound(evaluated["candidates"], evaluated[measure])))
         own.append(_top1(variant)[1])
         notes += [] if measure == "region_top1" else ["val_top1, since there is no region_top1"]
     if not rates:

@@ -99,10 +99,14 @@ def kinds_of_heads(experiment: Experiment) -> dict[str, list[str]]:
 
 
 def retrieval(experiment: Experiment) -> dict[str, dict[str, int]]:
-    """Variant trained on shuffled pairs -> the candidates and the number of rows of its evaluation by retrieval."""
-    keys = {"candidates": "candidates", "rows": "validation"}
+    """Variant trained on shuffled pairs -> the candidates of its retrieval, and the pairs behind each of its shares."""
+    keys = {"candidates": "candidates", "val_top1": "validation", "region_top1": "regions"}
     return {
-        name: {key: variant.config["schedule"][of] for key, of in keys.items()}
+        name: {
+            key: variant.config["schedule"][of]
+            for key, of in keys.items()
+            if variant.config["schedule"].get(of)
+        }
         for name, variant in experiment.variants.items()
         if variant.kind == "shuffled"
     }
