@@ -63,11 +63,10 @@ def test_what_is_not_available_fails_nothing():
     assert set(table["passed"]) == {"not available"}
     assert failing(table, CELL, "enforce") == {}
     words = verdict(table, CELL, "enforce")
-    assert words.startswith(
-        "controls: 2 of 2 cells pass, 2 of them without any test; families admitted: net; "
+    assert words == (
+        "controls: 0 of 2 cells pass, 2 untested; families untested: net; not tested: own target in 2 of 2 cells, "
+        "selection in 2 of 2 cells, shuffled in 2 of 2 cells"
     )
-    assert "own target (MLP heads) against coordinates in 2 of 2 cells" in words
-    assert "shuffled in 2 of 2 cells" in words
 
 
 def test_the_verdict_names_cells_families_reasons_and_gaps(broken):
@@ -80,9 +79,14 @@ def test_the_verdict_names_cells_families_reasons_and_gaps(broken):
     world = World()
     world.remove("coordinates")
     words = verdict(controls(world), CELL, "enforce")
-    assert words.startswith("controls: 2 of 2 cells pass; families admitted: net; not tested: ")
-    assert words.count("against coordinates in 2 of 2 cells") == 2
-    assert "twin" not in words
+    assert words == (
+        "controls: 2 of 2 cells pass; families admitted: net; not tested: own target with linear heads against "
+        "coordinates in 2 of 2 cells, own target with MLP heads against coordinates in 2 of 2 cells"
+    )
+    world.score(None, "untrained", head="mlp", level="l1", task="colour")
+    words = verdict(controls(world), CELL)
+    assert "own target with MLP heads against twin in 1 of 2 cells" in words
+    assert "selection" not in words
 
 
 def test_the_verdict_of_no_cells():

@@ -70,24 +70,28 @@ def verdict(controls: pd.DataFrame, cell: Sequence[str], gate: str | None = None
         return "controls: no cell to test"
     bad = {key: reasons for key, reasons in failed.items() if reasons}
     deciding = _keyed(controls[controls["decides"] == YES], cell)
-    tested = {
-        key for key, passed in zip(deciding["_key"], deciding["passed"], strict=True) if passed != UNKNOWN
-    }
-    parts = [f"controls: {len(failed) - len(bad)} of {len(failed)} cells pass"]
-    idle = [key for key in failed if key not in tested]
-    if idle:
-        parts[0] += f", {len(idle)} of them without any test"
+    tested = set(deciding.loc[deciding["passed"] != UNKNOWN, "_key"])
+    parts = [f"controls: {len(tested) - len(bad)} of {len(failed)} cells pass"]
+    parts[0] += f", {len(failed) - len(tested)} untested" if len(tested) < len(failed) else ""
     if bad:
         names = [f"{name_of(key, cell)} ({'; '.join(reasons)})" for key, reasons in bad.items()]
         parts.append(f"fail: {', '.join(names)}{FATES[gate]}")
-    at = list(cell).index("family")
-    families = {key[at]: False for key in failed}
-    families |= {key[at]: True for key in bad}
-    for word, wanted in (("admitted", False), ("not admitted", True)):
-        found = sorted(family for family, is_bad in families.items() if is_bad == wanted)
-        parts += [f"families {word}: {', '.join(found)}"] if found else []
-    untested = _untested(deciding, len(failed))
-    return "; ".join([*parts, *([f"not tested: {', '.join(untested)}"] if untested else [])])
+    parts += _families(failed, tested, list(cell).index("family"))
+    lacking = _untested(deciding, len(failed))
+    return "; ".join([*parts, *([f"not tested: {', '.join(lacking)}"] if lacking else [])])
+
+
+def _families(failed: dict[tuple[str, ...], list[str]], tested: set[tuple[str, ...]], at: int) -> list[str]:
+    """Families whose tested cells all pass, those with a cell that fails, and those without a tested cell."""
+    every = sorted({key[at] for key in failed})
+    bad = {key[at] for key, reasons in failed.items() if reasons}
+    some = {key[at] for key in tested}
+    kinds = {
+        "admitted": [family for family in every if family in some - bad],
+        "not admitted": [family for family in every if family in bad],
+        "untested": [family for family in every if family not in some],
+    }
+    return [f"families {word}: {', '.join(found)}" for word, found in kinds.items() if found]
 
 
 def _keyed(controls: pd.DataFrame, cell: Sequence[str]) -> pd.DataFrame:
@@ -107,14 +111,16 @@ def _failed(controls: pd.DataFrame, cell: Sequence[str]) -> dict[tuple[str, ...]
 
 
 def _untested(deciding: pd.DataFrame, cells: int) -> list[str]:
-    """Comparisons that some cells lack, with the number of these cells."""
+    """Controls, and otherwise comparisons, that some cells lack, with the number of these cells."""
     found = []
     for control, names in AGAINST.items():
         rows = deciding[deciding["control"] == control]
-        for head, part in rows.groupby("head", sort=False):
+        available = rows["passed"].ne(UNKNOWN).groupby(rows["_key"]).transform("any")
+        count = rows.loc[~available, "_key"].nunique()
+        found += [f"{control} in {count} of {cells} cells"] if count else []
+        for head, part in rows[available].groupby("head", sort=False):
             for name in names:
                 count = part.loc[part[name].isna(), "_key"].nunique()
-                where = f"{control} ({head} heads)" if head else control
-                what = "" if name == control else f" against {name}"
-                found += [f"{where}{what} in {count} of {cells} cells"] if count else []
+                where = f"{control} with {head} heads" if head else control
+                found += [f"{where} against {name} in {count} of {cells} cells"] if count else []
     return found
