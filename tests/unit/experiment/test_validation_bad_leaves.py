@@ -236,6 +236,11 @@ LEAVES = {
         (STATISTICS, "space: embedding", "space: embedding, aggregation: meen"),
         "primary.0.aggregation: the experiment has no 'meen'; it has",
     ),
+    "claim's task": (
+        (STATISTICS, "space: embedding", "space: embedding, task: colour"),
+        "primary.0.task: the experiment has no 'colour' in the set claims; it has climate-zone, elevation",
+    ),
+    "gate": ((STATISTICS, "gate: enforce", "gate: maybe"), "statistics.gate: 'maybe'"),
     "claim's points": (
         (STATISTICS, "space: embedding", "space: embedding, points: nowhere"),
         "primary.0.points: the experiment has no 'nowhere'; it has land-500-r0",
