@@ -43,12 +43,12 @@ class Variant:
 
     @property
     def counted(self) -> bool:
-        """Whether the variant may enter the correlation, by its kind; its cell must pass the controls as well.
+        """Whether the variant enters the correlation.
 
-        By default trained variants, custom encoders and tables do; all others, which are controls or released, do not.
-        The key `counted` of a leaf of config/weights overrides this.
+        By default trained variants, custom encoders and tables do; untrained and released ones do not. The key
+        `counted` of a leaf of config/weights overrides this.
         """
-        default = self.kind in ("trained", "own", "table")
+        default = self.kind not in ("untrained", "released")
         return bool(self.config["weights"].get("counted", default))
 
 
