@@ -93,9 +93,9 @@ def _probes(variants, tasks, rng):
                     value = 0.75 - 0.08 * number + 0.03 * fine - loss * (1 + 0.3 * fine)
                     value += 0.03 * rng.standard_normal() - 0.1 * (variant.weights == "untrained")
                     row = [variant.variant, "task-land-5000-r0", task, split, head, metric, True, value]
-                    rows.append([*row, value - 0.05, value + 0.05, 5000, 5, leak, "claims"])
+                    rows.append([*row, value - 0.05, value + 0.05, 5000, 5, leak])
     columns = ["variant", "points", "task", "split", "head", "metric", "primary", "value", "low", "high", "n",
-               "folds", "leaked", "task_set"]  # fmt: skip
+               "folds", "leaked"]  # fmt: skip
     axes = variants[["variant", "model", "resolution", "modality", "schedule", "weights", "seed"]]
     table = pd.DataFrame(rows, columns=columns)
     other = table.assign(metric="rmse", primary=False, value=123.0)
@@ -247,7 +247,7 @@ def tables(large):
     return SimpleNamespace(
         variants=variants,
         dimension=_dimensions(variants, tasks, rng),
-        probe=_probes(variants, tasks, rng),
+        probe=_probes(variants, tasks, rng).assign(task_set="claims"),
         correlation=_correlations(tasks, rng, computable=large),
         controls=_controls(variants),
         curves=_curves(variants, rng),
