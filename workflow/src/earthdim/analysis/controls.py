@@ -221,7 +221,7 @@ def _result(seeds: Sequence[_Seed], empty: str) -> dict[str, Any]:
         below.append(f"{len(compared) - count} of {len(compared)} seeds fail")
     row |= {"margin": min(margins.values()), "seeds": len(compared), "seeds_passed": count}
     passed = YES if count == len(compared) else NO
-    return {**row, "passed": passed, "reason": "; ".join(dict.fromkeys([*below, *notes]))}
+    return {**row, "passed": passed, "reason": "; ".join(dict.fromkeys(below or notes))}
 
 
 def _unknown(reason: str) -> dict[str, Any]:
