@@ -190,7 +190,10 @@ LEAVES = {
         "task.elevation.kind: ",
     ),
     "set of a task": (("task/elevation.yaml", "set: claims", "set: claim"), "task.elevation.set: 'claim'"),
-    "task of no set": (("task/elevation.yaml", "set: claims\n", ""), "task.elevation.set: is missing"),
+    "task of no set": (
+        ("task/elevation.yaml", "set: claims\n", ""),
+        "task.elevation: 'set' is a required property",
+    ),
     "label's method": (
         ("task/elevation.yaml", "method: bilinear", "method: cubic"),
         "task.elevation.build.method: 'cubic'",
