@@ -89,6 +89,20 @@ def test_the_verdict_names_cells_families_reasons_and_gaps(broken):
     assert "selection" not in words
 
 
+def test_columns_without_a_value_are_not_named():
+    world = World()
+    probe = pd.DataFrame(
+        columns=["variant", "points", "task", "split", "head", "value", "primary", "leaked", "task_set"]
+    )
+    world.variants["net_l1_shuffled_s0"]["val_top1"] = 0.5
+    variants, _ = world.tables()
+    table = controls_table(variants, probe, CELL, KINDS, world.retrieval())
+    table = table.assign(head=np.nan, split=np.nan, modality=np.nan)
+    words = verdict(table, CELL, "enforce")
+    assert "fail: net_l1_short (shuffled: top-1 0.5000" in words
+    assert "nan" not in words
+
+
 def test_the_verdict_of_no_cells():
     empty = pd.DataFrame(columns=list(COLUMNS["controls"]))
     assert verdict(empty, CELL, "enforce") == "controls: no cell to test"
@@ -169,7 +183,9 @@ def test_claims_without_any_task_of_their_set_are_listed():
 
 def test_failed_cells_are_marked_by_all_columns_of_the_cell():
     variants, dimension, probe = make_tables()
-    table = cells(variants, dimension, probe, SETTINGS["cell"], [("csp", "csp", "l0", "rgb", "short")])
+    named = {"family": "csp", "model": "csp", "resolution": "l0", "modality": "rgb", "schedule": "short"}
+    key = tuple(named.get(column, "") for column in SETTINGS["cell"])
+    table = cells(variants, dimension, probe, SETTINGS["cell"], [key])
     assert set(table.loc[table["failed"], "resolution"]) == {"l0"}
     assert set(table.loc[table["failed"], "family"]) == {"csp"}
 

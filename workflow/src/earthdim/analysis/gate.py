@@ -96,7 +96,7 @@ def _families(failed: dict[tuple[str, ...], list[str]], tested: set[tuple[str, .
 
 def _keyed(controls: pd.DataFrame, cell: Sequence[str]) -> pd.DataFrame:
     """The rows with the values of the columns `cell` as one column of tuples."""
-    named = text(controls, cell, "controls")
+    named = text(controls, [*cell, "control", "head", "split"], "controls")
     return named.assign(_key=list(zip(*(named[column] for column in cell), strict=True)))
 
 

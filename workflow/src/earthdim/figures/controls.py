@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from earthdim.analysis.statistics.cells import text
 from earthdim.figures import style
 from earthdim.figures.declaration import Figure
 from earthdim.omissions import OmittedError
@@ -36,15 +37,17 @@ def draw(controls: pd.DataFrame) -> style.PrintedFigure:
     OmittedError
         If no control that decides is available.
     """
-    deciding = controls[controls["decides"] == "yes"].reset_index(drop=True)
+    # A column without any value is read from a file as numbers.
+    whole = text(controls, controls.columns[: list(controls.columns).index("tasks")], "controls")
+    deciding = whole[whole["decides"] == "yes"].reset_index(drop=True)
     if not (deciding["passed"] != "not available").any():
         raise OmittedError("passed: no control that decides is available")
     deciding["cell"] = _labels(deciding)
     cells = list(dict.fromkeys(zip(deciding["family"], deciding["cell"], strict=True)))
-    panels = list(dict.fromkeys(zip(deciding["control"], deciding["head"].fillna(""), strict=True)))
+    panels = list(dict.fromkeys(zip(deciding["control"], deciding["head"], strict=True)))
     figure, axes, _ = style.panels(len(panels), len(panels), height=0.17 * len(cells) + 0.5, extra=0.75)
     for panel, (control, head) in zip(axes, panels, strict=True):
-        part = deciding[(deciding["control"] == control) & (deciding["head"].fillna("") == head)]
+        part = deciding[(deciding["control"] == control) & (deciding["head"] == head)]
         rows = part.set_index(["family", "cell"])
         panel.set_title("\n".join(filter(None, [control, f"{head} heads" if head else "pairs"])))
         panel.set_ylim(len(cells) - 0.4, -0.6)
@@ -63,7 +66,7 @@ def draw(controls: pd.DataFrame) -> style.PrintedFigure:
 def _labels(controls: pd.DataFrame) -> pd.Series:
     """Name of the cell of each row, without columns in which all cells agree."""
     columns = controls.columns[: list(controls.columns).index("control")]
-    values = controls[columns].drop(columns="family").fillna("").astype(str)
+    values = controls[columns].drop(columns="family")
     varies = values.loc[:, values.nunique() > 1] if len(values.drop_duplicates()) > 1 else values
     return varies.apply(lambda row: style.title("_".join(filter(None, row))), axis=1)
 
