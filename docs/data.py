@@ -63,8 +63,11 @@ def tasks() -> str:
     for name, task in order:
         leaks = " | ".join(", ".join(task[key]) or "-" for key in ("leaked_by", "leaked_in_part_by"))
         about = task["about"]
-        rows.append(f"| `{name}` | `{task['dataset']}` | {about['title']}, {about['unit']} | {leaks} |")
-    return "\n".join(["| task | data set | label | leaked by | in part by |", "|---|---|---|---|---|", *rows])
+        label = f"{about['title']}, {about['unit']}"
+        rows.append(f"| `{name}` | {task['set']} | `{task['dataset']}` | {label} | {leaks} |")
+    return "\n".join(
+        ["| task | set | data set | label | leaked by | in part by |", "|---|---|---|---|---|---|", *rows]
+    )
 
 
 def weights() -> str:

@@ -57,7 +57,8 @@ def test_users_of_a_data_set_are_its_sources_and_tasks(data):
 def test_every_task_and_released_leaf_has_a_row():
     page = (ROOT / "DATA.md").read_text(encoding="utf-8")
     for file in (ROOT / "config" / "task").glob("*.yaml"):
-        assert page.count(f"\n| `{file.stem}` | `{content(file)['dataset']}` | ") == 1
+        task = content(file)
+        assert page.count(f"\n| `{file.stem}` | {task['set']} | `{task['dataset']}` | ") == 1
     folder = ROOT / "config" / "weights"
     for file in folder.rglob("*.yaml"):
         released = content(file)["kind"] == "released"

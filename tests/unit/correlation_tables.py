@@ -13,6 +13,7 @@ SETTINGS = {
     "confidence": 0.95,
     "min_families": 4,
     "min_cells": 4,
+    "gate": "enforce",
     "primary": [
         {
             "estimator": "fishers",
@@ -75,7 +76,7 @@ def _activation(axes, target, rng):
 
 
 def _scores(axes, target, rng):
-    score = {**axes, "points": "task-r0", **target, "leaked": "no"}
+    score = {**axes, "points": "task-r0", **target, "leaked": "no", "task_set": "claims"}
     primary = {**score, "metric": "r2", "primary": True, "value": rng.random()}
     return [primary, {**score, "metric": "rmse", "primary": False, "value": 9.0}]
 

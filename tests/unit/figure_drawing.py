@@ -7,6 +7,7 @@ from figure_tables import coastline, local_map, tables
 from places import CONFIG
 
 from earthdim.figures import (
+    controls,
     gap,
     heads,
     local_maps,
@@ -35,6 +36,7 @@ FIGURES = {
         t.variants, t.dimension, t.probe, t.correlation, estimator="twonn", split="blocks", heads=["mlp"],
         space="activation", cell=CELL,
     ),
+    "controls": lambda t: controls.draw(t.controls),
     "gap": lambda t: gap.draw(t.variants, t.probe, heads=LINEAR, cell=CELL),
     "heads": lambda t: heads.draw(
         t.correlation, level="within", heads={"linear": LINEAR, "MLP": ["mlp"]}, splits=["random", "blocks"]

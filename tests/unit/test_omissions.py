@@ -107,7 +107,7 @@ def test_a_claim_about_omitted_rows_is_left_out_and_listed():
     assert set(found["split"]) == {"random"}
     assert "holm" not in set(found["adjustment"])
     blocks = omissions.left_out([{"what": "split", "name": "blocks", "reason": "few"}])
-    whole = (variants, dimension, probe)
+    whole = (variants, dimension, probe, pd.DataFrame(columns=list(COLUMNS["controls"])))
     table = tables.left_out_table([blocks], whole, SETTINGS)
     assert table[["what", "name"]].to_numpy().tolist() == [
         ["split", "blocks"],

@@ -2,14 +2,16 @@
 
 
 rule correlate:
-    """Correlation of intrinsic dimension with performance over trained cells."""
+    """Correlation of intrinsic dimension with performance over trained cells that pass the controls."""
     input:
         variants="<results>/{experiment}/tables/variants.csv",
         dimension="<results>/{experiment}/tables/dimension.csv",
         probe="<results>/{experiment}/tables/probe.csv",
+        controls="<results>/{experiment}/tables/controls.csv",
         # Its rows on claims follow from the tables above; changes in its other rows change nothing here.
         left_out=ancient("<results>/{experiment}/tables/left_out.csv"),
     output:
+        verdict="<results>/{experiment}/controls.txt",
         correlation=report(
             "<results>/{experiment}/tables/correlation.csv",
             caption="../report/table.rst",

@@ -40,19 +40,26 @@ def jacobian_rows(table, variants):
     return {"rows": rows_at(table, EXPERIMENT.jacobian["variants"], EXPERIMENT.sample_points[:1])}
 
 
+def whole_tables(*names):
+    return [f"<results>/{EXPERIMENT.name}/tables/{name}.csv" for name in names]
+
+
 def left_out_rows(table, variants):
     """Rows in which something may be left out, by the table that would hold it; for claims, whole tables."""
     names = ["dimension", *(name for name in ("scale", "costly", "jacobian") if getattr(EXPERIMENT, name))]
     found = {name: TABLES[name].inputs(name, variants)["rows"] for name in names}
     if EXPERIMENT.tasks:
         found["probe"] = probe_rows("left_out", variants)["rows"]
-        whole = ("variants", "dimension", "probe")
-        found["whole"] = [f"<results>/{EXPERIMENT.name}/tables/{name}.csv" for name in whole]
+        found["whole"] = whole_tables("variants", "dimension", "probe", "controls")
     return {name: rows for name, rows in found.items() if rows}
 
 
 def dimension_table(table, variants):
     return {"dimension": f"<results>/{EXPERIMENT.name}/tables/dimension.csv"}
+
+
+def scored_tables(table, variants):
+    return {name: f"<results>/{EXPERIMENT.name}/tables/{name}.csv" for name in ("variants", "probe")}
 
 
 def no_rows(table, variants):
@@ -71,6 +78,9 @@ TABLES = {
     "variants": Table("earthdim.analysis.tables.variants_table", summaries, ("facts",)),
     "dimension": Table("earthdim.analysis.tables.dimension_table", dimension_rows, ("facts",)),
     "probe": Table("earthdim.analysis.tables.probe_table", probe_rows, ("facts", "tasks")),
+    "controls": Table(
+        "earthdim.analysis.controls.controls_table", scored_tables, ("cell", "kinds", "retrieval")
+    ),
     "missing": Table("earthdim.analysis.tables.missing_table", no_rows, ("missing",)),
     "left_out": Table("earthdim.analysis.tables.left_out_table", left_out_rows, ("statistics",)),
     "scale": Table("earthdim.analysis.tables.measured_table", scale_rows, ("facts",)),

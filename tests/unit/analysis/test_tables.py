@@ -118,7 +118,10 @@ def test_measured_rows_get_the_axes_of_their_variant():
 
 def test_scores_are_marked_as_leaked_by_the_sources_of_their_variant():
     scores = [pd.DataFrame({"variant": [name], "task": ["elevation"], "value": [0.5]}) for name in ("b", "a")]
-    table = tables.probe_table(FACTS, scores, {"elevation": {"leaked_by": ["rgb"], "leaked_in_part_by": []}})
+    table = tables.probe_table(
+        FACTS, scores, {"elevation": {"leaked_by": ["rgb"], "leaked_in_part_by": [], "set": "control"}}
+    )
+    assert table["task_set"].tolist() == ["control", "control"]
     assert dict(zip(table["variant"], table["leaked"], strict=True)) == {"a": "yes", "b": "no"}
 
 

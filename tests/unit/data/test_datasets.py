@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from earthdim.data.datasets import basemap, geonames, timezones
+from earthdim.data.datasets import basemap, geonames, itu, timezones
 from earthdim.data.datasets.packaged import package_file
 from earthdim.data.datasets.raster import axis, covers_all_longitudes, sample_raster
 from earthdim.data.samples.area import sphere
@@ -27,6 +27,8 @@ def at(dataset, name, *places, method="bilinear"):
         ("rainfall", "rainfall", (12, 720, 1440)),
         ("climate", "climate", (24, 360, 720)),
         ("climate-zones", "zone", (2160, 4320)),
+        ("water-vapour", "water_vapour", (161, 320)),
+        ("cloud-water", "cloud_water", (161, 320)),
     ],
 )
 def test_rasters_go_round_the_globe_and_carry_units(packaged, name, variable, shape):
@@ -103,6 +105,58 @@ def test_climate_is_temperature_and_the_logarithm_of_rainfall(packaged):
     bands = at(climate, "climate", *centre)
     np.testing.assert_allclose(bands[:12], at(packaged("temperature"), "temperature", *centre), rtol=1e-5)
     np.testing.assert_allclose(bands[12:], np.log1p(at(packaged("rainfall"), "rainfall", *centre)), rtol=1e-4)
+
+
+def test_water_vapour_and_cloud_water_equal_the_packages_results(packaged):
+    from itur.models.itu836 import _ITU836_6
+    from itur.models.itu840 import columnar_content_reduced_liquid
+
+    places = sphere(400, np.random.default_rng(0))
+    places = places[places[:, 1] < 87]  # beyond, the package's maps have gaps
+    lon, lat = places.T
+    vapour = _ITU836_6().V(lat, lon % 360, 50)
+    np.testing.assert_allclose(
+        at(packaged("water-vapour"), "water_vapour", *places), vapour, rtol=1e-4, atol=1e-4
+    )
+    cloud = columnar_content_reduced_liquid(lat, lon, 10).value
+    np.testing.assert_allclose(at(packaged("cloud-water"), "cloud_water", *places), cloud, atol=1e-4)
+
+
+def test_vapour_and_clouds_of_known_places(packaged):
+    places = [SINGAPORE, SAHARA, ANTARCTICA, LONDON]
+    vapour = at(packaged("water-vapour"), "water_vapour", *places)
+    assert vapour[0] > 45
+    assert vapour[1] < 20
+    assert vapour[2] < 2
+    cloud = at(packaged("cloud-water"), "cloud_water", *places)
+    assert cloud[2] < 0.01
+    assert cloud[1] < 0.1 < cloud[3]
+
+
+def test_a_row_with_gaps_is_filled_from_its_neighbours(packaged):
+    field = packaged("water-vapour")["water_vapour"].values
+    raw = itu._array("836/v6_v_50.npz")[::-1]
+    (row,) = np.flatnonzero(np.isnan(raw).any(axis=1))
+    between = (raw[row - 1, 160:170] + raw[row + 1, 160:170]) / 2
+    np.testing.assert_allclose(field[row, :10], between, rtol=1e-6)
+
+
+def test_offsets_are_those_of_winter(packaged):
+    table = packaged("utc-offsets")
+    names = table["offset"].attrs["flag_meanings"].split()
+    code = dict(zip(table.attrs["zones"].split(), table["offset"].values, strict=True))
+    known = {
+        "Europe/London": "UTC+00:00",
+        "Europe/Dublin": "UTC+00:00",  # whose summer time is its standard time
+        "America/New_York": "UTC-05:00",
+        "America/St_Johns": "UTC-03:30",
+        "Australia/Sydney": "UTC+10:00",  # summer in January
+        "Asia/Kolkata": "UTC+05:30",
+        "Asia/Kathmandu": "UTC+05:45",
+    }
+    assert {zone: names[code[zone]] for zone in known} == known
+    assert not [zone for zone in code if zone.startswith("Etc/")]
+    assert len(set(names)) == len(names)
 
 
 def test_climate_zones_of_known_places(packaged):

@@ -53,3 +53,23 @@ def test_a_graph_is_searched_either_in_blocks_or_at_once(tiny):
     assert {"land-500-r0", "task-land-600-r0"} <= set(in_blocks)
     assert "region-africa-400-r0" in at_once
     assert sorted([*in_blocks, *at_once]) == sorted(tiny.points)
+
+
+def test_kinds_of_heads_are_those_of_the_experiment(tiny):
+    assert queries.kinds_of_heads(tiny) == {"linear": ["ridge", "logistic"], "MLP": ["mlp"]}
+    fewer = replace(tiny, heads={"ridge": tiny.heads["ridge"]})
+    assert queries.kinds_of_heads(fewer) == {"linear": ["ridge"]}
+
+
+def test_retrieval_is_that_of_the_schedules_of_shuffled_variants(tiny):
+    assert queries.retrieval(tiny) == {}
+    name, variant = next(iter(tiny.variants.items()))
+    config = {**variant.config, "weights": {"kind": "shuffled"}}
+    config["schedule"] = {**config["schedule"], "regions": 512}
+    shuffled = replace(tiny, variants={**tiny.variants, name: replace(variant, config=config)})
+    assert queries.retrieval(shuffled) == {name: {"candidates": 1024, "val_top1": 1024, "region_top1": 512}}
+
+
+def test_an_experiment_with_tasks_has_controls(tiny):
+    assert "controls" in queries.tables(tiny)
+    assert "controls" not in queries.tables(replace(tiny, tasks={}))

@@ -169,6 +169,7 @@ PRETRAINED = ("satclip_l5_rgb_tiny_s0", "satclip_l10_rgb_tiny_s0", "csp_amin10_r
         ("costly", "n", 300, under("costly")),
         ("jacobian", "n", 300, under("jacobian")),
         ("scale", "sizes", {"land-500-r0": [100], "region-africa-400-r0": [400]}, lambda _: {("scale", "land-500-r0")}),
+        ("statistics", "gate", "report", lambda _: {("correlate",), ("table", "left_out")}),
         ("statistics", "min_cells", 5, lambda _: {("correlate",), ("table", "left_out")}),
         (
             "shown",
@@ -225,8 +226,9 @@ def test_descriptions_of_weights_rerun_no_encoder(tiny, key):
     assert changed(tiny, after) <= under("table")(all_slices(tiny))
 
 
-def test_leaks_of_a_task_change_the_probe_table_alone(tiny):
-    task = {**tiny.tasks["elevation"], "leaked_by": ["another"]}
+@pytest.mark.parametrize("use", [{"leaked_by": ["another"]}, {"set": "selection"}])
+def test_uses_of_a_task_change_the_probe_table_alone(tiny, use):
+    task = {**tiny.tasks["elevation"], **use}
     after = replace(tiny, tasks={**tiny.tasks, "elevation": task})
     assert changed(tiny, after) == {("table", "probe")}
 

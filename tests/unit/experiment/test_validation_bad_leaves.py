@@ -189,6 +189,11 @@ LEAVES = {
         ("task/elevation.yaml", "kind: regression", "kind: classification"),
         "task.elevation.kind: ",
     ),
+    "set of a task": (("task/elevation.yaml", "set: claims", "set: claim"), "task.elevation.set: 'claim'"),
+    "task of no set": (
+        ("task/elevation.yaml", "set: claims\n", ""),
+        "task.elevation: 'set' is a required property",
+    ),
     "label's method": (
         ("task/elevation.yaml", "method: bilinear", "method: cubic"),
         "task.elevation.build.method: 'cubic'",
@@ -234,6 +239,11 @@ LEAVES = {
         (STATISTICS, "space: embedding", "space: embedding, aggregation: meen"),
         "primary.0.aggregation: the experiment has no 'meen'; it has",
     ),
+    "claim's task": (
+        (STATISTICS, "space: embedding", "space: embedding, task: colour"),
+        "primary.0.task: the experiment has no 'colour' in the set claims; it has climate-zone, elevation",
+    ),
+    "gate": ((STATISTICS, "gate: enforce", "gate: maybe"), "statistics.gate: 'maybe'"),
     "claim's points": (
         (STATISTICS, "space: embedding", "space: embedding, points: nowhere"),
         "primary.0.points: the experiment has no 'nowhere'; it has land-500-r0",

@@ -26,7 +26,7 @@ def valid(text):
 @pytest.mark.parametrize("name", declaration.figures())
 def test_captions_are_valid_with_and_without_facts(name, facts, large):
     declared = declaration.declared(name)
-    read = {"dimension": large.dimension, "maps": MAPS}
+    read = {"dimension": large.dimension, "maps": MAPS, "controls": large.controls}
     inputs = {key: read[key] for key in (*declared.inputs, *declared.caption_inputs) if key in read and facts}
     text = captions.render(declared.template(), "default", facts, inputs)
     assert "{" not in text

@@ -130,7 +130,7 @@ def test_an_invalid_declaration_is_reported_with_file_and_key(tmp_path, old, new
 
 
 def test_an_unknown_figure_is_rejected_with_the_known_names():
-    with pytest.raises(ConfigError, match=r"figures: .*'histogram'.* activation, gap, "):
+    with pytest.raises(ConfigError, match=r"figures: .*'histogram'.* activation, controls, gap, "):
         resolve.resolve(CONFIG, "tiny", ["experiment.figures=[histogram]"])
 
 

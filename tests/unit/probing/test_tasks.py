@@ -9,7 +9,7 @@ from earthdim.build import build
 from earthdim.data.datasets import geonames
 from earthdim.data.samples.area import sphere
 from earthdim.geo import EARTH_RADIUS_KM, great_circle_km
-from earthdim.probing.tasks.cities import PopulationDensity
+from earthdim.probing.tasks.cities import PlaceDensity, PopulationDensity
 from earthdim.probing.tasks.country import Country
 from earthdim.probing.tasks.raster import RasterClass, RasterField
 
@@ -75,6 +75,55 @@ def test_a_modality_that_holds_the_tasks_variable_leaks_it():
         assert leaf(name)["leaked_by"] == ["climate"]
         assert "climate-zones" in leaf(name)["leaked_in_part_by"]
     assert leaf("climate-zone")["leaked_by"] == ["climate", "climate-zones"]
+
+
+def test_each_kind_of_task_is_stated_and_each_imagery_climate_and_height_has_its_own_target():
+    content = {file.stem: leaf(file.stem) for file in (CONFIG / "task").glob("*.yaml")}
+    sets = {name: {task for task in content if content[task]["set"] == name} for name in
+            ("selection", "claims", "control")}  # fmt: skip
+    assert sets["selection"] == {"water-vapour", "cloud-water", "time-zone", "place-density"}
+    assert sets["control"] == {"colour"}
+    own = {source: {task for task in content if source in content[task]["leaked_by"]} for source in
+           ("rgb", "elevation", "climate")}  # fmt: skip
+    assert own["rgb"] == {"colour"}
+    assert own["elevation"] == {"elevation"}
+    assert {"temperature", "precipitation"} <= own["climate"]
+    assert not any(content[task]["leaked_by"] for task in sets["selection"])
+    for name in ("water-vapour", "cloud-water"):
+        assert {"climate", "climate-zones"} <= set(content[name]["leaked_in_part_by"])
+
+
+def test_the_colour_is_the_mean_of_the_bands_of_the_image(packaged):
+    image = packaged("blue-marble")
+    row, column = 1800, 2775
+    place = (float(image["lon"][column]), float(image["lat"][row]))
+    expected = image["rgb"].values[:, row, column].astype(float).mean()
+    np.testing.assert_allclose(task("colour").labels(at(place), image), expected, rtol=1e-6)
+    ice, sand, forest = task("colour").labels(at((-40, 72), (5, 25), (-60, -3)), image)
+    assert ice > sand > 2 * forest
+
+
+def test_time_zones_of_known_places(packaged):
+    offsets, zone = packaged("utc-offsets"), task("time-zone")
+    places = {(-0.13, 51.5): "UTC+00:00", (77.2, 28.6): "UTC+05:30", (133.9, -23.7): "UTC+09:30"}
+    places |= {(-74, 41): "UTC-05:00", (85.3, 27.7): "UTC+05:45", (-30, 0): None, (0, -80): None}
+    assert named(zone, offsets, *places) == list(places.values())
+
+
+def test_place_density_counts_places_once(cities):
+    rng = np.random.default_rng(0)
+    lonlat = sphere(300, rng)
+    table = xr.Dataset(
+        {"lon": ("city", lonlat[:, 0]), "lat": ("city", lonlat[:, 1]), "population": ("city", [0] * 300)}
+    )
+    points, width = sphere(40, rng), 900.0
+    distance = np.stack([great_circle_km(point[None], lonlat) for point in points])
+    density = np.exp(-0.5 * (distance / width) ** 2).sum(1) / (2 * np.pi * width**2)
+    expected = np.log10(1e-5 + density)
+    np.testing.assert_allclose(PlaceDensity(width).labels(points, table), expected, atol=2e-3)
+    empty, dense = task("place-density").labels(at((0, -80), (11, 50)), cities)
+    assert empty == -5
+    assert dense > -3
 
 
 def test_temperature_and_rainfall_and_height_of_known_places(packaged):
@@ -230,3 +279,5 @@ def test_density_integrates_to_the_population_of_a_city():
 def test_bandwidth_and_floor_must_be_positive(width, floor):
     with pytest.raises(ValueError, match="must be positive"):
         PopulationDensity(width, floor)
+    with pytest.raises(ValueError, match="must be positive"):
+        PlaceDensity(width, floor)

@@ -12,6 +12,7 @@ ABOUT = {"title": "Elevation", "unit": "m"}
 LEAF = {
     "about": ABOUT,
     "kind": "regression",
+    "set": "claims",
     "dataset": "elevation",
     "leaked_by": ["elevation"],
     "leaked_in_part_by": [],

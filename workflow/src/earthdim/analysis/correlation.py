@@ -1,7 +1,8 @@
 """Correlation of intrinsic dimension with performance, from tables to tables.
 
 The unit of analysis is the cell: trained variants that differ only in their seed, averaged. Cells whose modality
-contains the variable of the task are excluded and counted. There are two levels. *pooled* treats every cell as a point,
+contains the variable of the task are excluded and counted, and so are cells that failed a control, if the settings say
+so. Only tasks of the set claims count. There are two levels. *pooled* treats every cell as a point,
 regardless of its family; it mixes differences between families with those inside families, is descriptive, and has no
 test. *within* is the mean of the coefficients of the families on Fisher's z scale; it has the permutation test.
 """
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from earthdim.analysis.gate import failing
 from earthdim.analysis.statistics.cells import CELLS_FOR_VALUE, Panel, cells, panels
 from earthdim.analysis.statistics.coefficients import COEFFICIENTS, UndefinedError
 from earthdim.analysis.statistics.families import (
@@ -39,6 +41,7 @@ def correlate(
     probe: pd.DataFrame,
     settings: Mapping[str, Any],
     left_out: Collection[int] = (),
+    controls: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Correlate intrinsic dimension with performance over cells.
 
@@ -50,15 +53,18 @@ def correlate(
         See `Settings`.
     left_out : collection of int
         Indices of primary claims whose rows were left out, so that they may match none; see `unmet`.
+    controls : DataFrame, optional
+        controls.csv, for the gate.
 
     Returns
     -------
     DataFrame
         The columns of `COLUMNS`. Rows are sorted by the columns of `KEYS`, empty fields last, then by level
         (pooled, within) and coefficient (in the order of the settings). `n_left_out` counts the cells excluded
-        because of leakage; `n_cells` and `n_families` count those the value is computed from. If the data do not
-        permit a value, an interval or a test, the fields are empty and `note` states the reason. `adjustment` names
-        the correction in `p_adjusted`: Holm over the primary rows, Benjamini-Yekutieli over all other tests.
+        because of leakage or a failed control; `n_cells` and `n_families` count those the value is computed from. If
+        the data do not permit a value, an interval or a test, the fields are empty and `note` states the reason.
+        `adjustment` names the correction in `p_adjusted`: Holm over the primary rows, Benjamini-Yekutieli over all
+        other tests.
 
     Raises
     ------
@@ -74,7 +80,7 @@ def correlate(
     jackknife.
     """
     chosen = Settings.of(settings)
-    whole = list(panels(cells(variants, dimension, probe, chosen.cell)))
+    whole = list(panels(_cells(variants, dimension, probe, chosen, controls)))
     within = [panel.usable_families() for panel in whole]
     p = _permutation(within, chosen)
     rows = []
@@ -87,6 +93,18 @@ def correlate(
     for column in ("value", "low", "high", "p", "p_adjusted"):
         table[column] = table[column].astype(float)
     return _adjust(table, chosen, left_out)
+
+
+def _cells(
+    variants: pd.DataFrame,
+    dimension: pd.DataFrame,
+    probe: pd.DataFrame,
+    settings: Settings,
+    controls: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """The table of cells, with those that the gate leaves out marked."""
+    failed = failing(controls, settings.cell, settings.gate)
+    return cells(variants, dimension, probe, settings.cell, failed)
 
 
 def unmet(
@@ -213,7 +231,11 @@ def _adjust(table: pd.DataFrame, settings: Settings, left_out: Collection[int]) 
 
 
 def per_family(
-    variants: pd.DataFrame, dimension: pd.DataFrame, probe: pd.DataFrame, settings: Mapping[str, Any]
+    variants: pd.DataFrame,
+    dimension: pd.DataFrame,
+    probe: pd.DataFrame,
+    settings: Mapping[str, Any],
+    controls: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Spearman's rho of each family, and of all cells without that family.
 
@@ -221,6 +243,7 @@ def per_family(
     ----------
     variants, dimension, probe : DataFrame
     settings : mapping
+    controls : DataFrame, optional
         As in `correlate`.
 
     Returns
@@ -233,7 +256,7 @@ def per_family(
     """
     chosen = Settings.of(settings)
     rows = []
-    for panel in panels(cells(variants, dimension, probe, chosen.cell)):
+    for panel in panels(_cells(variants, dimension, probe, chosen, controls)):
         rows.extend(_family_rows(panel))
     table = pd.DataFrame(rows, columns=FAMILY_COLUMNS)
     for column in ("value", "pooled", "pooled_without", "range_low", "range_high"):

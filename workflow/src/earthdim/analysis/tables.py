@@ -7,6 +7,7 @@ import pandas as pd
 
 from earthdim.analysis.claims import left_out_rows
 from earthdim.analysis.correlation import unmet
+from earthdim.analysis.gate import failing, left_out_cells
 from earthdim.omissions import notes
 from earthdim.storage.schema import AXES, COLUMNS, COUNTERPARTS, DIMENSION_KEY, TARGET
 
@@ -86,9 +87,10 @@ def left_out_table(
     probe : sequence of DataFrame
         For each probed variant: rows of `earthdim.omissions.left_out`, with variant and points.
     whole : sequence of DataFrame
-        The tables variants, dimension and probe, if the experiment has claims.
+        The tables variants, dimension, probe and controls, if the experiment has tasks.
     statistics : mapping, optional
-        The settings of the correlation. A claim without any remaining row is left out too.
+        The settings of the correlation. Cells that fail a control are left out of it, and so is a claim without any
+        remaining row.
     **rows : sequence of DataFrame
         For each other table, by its name: its rows. Those with a note are listed.
 
@@ -96,18 +98,21 @@ def left_out_table(
     -------
     DataFrame
         With the columns of left_out.csv. `table` is the table that lacks the result, `what` its type (split, task,
-        head, estimator, interval, map, claim) and `name` its name; task, split, head, k and n locate it. For an
+        head, estimator, interval, map, cell, claim) and `name` its name; task, split, head, k and n locate it. For an
         estimator the value is missing, for an interval only the interval, for a map some of its points.
     """
     columns = list(COLUMNS["left_out"])
     parts = [part.reindex(columns=columns) for part in probe]
     parts += [_noted(name, part).reindex(columns=columns) for name, found in rows.items() for part in found]
+    if whole and statistics:
+        *tables, controls = whole
+        failed = failing(controls, statistics["cell"], statistics["gate"])
+        parts.append(pd.DataFrame(left_out_cells(failed, statistics["cell"])).reindex(columns=columns))
+        # Else `correlate` rejects a claim that matches no row.
+        if any(map(len, parts)) or "claims" not in set(tables[-1]["task_set"]):
+            parts.append(pd.DataFrame(left_out_rows(unmet(*tables, statistics))).reindex(columns=columns))
     found = [part for part in parts if len(part)]
-    if not found:
-        return pd.DataFrame(columns=columns)
-    claims = unmet(*whole, statistics) if whole and statistics else {}
-    found += [pd.DataFrame(left_out_rows(claims)).reindex(columns=columns)] if claims else []
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
 
 
 def _noted(table: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -133,13 +138,17 @@ def missing_table(missing: Mapping[str, str]) -> pd.DataFrame:
 def probe_table(
     facts: Sequence[Mapping[str, Any]],
     rows: Sequence[pd.DataFrame],
-    tasks: Mapping[str, Mapping[str, Sequence[str]]],
+    tasks: Mapping[str, Mapping[str, Any]],
 ) -> pd.DataFrame:
-    """All scores; the column leaked marks those whose variable is in the variant's training data, see `leaked`."""
+    """All scores, with two marks.
+
+    The column leaked marks those whose variable is in the variant's training data, see `leaked`; task_set names the set
+    of the task.
+    """
     table = measured_table(facts, rows)
     sources = {fact["variant"]: fact["sources"] for fact in facts}
     marks = [leaked(sources[row.variant], tasks[row.task]) for row in table.itertuples()]
-    return table.assign(leaked=marks)
+    return table.assign(leaked=marks, task_set=[tasks[task]["set"] for task in table["task"]])
 
 
 def measured_table(facts: Sequence[Mapping[str, Any]], rows: Sequence[pd.DataFrame]) -> pd.DataFrame:

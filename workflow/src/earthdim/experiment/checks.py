@@ -185,7 +185,7 @@ def _check_statistics(experiment: Experiment) -> None:
         "activation": [experiment.settings["activation_estimator"]],
     }
     known = {
-        "task": set(experiment.tasks),
+        "task": {name for name, task in experiment.tasks.items() if task["set"] == "claims"},
         "split": set(experiment.splits),
         "head": set(experiment.heads),
         "coefficient": set(experiment.statistics["coefficients"]),
@@ -199,7 +199,8 @@ def _check_statistics(experiment: Experiment) -> None:
             for name in wanted if isinstance(wanted, list) else [wanted]:
                 if name not in names:
                     raise ConfigError(
-                        f"statistics.primary.{number}.{column}: the experiment has no {name!r}; it has "
+                        f"statistics.primary.{number}.{column}: the experiment has no {name!r}"
+                        f"{' in the set claims' if column == 'task' else ''}; it has "
                         f"{', '.join(map(str, sorted(names)))}"
                     )
 

@@ -75,15 +75,12 @@ def config(experiment: Experiment, name: str) -> dict[str, Any]:
 def _chosen(experiment: Experiment) -> dict[str, Any]:
     """Values that the experiment sets for its figures: the keys of `earthdim.figures.declaration.CHOSEN`."""
     shown = experiment.shown
-    kinds = {
-        kind: [head for head in heads if head in experiment.heads] for kind, heads in shown["kinds"].items()
-    }
     name, k = _measure(experiment, shown["estimator"])
     activation_name, activation_k = _measure(experiment, experiment.settings.get("activation_estimator"))
     return {
         "cell": list(experiment.cell),
         "splits": list(experiment.splits),
-        "kinds of heads": {kind: heads for kind, heads in kinds.items() if heads},
+        "kinds of heads": queries.kinds_of_heads(experiment),
         "objectives": queries.objectives(experiment),
         "batch": _batch(experiment),
         "estimator": name,

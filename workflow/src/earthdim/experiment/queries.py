@@ -144,6 +144,7 @@ def gathered(experiment: Experiment) -> list[str]:
     """Names of the tables that are assembled from rows of variants or from other tables."""
     optional = {
         "probe": experiment.tasks,
+        "controls": experiment.tasks,
         "missing": experiment.missing,
         "draws": len(experiment.sample_points) > 1,
         "scale": experiment.scale,
@@ -170,6 +171,27 @@ def searched_at_once(experiment: Experiment) -> list[str]:
     """Names of the point sets whose kNN graphs are searched by the jobs that estimate the dimension."""
     in_blocks = set(searched_in_blocks(experiment))
     return [name for name in experiment.points if name not in in_blocks]
+
+
+def kinds_of_heads(experiment: Experiment) -> dict[str, list[str]]:
+    """Kind of heads -> its heads in the experiment; kinds without one are omitted."""
+    kinds = experiment.shown["kinds"].items()
+    found = {kind: [head for head in heads if head in experiment.heads] for kind, heads in kinds}
+    return {kind: heads for kind, heads in found.items() if heads}
+
+
+def retrieval(experiment: Experiment) -> dict[str, dict[str, int]]:
+    """Variant trained on shuffled pairs -> the candidates of its retrieval, and the pairs behind each of its shares."""
+    keys = {"candidates": "candidates", "val_top1": "validation", "region_top1": "regions"}
+    return {
+        name: {
+            key: variant.config["schedule"][of]
+            for key, of in keys.items()
+            if variant.config["schedule"].get(of)
+        }
+        for name, variant in experiment.variants.items()
+        if variant.kind == "shuffled"
+    }
 
 
 def all_names(experiment: Experiment) -> set[str]:

@@ -26,6 +26,8 @@ from earthdim.storage.schema import DIMENSION_KEY, PANEL, SCHEMA_VERSIONS
 MEASURED_BY = ("numba", "numpy", "scikit-dimension", "scipy")
 # The libraries that search every graph.
 SEARCHED_BY = ("numba", "numpy")
+# Keys of a task that say how its scores are used; its labels do not depend on them.
+USES_OF_TASKS = ("set", "leaked_by", "leaked_in_part_by")
 # Columns by which tables and correlations group rows. The digest of code does not cover the module that lists them.
 GROUPED_BY = digest([DIMENSION_KEY, PANEL])
 
@@ -150,8 +152,8 @@ def features(experiment: Experiment, name: str) -> Slice:
 
 
 def labels(experiment: Experiment, task: str, points: str) -> Slice:
-    """Labels of a task at a point set; `leaked_by` and `leaked_in_part_by` are excluded."""
-    leaf = {key: value for key, value in experiment.tasks[task].items() if not key.startswith("leaked")}
+    """Labels of a task at a point set; `set`, `leaked_by` and `leaked_in_part_by` are excluded."""
+    leaf = {key: value for key, value in experiment.tasks[task].items() if key not in USES_OF_TASKS}
     everywhere = points in experiment.own_points.values()
     return Slice(
         script="labels.py",
@@ -301,15 +303,18 @@ def table(experiment: Experiment, maker: str, arguments: Iterable[str], variants
     maker : str
         Dotted path of the function that makes the table.
     arguments : iterable of str
-        Its arguments apart from its inputs: facts, tasks, missing, statistics.
+        Its arguments apart from its inputs: facts, tasks, missing, statistics, cell, kinds, retrieval.
     variants : iterable of Variant
         Variants of the table.
     """
     known = {
         "facts": lambda: [queries.facts(variant) for variant in variants],
-        "tasks": lambda: _leaks(experiment),
+        "tasks": lambda: _uses(experiment),
         "missing": lambda: {name: absent.message for name, absent in experiment.missing.items()},
         "statistics": lambda: experiment.statistics,
+        "cell": lambda: list(experiment.cell),
+        "kinds": lambda: queries.kinds_of_heads(experiment),
+        "retrieval": lambda: queries.retrieval(experiment),
     }
     config = {
         "_target_": maker,
@@ -319,10 +324,9 @@ def table(experiment: Experiment, maker: str, arguments: Iterable[str], variants
     return Slice(script="tables.py", config=config, writes=("tables",), libraries=("pandas",))
 
 
-def _leaks(experiment: Experiment) -> dict[str, Plain]:
-    """Task -> the sources that leak its labels, wholly or in part."""
-    keys = ("leaked_by", "leaked_in_part_by")
-    return {name: {key: task.get(key, []) for key in keys} for name, task in experiment.tasks.items()}
+def _uses(experiment: Experiment) -> dict[str, Plain]:
+    """Task -> its set, and the sources that leak its labels, wholly or in part."""
+    return {name: {key: task[key] for key in USES_OF_TASKS} for name, task in experiment.tasks.items()}
 
 
 def correlate(experiment: Experiment) -> Slice:

@@ -8,6 +8,8 @@ import pandas as pd
 import xarray as xr
 from jinja2 import Environment
 
+from earthdim.analysis.gate import verdict
+
 
 def render(template: str, experiment: str, facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
     """Render the caption of a figure.
@@ -21,7 +23,8 @@ def render(template: str, experiment: str, facts: Mapping[str, Any], inputs: Map
     facts : mapping
         Values from the configuration. The neighbour radii measured from `inputs` are added.
     inputs : mapping
-        Tables and stores by name. Neighbour radii on the ground are taken from `dimension` and `maps`, where given.
+        Tables and stores by name. Neighbour radii on the ground are taken from `dimension` and `maps`, and the
+        verdict from `controls`, where given.
 
     Returns
     -------
@@ -34,6 +37,9 @@ def render(template: str, experiment: str, facts: Mapping[str, Any], inputs: Map
         measured["activation_radius"] = activation_radius(
             inputs["dimension"], facts.get("split"), facts.get("head")
         )
+    if "controls" in inputs:
+        controls = inputs["controls"]
+        measured["verdict"] = verdict(controls, list(controls)[: list(controls).index("control")])
     if "maps" in inputs:
         measured["map_radius"] = map_radius(inputs["maps"])
     jinja = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)

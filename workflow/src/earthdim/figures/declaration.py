@@ -19,7 +19,8 @@ CAPTIONS = FOLDER.parents[2] / "report"
 
 INPUTS = {
     "variants": "", "dimension": "", "datasets": "",
-    "probe": "tasks", "correlation": "tasks", "correlation_families": "tasks", "correlation_summary": "tasks",
+    "probe": "tasks", "controls": "tasks",
+    "correlation": "tasks", "correlation_families": "tasks", "correlation_summary": "tasks",
     "scale": "scale", "costly": "costly", "jacobian": "jacobian", "draws": "replicates of its sample",
     "table1": "compare: [table1]",
     "maps": "", "coastline": "the data set coastline", "curves": "trained variants",

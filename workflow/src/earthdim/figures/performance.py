@@ -34,7 +34,7 @@ def draw(
     k: float | None = None,
     points: str | None = None,
 ) -> style.PrintedFigure:
-    """Draw performance against intrinsic dimension (ID): one panel per task, one mark per cell.
+    """Draw performance against intrinsic dimension (ID): one panel per task of the set claims, one mark per cell.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def draw(
     ValueError
         If the tables lack the requested rows, or if two of the heads apply to one task.
     """
-    scores = cells.scores(probe, variants, split, heads, cell)
+    scores = cells.scores(probe[probe["task_set"] == "claims"], variants, split, heads, cell)
     by = cells.group_columns(cell)
     if space == "embedding":
         rows = cells.embedding_rows(dimension, variants, points)

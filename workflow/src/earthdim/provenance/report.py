@@ -83,7 +83,11 @@ def _write(experiment: Experiment, parts: list[Path], config: Sequence[str]) -> 
     print(
         f"\nWhat {experiment.name} has cost so far, by stage (counted by the kernel, start and imports included):\n"
     )
-    print(f"{spent.to_string(index=False)}\n\nTables: {RESULTS / experiment.name / 'tables'}", flush=True)
+    print(f"{spent.to_string(index=False)}\n")
+    verdict = RESULTS / experiment.name / "controls.txt"
+    if verdict.is_file():
+        print(verdict.read_text(encoding="utf-8"))
+    print(f"Tables: {RESULTS / experiment.name / 'tables'}", flush=True)
     try:
         write_table(spent, costs)
         _write_report(report, config)

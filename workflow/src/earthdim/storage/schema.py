@@ -94,7 +94,12 @@ COLUMNS = {
     "left_out": (
         "variant", "points", "table", "what", "name", "k", *TARGET, "n", "without_label", "reason",
     ),
-    "probe": ("variant", *AXES, "points", *SCORE[:-1], "leaked", *SCORE[-1:]),
+    "probe": ("variant", *AXES, "points", *SCORE[:-1], "leaked", "task_set", *SCORE[-1:]),
+    "controls": (
+        "family", *(axis for axis in AXES if axis not in ("weights", "seed")), "control", "kind", "split", "head",
+        "tasks", "value", "twin", "raw", "coordinates", "shuffled", "margin", "seeds", "seeds_passed", "decides",
+        "passed", "reason",
+    ),
     "correlation": (
         *PANEL, "level", "coefficient", *INTERVAL, "p", "p_adjusted", "n_cells", "n_families", "n_left_out",
         "adjustment", "note",

@@ -1,6 +1,6 @@
 """Cells, the unit of every correlation: variants that differ only in their seed, averaged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Panel:
     dimension, performance : ndarray, shape (n,)
     families : ndarray of str, shape (n,)
     left_out : int
-        Number of cells excluded because of leakage, not among the n.
+        Number of cells excluded because of leakage or of a failed control, not among the n.
     """
 
     key: dict[str, Any]
@@ -60,11 +60,16 @@ class Panel:
 
 
 def cells(
-    variants: pd.DataFrame, dimension: pd.DataFrame, probe: pd.DataFrame, cell: Sequence[str]
+    variants: pd.DataFrame,
+    dimension: pd.DataFrame,
+    probe: pd.DataFrame,
+    cell: Sequence[str],
+    failed: Collection[tuple[str, ...]] = (),
 ) -> pd.DataFrame:
     """Pair dimension and performance by variant, then average over the seeds of each cell.
 
-    Rows without a value whose note states the reason are ignored. Performance is the primary metric of the task. An ID
+    Rows without a value whose note states the reason are ignored, and so are tasks that are not of the set claims.
+    Performance is the primary metric of the task. An ID
     of the space "embedding" is paired with every task, split and head of its variant, averaged over replicates of the
     task points; an ID of the space "activation" only with the head it was measured in.
 
@@ -74,12 +79,14 @@ def cells(
         The tables of these names.
     cell : sequence of str
         Columns of the variants table that define a cell, including `family`.
+    failed : collection of tuple
+        Cells that failed a control, as values of these columns.
 
     Returns
     -------
     DataFrame
         One row per panel and cell, sorted by all keys: the columns of `KEYS` and `cell`, `dimension`, `performance`,
-        `leaked` (bool) and `seeds` (number of variants).
+        `leaked`, `failed` (bool) and `seeds` (number of variants).
 
     Raises
     ------
@@ -88,11 +95,11 @@ def cells(
     """
     if "counted" not in variants.columns:
         raise ValueError("variants: the table lacks the column counted")
-    variants = _text(variants, ["variant", *cell], "variants")
-    dimension = _text(
+    variants = text(variants, ["variant", *cell], "variants")
+    dimension = text(
         dimension, ["variant", "aggregation", "estimator", "points", "space", *TARGET], "dimension"
     )
-    probe = _text(probe, ["variant", "points", *TARGET, "metric", "leaked"], "probe")
+    probe = text(probe, ["variant", "points", *TARGET, "metric", "leaked", "task_set"], "probe")
     if "value" in dimension:
         dimension = measured(dimension)
     _check(variants, dimension, [*MEASURE, *TARGET], "dimension")
@@ -100,8 +107,9 @@ def cells(
     if probe["primary"].dtype != bool and len(probe):
         raise ValueError("probe.primary: values must be True or False")
     counted = variants.loc[variants["counted"].astype(bool), ["variant", *cell]]
-    paired = _pair(dimension, probe[probe["primary"].astype(bool)]).merge(counted, on="variant")
-    return (
+    claimed = probe[probe["primary"].astype(bool) & (probe["task_set"] == "claims")]
+    paired = _pair(dimension, claimed).merge(counted, on="variant")
+    table = (
         paired.groupby([*KEYS, *cell], dropna=False)
         .agg(
             dimension=("dimension", "mean"),
@@ -111,10 +119,18 @@ def cells(
         )
         .reset_index()
     )
+    of = zip(*(table[column] for column in cell), strict=True)
+    return table.assign(failed=np.array([key in failed for key in of], dtype=bool))
 
 
-def _text(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
-    """Copy with the given columns as text, so that empty fields are "" regardless of how they were stored."""
+def text(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
+    """Copy with the given columns as text, so that empty fields are "" regardless of how they were stored.
+
+    Raises
+    ------
+    ValueError
+        Naming the table, if it lacks a column.
+    """
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(f"{name}: the table lacks the column {missing[0]}")
@@ -159,7 +175,7 @@ def _pair(dimension: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
 def panels(table: pd.DataFrame) -> Iterator[Panel]:
     """Panels of the table of cells, in the order of `KEYS`."""
     for key, group in table.groupby(KEYS, dropna=False):
-        kept = group[~group["leaked"]]
+        kept = group[~group["leaked"] & ~group["failed"]]
         yield Panel(
             dict(zip(KEYS, key, strict=True)),
             kept["dimension"].to_numpy(dtype=float),

@@ -7,6 +7,9 @@ from typing import Any
 from earthdim.analysis.statistics.cells import CELLS_FOR_VALUE, KEYS
 from earthdim.analysis.statistics.coefficients import COEFFICIENTS
 
+ENFORCE, REPORT = "enforce", "report"
+"""What becomes of cells that fail a control: they are left out of the correlation, or only reported."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -27,6 +30,8 @@ class Settings:
         Minimum number of families for an interval.
     min_cells : int
         Minimum number of cells for a test.
+    gate : {"enforce", "report"}
+        Whether cells that fail a control are left out of the correlation, or only marked in controls.csv.
     primary : sequence of mapping
         Primary claims, each selecting rows by column -> value or list of values. Holm's correction applies to them.
     """
@@ -38,6 +43,7 @@ class Settings:
     confidence: float
     min_families: int
     min_cells: int
+    gate: str
     primary: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
     def __post_init__(self):
@@ -53,6 +59,8 @@ class Settings:
         for name, least in (("draws", 1), ("min_families", 2), ("min_cells", CELLS_FOR_VALUE)):
             if getattr(self, name) < least:
                 raise ValueError(f"statistics.{name}: {getattr(self, name)} is less than {least}")
+        if self.gate not in (ENFORCE, REPORT):
+            raise ValueError(f"statistics.gate: {self.gate!r} is not {ENFORCE} or {REPORT}")
         for claim in self.primary:
             unknown = sorted(set(claim) - {*KEYS, "level", "coefficient"})
             if unknown:

@@ -1,6 +1,8 @@
 """Climatologies and heights from the digital maps of ITU-R recommendations, in the package itur.
 
 The maps have additional rows and columns beyond the poles and the date line for interpolation; they are removed here.
+Those of P.836 and P.840 lack most values of one row near the North Pole, where there is no land; it is filled from
+its neighbours.
 """
 
 import numpy as np
@@ -101,3 +103,55 @@ def climate() -> xr.Dataset:
     attributes = {"long_name": "temperature (K) and log(1 + rainfall / (mm month-1)), by month", "units": "1"}
     dataset = raster(values, "climate", attributes, lat, lon, "band")
     return dataset.assign_coords(band=("band", np.arange(24), {"long_name": "month and variable"}))
+
+
+def _column_contents(folder: str, file: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A map of P.836 or P.840 with its latitudes and longitudes, ascending from -90 and -180 degrees.
+
+    The files run from north to south and from 0 to 360 degrees E, which repeats the first meridian.
+    """
+    parts = (_array(f"{folder}/{name}.npz") for name in (file, f"{file[:2]}_lat", f"{file[:2]}_lon"))
+    values, lat, lon = (part[::-1, :-1] for part in parts)
+    east = (lon[0] + 180.0) % 360.0 - 180.0
+    order = np.argsort(east)
+    values = values[:, order]
+    for row in np.flatnonzero(np.isnan(values).any(axis=1)):
+        values[row] = np.where(np.isnan(values[row]), (values[row - 1] + values[row + 1]) / 2, values[row])
+    return values.astype(np.float32), lat[:, 0].astype(float), east[order].astype(float)
+
+
+def water_vapour() -> xr.Dataset:
+    """Median over the year of the total water vapour content, ITU-R P.836-6, 1.125 degrees.
+
+    Returns
+    -------
+    Dataset
+        `water_vapour` (lat, lon), float32, kilograms per square metre, exceeded for half of an average year above the
+        ground of the map's grid; rows and columns are the nodes of the grid.
+    """
+    values, lat, lon = _column_contents("836", "v6_v_50")
+    attributes = {
+        "units": "kg m-2",
+        "standard_name": "atmosphere_mass_content_of_water_vapor",
+        "long_name": "water vapour content exceeded for half of the year",
+    }
+    return raster(values, "water_vapour", attributes, lat, lon)
+
+
+def cloud_water() -> xr.Dataset:
+    """Content of reduced cloud liquid water exceeded for a tenth of the year, ITU-R P.840-7, 1.125 degrees.
+
+    The median would be zero for a third of the globe. Reduced means converted to the same attenuation at 0 degrees C.
+
+    Returns
+    -------
+    Dataset
+        `cloud_water` (lat, lon), float32, kilograms per square metre; rows and columns are the nodes of the grid.
+    """
+    values, lat, lon = _column_contents("840", "v7_lred_10")
+    attributes = {
+        "units": "kg m-2",
+        "standard_name": "atmosphere_mass_content_of_cloud_liquid_water",
+        "long_name": "reduced cloud liquid water exceeded for a tenth of the year",
+    }
+    return raster(values, "cloud_water", attributes, lat, lon)
