@@ -8,9 +8,11 @@ import yaml
 
 from earthdim.build import build
 from earthdim.encoders.location import build_encoder
+from earthdim.experiment.leaves import LeafStore
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-MODELS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "model").glob("*.yaml"))}
+LEAVES = LeafStore(CONFIG)
+MODELS = {name: LEAVES.get("model", name, "model")["model"] for name in LEAVES.options("model")}
 RESOLUTIONS = {
     path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "resolution").glob("*.yaml"))
 }

@@ -1,0 +1,152 @@
+"""The choice of recipes by the rule in config/experiment/recipes.yaml, and the page that shows it.
+
+envs/run python docs/recipes.py --check                     fail if docs/recipes.md differs from docs/results/recipes.csv
+envs/run python docs/recipes.py --write                     write the page from docs/results/recipes.csv
+envs/run python docs/recipes.py --results results --write   first extract the table of a run of `recipes`
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "docs" / "results" / "recipes.csv"
+PAGE = ROOT / "docs" / "recipes.md"
+KINDS = {"ridge": "linear", "logistic": "linear", "mlp": "mlp"}
+TOLERANCE = 0.005
+"""Difference of scores within which the loss on held-out regions decides, as the rule says."""
+
+
+def scores(probe: pd.DataFrame) -> pd.DataFrame:
+    """Mean primary score of every variant over the selection tasks, by split and kind of heads.
+
+    Parameters
+    ----------
+    probe : DataFrame
+        probe.csv of the experiment.
+
+    Returns
+    -------
+    DataFrame
+        Index variant; columns such as random_linear and blocks_mlp.
+    """
+    rows = probe[(probe["primary"].astype(str) == "True") & (probe["task_set"] == "selection")]
+    rows = rows.assign(column=rows["split"] + "_" + rows["head"].map(KINDS))
+    counts = rows.groupby(["variant", "column"])["task"].nunique().unstack()
+    if counts.isna().any().any() or counts.nunique().max() > 1:
+        raise ValueError("probe: some variants lack a score in some selection task; compare only whole sets")
+    by_task = rows.groupby(["variant", "column", "task"])["value"].mean()
+    return by_task.groupby(["variant", "column"]).mean().unstack()
+
+
+def candidates(variants: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
+    """One row per trained variant: its scores, those of its twin and raw encoding, its losses and its best step."""
+    found = scores(probe)
+    trained = variants[variants["weights"] == "trained"].set_index("variant")
+    kept = [
+        "family",
+        "model",
+        "objective",
+        "resolution",
+        "region_loss",
+        "region_top1",
+        "val_loss",
+        "best_step",
+    ]
+    table = trained[[*kept, "logit_scale"]].join(found)
+    # A learning rate changes neither the initial weights nor the encoding, so the models with a slow one share those.
+    model = trained["model"].str.removesuffix("-slow")
+    for name, kind in (("twin", "untrained"), ("raw", "raw")):
+        rows = variants[variants["weights"] == kind].set_index(["model", "resolution"])["variant"]
+        wanted = pd.MultiIndex.from_arrays([model, trained["resolution"]])
+        other = found.reindex(rows.reindex(wanted)).set_axis(trained.index).add_prefix(f"{name}_")
+        table = table.join(other)
+    table["score"] = table[["random_linear", "random_mlp"]].mean(axis=1)
+    return table.reset_index()
+
+
+def choose(table: pd.DataFrame) -> pd.DataFrame:
+    """Mark the chosen recipe of each family and objective.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `candidates`.
+
+    Returns
+    -------
+    DataFrame
+        One row per family, objective and model: the mean score and region loss over resolutions, and `chosen`.
+    """
+    keys = ["family", "objective", "model"]
+    means = table.groupby(keys, sort=False)[["score", "region_loss"]].mean().reset_index()
+    groups = means.groupby(["family", "objective"], sort=False)
+    close = means[means["score"] >= groups["score"].transform("max") - TOLERANCE]
+    rows = close.groupby(["family", "objective"], sort=False)["region_loss"].idxmin()
+    return means.assign(chosen=means.index.isin(rows))
+
+
+def extract(results: Path) -> pd.DataFrame:
+    """The table of candidates of a finished run, with the commit and the processor that made it."""
+    folder = results / "recipes" / "tables"
+    tables = [
+        pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
+        for name in ("variants", "probe")
+    ]
+    record = json.loads((results / "records" / "table" / "recipes" / "probe.json").read_text())
+    made = {"commit": str(record["git"].get("commit") or "")[:7], "processor": record["machine"]["cpu"]}
+    return candidates(*tables).round(4).assign(**made, date=record["ended"][:10])
+
+
+def render(table: pd.DataFrame) -> str:
+    """The page of a table of candidates."""
+    jinja = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    rule = (
+        (ROOT / "config" / "experiment" / "recipes.yaml").read_text(encoding="utf-8").partition("title:")[0]
+    )
+    lines = [line.removeprefix("#").removeprefix(" ") for line in rule.splitlines()]
+    template = (ROOT / "docs" / "templates" / "recipes.md.j2").read_text(encoding="utf-8")
+    beats = [
+        (table[f"random_{kind}"] > table[[f"{other}_random_{kind}" for other in ("twin", "raw")]].max(axis=1))
+        for kind in ("linear", "mlp")
+    ]
+    rows = table.assign(linear_passes=beats[0], mlp_passes=beats[1]).merge(
+        choose(table)[["family", "objective", "model", "chosen"]], on=["family", "objective", "model"]
+    )
+    return jinja.from_string(template).render(
+        rule="\n".join(lines),
+        rows=rows.to_dict("records"),
+        choices=choose(table).to_dict("records"),
+        made=table.iloc[0],
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Extract, write or compare; see the module's text."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--results", type=Path, help="results of a run of `recipes`")
+    parser.add_argument("--write", action="store_true", help="write the page")
+    parser.add_argument("--check", action="store_true", help="fail if the page differs (the default)")
+    chosen = parser.parse_args(arguments)
+    if chosen.results is not None:
+        extract(chosen.results).to_csv(TABLE, index=False)
+    text = render(pd.read_csv(TABLE))
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    if chosen.write:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    print("recipes.md differs from docs/results/recipes.csv; run docs/recipes.py --write", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
