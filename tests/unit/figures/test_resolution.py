@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from figure_drawing import CELL, LINEAR, drawn
 from figure_reading import marks_at, panel, words
-from figure_tables import with_controls
+from figure_tables import RESOLUTIONS, with_controls
 
 from earthdim.analysis.published import published
 from earthdim.figures import performance, resolution, style
@@ -88,3 +88,104 @@ def test_controls_are_lines_and_marks_of_their_own(small):
     )
     assert all(len(marks_at(axes, marker)) == 2 for axes in figure.axes[:1] for marker in ("x", "+"))
     assert {"untrained twin", "shuffled pairs", "raw encoding"} <= set(words(figure))
+
+
+OBJECTIVES = ("info-nce-scale5", "regression")
+
+
+def with_objectives(table):
+    """Add every control, a second objective of trained and shuffled variants (raised by 20), and the coordinates."""
+    table = with_controls(table[table["weights"] != "released"])
+    own = table["weights"].isin(["trained", "shuffled"])
+    parts = [table[~own]]
+    for number, objective in enumerate(OBJECTIVES):
+        rows = table[own].assign(objective=objective)
+        rows = rows.assign(variant=rows["variant"] + f"_{objective}")
+        parts.append(rows.assign(value=rows["value"] + 20 * number) if "value" in rows else rows)
+    one = table[table["weights"] == "raw"].groupby("estimator" if "estimator" in table else "model").head(1)
+    facts = {"variant": "coordinates", "model": "cartesian3d", "resolution": "", "family": "cartesian3d"}
+    facts |= {"value": 2.5, "shortest_wavelength_km": 40030.0}
+    parts.append(one.head(5 if "value" in one else 1).assign(**{k: v for k, v in facts.items() if k in one}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def compared(large):
+    """The figure with all controls and two objectives, and its tables."""
+    variants, dimension = with_objectives(large.variants), with_objectives(large.dimension)
+    figure = resolution.draw(variants, dimension, cell=CELL)
+    figure.draw_without_rendering()
+    return figure, dimension
+
+
+def grid(figure):
+    """Panels by row and column."""
+    places = [axes for axes in figure.axes if axes.get_visible() and axes.axison]
+    rows, columns, *_ = places[0].get_subplotspec().get_geometry()
+    return [places[row * columns :][:columns] for row in range(rows)]
+
+
+def values_of(dimension, model, weights, objective):
+    rows = dimension[(dimension["estimator"] == "mle") & (dimension["space"] == "embedding")]
+    rows = rows[
+        (rows["model"] == model) & (rows["weights"] == weights) & (rows["modality"].isin(["", "rgb"]))
+    ]
+    rows = rows[rows["objective"] == objective]
+    return rows.groupby("resolution")["value"].mean()[list(RESOLUTIONS[model])].tolist()
+
+
+def test_each_objective_has_a_row_and_each_family_a_column_with_four_lines(compared):
+    figure, dimension = compared
+    panels = grid(figure)
+    assert len(panels) == 2 * dimension.query("space == 'embedding'")["estimator"].nunique()
+    for row, objective in zip(panels, OBJECTIVES, strict=False):
+        for axes, family in zip(row, sorted(RESOLUTIONS), strict=True):
+            lines = [line.get_ydata() for line in axes.lines if line.get_marker() not in ("None", "")]
+            lines = [sorted(values) for values in lines if len(values) == 4]
+            kinds = {"trained": objective, "shuffled": objective, "untrained": "", "raw": ""}
+            found = [sorted(values_of(dimension, family, kind, of)) for kind, of in kinds.items()]
+            assert sorted(lines) == [pytest.approx(values) for values in sorted(found)]
+            assert sum(set(line.get_ydata()) == {2.5} for line in axes.lines) == 1
+
+
+def test_the_rows_of_an_estimator_share_one_axis_of_dimension(compared):
+    panels = grid(compared[0])
+    for first, second in zip(panels[::2], panels[1::2], strict=True):
+        assert len({axes.get_ylim() for axes in (*first, *second)}) == 1
+    assert len({row[0].get_ylim() for row in panels}) > 1
+
+
+def test_controls_without_an_objective_are_faint(compared):
+    (axes, *_), *_ = grid(compared[0])
+    controls = [line for line in axes.lines if len(line.get_xdata()) == 4 and line.get_linestyle() == "--"]
+    alphas = sorted(line.get_alpha() for line in controls)
+    assert alphas[:2] == [0.6, 0.6]
+    assert alphas[2] == 1
+
+
+def test_a_grid_names_families_objectives_levels_and_lines(compared):
+    found = words(compared[0])
+    assert {"SatCLIP", "GeoCLIP", "CSP", "cartesian3d, raw encoding", "trained, other families"} <= set(found)
+    assert {
+        "MLE, k = 20 (log scale), InfoNCE at logit scale 5",
+        "MLE, k = 20 (log scale), regression",
+    } <= set(found)
+    assert {"l\n5, 10, 20, 40", "sigma\n16, 64, 256, 1024", "shortest wavelength (km)"} <= set(found)
+    assert {"untrained twin", "shuffled pairs", "raw encoding"} <= set(found)
+
+
+def test_an_encoder_whose_family_has_no_column_is_in_every_panel(large):
+    tables = []
+    for table in (large.variants, large.dimension):
+        released = table[table["weights"] == "released"].assign(model="other")
+        released = released.assign(family="other") if "family" in table else released
+        tables.append(pd.concat([with_objectives(table), released], ignore_index=True))
+    figure = resolution.draw(*tables, cell=CELL)
+    assert all(len(marks_at(axes, "*")) == 1 for row in grid(figure) for axes in row)
+    assert {"other", "released weights"} <= set(words(figure))
+
+
+def test_one_family_with_two_objectives_has_rows(small):
+    figure = resolution.draw(with_objectives(small.variants), with_objectives(small.dimension), cell=CELL)
+    assert {len(row) for row in grid(figure)} == {1}
+    assert "trained, other families" not in words(figure)
