@@ -9,11 +9,13 @@ import yaml
 
 from earthdim.build import target
 from earthdim.experiment import parts
+from earthdim.experiment.leaves import LeafStore
 from earthdim.experiment.targets import check_target
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workflow" / "src" / "earthdim"
 CONFIG = ROOT / "config"
+LEAVES = LeafStore(CONFIG)
 
 # A module imports only from its own package and from those before it; there are no exceptions.
 ORDER = (
@@ -208,8 +210,8 @@ def test_point_sets_of_one_name_have_one_config():
         rest = {key: value for key, value in leaf.items() if key != "replicates"}
         assert samples.setdefault(name, rest) == rest
     schedules = {}
-    for path in sorted((CONFIG / "schedule").glob("*.yaml")):
-        leaf = yaml.safe_load(path.read_text())
+    for name in LEAVES.options("schedule"):
+        leaf = LEAVES.get("schedule", name, "schedule")["schedule"]
         total = leaf["locations"] + leaf["validation"]
         assert schedules.setdefault(total, leaf["seed"]) == leaf["seed"]
 
@@ -217,8 +219,8 @@ def test_point_sets_of_one_name_have_one_config():
 def test_samples_of_different_kinds_have_different_seeds():
     seeds = {}
     for group, key in (("sample", "kind"), ("schedule", None)):
-        for path in sorted((CONFIG / group).glob("*.yaml")):
-            leaf = yaml.safe_load(path.read_text())
+        for name in LEAVES.options(group):
+            leaf = LEAVES.get(group, name, group)[group]
             kind = leaf[key] if key else "training locations"
             assert (
                 seeds.setdefault(leaf["seed"], kind) == kind

@@ -185,7 +185,8 @@ def test_an_encoder_whose_family_has_no_column_is_in_every_panel(large):
     assert {"other", "released weights"} <= set(words(figure))
 
 
-def test_one_family_with_two_objectives_has_rows(small):
+def test_one_family_has_a_column_per_objective(small):
     figure = resolution.draw(with_objectives(small.variants), with_objectives(small.dimension), cell=CELL)
-    assert {len(row) for row in grid(figure)} == {1}
+    assert {len(row) for row in grid(figure)} == {2}
+    assert words(figure).count("l\n10, 40") == 2
     assert "trained, other families" not in words(figure)

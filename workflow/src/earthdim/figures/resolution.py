@@ -1,5 +1,6 @@
 """Intrinsic dimension against spatial resolution."""
 
+import itertools
 from collections.abc import Sequence
 
 import pandas as pd
@@ -49,8 +50,8 @@ def draw(
     the wavelength of the encoder.
 
     With several objectives, or several families and other controls than untrained twins, each family has a column of
-    panels, and each estimator a row per objective, with one axis of ID. Twins and raw encodings have no objective and
-    are repeated in each row.
+    panels, and each estimator a row per objective, with one axis of ID (a single family has a column per objective).
+    Twins and raw encodings have no objective and are repeated for each.
 
     Parameters
     ----------
@@ -124,10 +125,12 @@ def _grid(
     objectives: Sequence[str],
     families: Sequence[str],
 ) -> tuple[style.PrintedFigure, list[Axes], bool]:
-    """One column per family, one row per estimator and objective. Returns the same as `_row`."""
-    columns = len(families)
-    height = 1.08 if columns > 1 else 1.6
-    count = len(measured) * len(objectives) * columns
+    """One column per family, one row per estimator and objective; a single family has a column per objective.
+
+    Returns the same as `_row`.
+    """
+    columns, height = (len(families), 1.08) if len(families) > 1 else (len(objectives), 1.6)
+    count = len(measured) * len(objectives) * len(families)
     figure, axes, spare = style.panels(count, columns, height, extra=1.2, sharex=True)
     figure.get_layout_engine().set(h_pad=0.03, w_pad=0.02)
     places = iter(axes)
@@ -147,7 +150,7 @@ def _grid(
             log = all([style.dimension_axis(panel, "y", values) for panel in row])
             _name_row(row, style.measure_title(estimator, k, log), objective if len(objectives) > 1 else None)
     _wavelength_axis(axes, pd.concat(wavelengths), ticks=2 if columns > 2 else None)
-    _name_families(axes, families, measured[0][2], symbols)
+    _name_families(axes, families, columns, measured[0][2], symbols)
     figure.supxlabel("shortest wavelength (km)", fontsize=style.SMALL)
     figure.supylabel("intrinsic dimension", fontsize=style.SMALL)
     return figure, spare, shown
@@ -293,7 +296,7 @@ def _name_row(row: Sequence[Axes], measure: str, objective: str | None) -> None:
 
 
 def _name_families(
-    axes: Sequence[Axes], families: Sequence[str], cells_shown: pd.DataFrame, symbols: dict
+    axes: Sequence[Axes], families: Sequence[str], columns: int, cells_shown: pd.DataFrame, symbols: dict
 ) -> None:
     """Name each family above its column, and its levels, from coarse to fine, below."""
     for panel, family in zip(axes, families, strict=False):
@@ -301,7 +304,7 @@ def _name_families(
             style.title(family), (0, 1), (0, 18), color=symbols[family][0], fontweight="bold", va="bottom",
             xycoords="axes fraction", textcoords="offset points",
         )  # fmt: skip
-    for panel, family in zip(axes[-len(families) :], families, strict=True):
+    for panel, family in zip(axes[-columns:], itertools.cycle(families), strict=False):
         lines = []
         for sweep in cells.sweep(cells_shown[cells_shown["family"] == family]):
             tokens = sweep["resolution"].tolist()
