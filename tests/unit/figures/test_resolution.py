@@ -185,6 +185,16 @@ def test_an_encoder_whose_family_has_no_column_is_in_every_panel(large):
     assert {"other", "released weights"} <= set(words(figure))
 
 
+def test_a_family_without_one_of_the_objectives_keeps_its_controls(large):
+    tables = [with_objectives(table) for table in (large.variants, large.dimension)]
+    tables = [t[(t["objective"] != "regression") | (t["model"] != "csp")] for t in tables]
+    (csp, *_), (without, *_), *_ = grid(resolution.draw(*tables, cell=CELL))
+    lines = [
+        [line for line in axes.lines if line.get_marker() not in ("None", "")] for axes in (csp, without)
+    ]
+    assert [len(found) for found in lines] == [4, 2]
+
+
 def test_one_family_has_a_column_per_objective(small):
     figure = resolution.draw(with_objectives(small.variants), with_objectives(small.dimension), cell=CELL)
     assert {len(row) for row in grid(figure)} == {2}

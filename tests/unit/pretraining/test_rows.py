@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import yaml
 from places import CONFIG
 
 from earthdim.data.samples.area import sphere
+from earthdim.experiment.leaves import LeafStore
 from earthdim.geo import equal_area_blocks, great_circle_km
 from earthdim.pretraining.rows import assign, drawn
 
@@ -77,12 +77,15 @@ def test_a_schedule_that_does_not_suit_the_locations_raises(lonlat, change, mess
         assign(lonlat, SCHEDULE | change)
 
 
-@pytest.mark.parametrize("name", ["short", "smoke", "tiny"])
-def test_the_schedules_have_enough_locations_on_land_in_their_regions(name, packaged):
+@pytest.mark.parametrize(
+    ("name", "full"), [("short", 0), ("smoke", 0), ("tiny", 0), ("full-seeds", 1), ("full-seeds", 2)]
+)
+def test_the_schedules_have_enough_locations_on_land_in_their_regions(name, full, packaged):
     from earthdim.data.datasets.landmask import is_land
     from earthdim.data.samples.area import land
 
-    schedule = yaml.safe_load((CONFIG / "schedule" / f"{name}.yaml").read_text())
+    schedule = LeafStore(CONFIG).get("schedule", name, "schedule")["schedule"]
+    schedule["seed"] += full
     rng, mask = np.random.default_rng([schedule["seed"], 0]), is_land(packaged("land-mask"))
     rows = assign(land(n=drawn(schedule), rng=rng, is_land=mask), schedule)
     assert len(rows.regions) == schedule["regions"]

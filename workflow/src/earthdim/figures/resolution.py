@@ -180,7 +180,7 @@ def _draw_family(
     for sweep in sweeps:
         if sweep["family"].iloc[0] != family:
             panel.plot(sweep["shortest_wavelength_km"], sweep["value"], color=style.FAINT, **_OTHERS)
-    lone = _levels(averaged)
+    lone = _levels(averaged, families)
     for row in lone.itertuples():
         panel.axhline(row.value, color=symbols[row.family][0], linewidth=0.7)
     own, marked = (
@@ -191,10 +191,9 @@ def _draw_family(
     return own["shortest_wavelength_km"]
 
 
-def _levels(averaged: pd.DataFrame) -> pd.DataFrame:
-    """The raw encodings of families without trained variants."""
-    trained = averaged.loc[averaged["weights"] == "trained", "family"]
-    return averaged[(averaged["weights"] == "raw") & ~averaged["family"].isin(trained)]
+def _levels(averaged: pd.DataFrame, families: Sequence[str]) -> pd.DataFrame:
+    """The raw encodings of families without a column."""
+    return averaged[(averaged["weights"] == "raw") & ~averaged["family"].isin(families)]
 
 
 def _draw_panel(
@@ -361,11 +360,11 @@ def _grid_keys(averaged: pd.DataFrame, families: Sequence[str], symbols: dict) -
     found = [style.key("trained, mean over seeds", marker="o", line="-", markersize=3.5)]
     if len(families) > 1:
         found.append(style.key("trained, other families", style.FAINT, line="-", **_OTHERS))
-    for family in dict.fromkeys(_levels(averaged)["family"]):
+    for family in dict.fromkeys(_levels(averaged, families)["family"]):
         found.append(
             style.key(f"{style.title(family)}, raw encoding", symbols[family][0], line="-", linewidth=0.7)
         )
-    lone = _levels(averaged).index
+    lone = _levels(averaged, families).index
     return found + _family_keys(
         symbols, averaged.drop(index=lone)[lambda rows: ~rows["family"].isin(families)]
     )
