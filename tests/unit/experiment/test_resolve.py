@@ -250,7 +250,8 @@ class TestOverrides:
 
 def test_the_error_for_an_unknown_leaf_lists_the_known_ones(cache):
     with pytest.raises(
-        ConfigError, match=r"experiment: there is no experiment 'nope'; config/experiment has controls, default, "
+        ConfigError,
+        match=r"experiment: there is no experiment 'nope'; config/experiment has controls, default, ",
     ):
         grid.resolve(CONFIG, "nope", cache=cache)
 
