@@ -1,6 +1,6 @@
 """The choice of recipes by the rule in config/experiment/recipes.yaml, and the page that shows it.
 
-envs/run python docs/recipes.py --check                     fail if the page differs from docs/results/recipes.csv
+envs/run python docs/recipes.py --check                     fail if the page differs from its table
 envs/run python docs/recipes.py --write                     write the page from docs/results/recipes.csv
 envs/run python docs/recipes.py --results results --write   first extract the table of a run of `recipes`
 """
