@@ -64,6 +64,10 @@ def candidates(variants: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
         rows = variants[variants["weights"] == kind].set_index(["model", "resolution"])["variant"]
         wanted = pd.MultiIndex.from_arrays([model, trained["resolution"]])
         other = found.reindex(rows.reindex(wanted)).set_axis(trained.index).add_prefix(f"{name}_")
+        if other.isna().any(axis=None):
+            raise ValueError(
+                f"variants: {other[other.isna().any(axis=1)].index[0]} has no {kind} counterpart"
+            )
         table = table.join(other)
     table["score"] = table[["random_linear", "random_mlp"]].mean(axis=1)
     return table.reset_index()
@@ -83,9 +87,15 @@ def choose(table: pd.DataFrame) -> pd.DataFrame:
         One row per family, objective and model: the mean score and region loss over resolutions, and `chosen`.
     """
     keys = ["family", "objective", "model"]
+    levels = table.groupby(keys)["resolution"].agg(lambda values: tuple(sorted(values)))
+    if levels.groupby("family").nunique().max() > 1 or table[["score", "region_loss"]].isna().any(axis=None):
+        raise ValueError(
+            "variants: the candidates of a family differ in their levels, or lack a score or region loss"
+        )
     means = table.groupby(keys, sort=False)[["score", "region_loss"]].mean().reset_index()
     groups = means.groupby(["family", "objective"], sort=False)
-    close = means[means["score"] >= groups["score"].transform("max") - TOLERANCE]
+    # The scores are rounded, so some lie at the tolerance itself, which binary fractions do not hold exactly.
+    close = means[means["score"] >= groups["score"].transform("max") - TOLERANCE - 1e-9]
     rows = close.groupby(["family", "objective"], sort=False)["region_loss"].idxmin()
     return means.assign(chosen=means.index.isin(rows))
 

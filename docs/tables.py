@@ -26,9 +26,11 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from earthdim.analysis.gate import failing
 from earthdim.analysis.statistics.cells import cells
 from earthdim.analysis.statistics.coefficients import COEFFICIENTS
 from earthdim.analysis.statistics.families import members, permutation_p, rearrangements
+from earthdim.analysis.statistics.settings import ENFORCE, REPORT
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "results"
@@ -36,6 +38,7 @@ BEGIN, END = "<!-- begin: written by docs/tables.py -->", "<!-- end: written by 
 SPEARMAN = COEFFICIENTS["spearman"]
 KINDS = {"linear": ("ridge", "logistic"), "MLP": ("mlp",)}
 SPACES = {"fishers": ("fishers", "embedding"), "activation": ("twonn", "activation")}
+CELL = ["family", "model", "resolution", "modality", "objective", "schedule"]
 Numbers = dict[str, str]
 
 
@@ -45,8 +48,8 @@ def joint(table: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
     Parameters
     ----------
     table : DataFrame
-        Cells with family, model, resolution, modality, schedule, task, dimension, performance and leaked, including
-        those that leak a task: they are left out of that task, but not out of the permutation.
+        Cells with the columns `CELL`, task, dimension, performance and leaked, including those that leak a task: they
+        are left out of that task, but not out of the permutation.
     draws, seed : int
         Permutations of whole cells within families, the same for all tasks.
 
@@ -56,9 +59,8 @@ def joint(table: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
         tanh of the mean over tasks of the mean over families of Fisher's z of Spearman's coefficients, and its
         two-sided p.
     """
-    by = ["family", "model", "resolution", "modality", "schedule"]
-    wide = table.pivot_table(index=by, columns="task", values=["performance", "leaked"], aggfunc="first")
-    dimension = table.groupby(by)["dimension"].first().loc[wide.index].to_numpy()
+    wide = table.pivot_table(index=CELL, columns="task", values=["performance", "leaked"], aggfunc="first")
+    dimension = table.groupby(CELL)["dimension"].first().loc[wide.index].to_numpy()
     families = wide.index.get_level_values("family").to_numpy(dtype=str)
     orders = rearrangements(families, draws, seed)
     found = [
@@ -159,12 +161,19 @@ def correlations(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, object]
                 yield f"{at}/significant", int(row.p_adjusted < 0.05)
 
 
+def joint_cells(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Cells of FisherS and of the task points, without those that the experiment's gate left out of the correlation."""
+    gate = ENFORCE if (tables["left_out"]["what"] == "cell").any() else REPORT
+    failed = failing(tables["controls"], CELL, gate)
+    table = cells(tables["variants"], tables["dimension"], tables["probe"], CELL, failed)
+    table = table[~table["failed"]]
+    table = table[(table["estimator"] == "fishers") & (table["space"] == "embedding")]
+    return table[table["points"] == table.groupby("points").size().idxmax()]
+
+
 def joint_tests(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, object]]:
     """FisherS against all tasks at once, by kind of head and split."""
-    cell = ["family", "model", "resolution", "modality", "schedule"]
-    table = cells(tables["variants"], tables["dimension"], tables["probe"], cell)
-    table = table[(table["estimator"] == "fishers") & (table["space"] == "embedding")]
-    table = table[table["points"] == table.groupby("points").size().idxmax()]
+    table = joint_cells(tables)
     for kind, heads in KINDS.items():
         for split, part in table[table["head"].isin(heads)].groupby("split"):
             at = f"joint/fishers/{kind}/{split}"

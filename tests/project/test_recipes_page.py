@@ -50,6 +50,12 @@ def test_close_scores_are_decided_by_the_loss_on_regions(recipes):
     assert chosen(far) == ["x"]
 
 
+@pytest.mark.parametrize("best", [0.9, 0.5007])
+def test_a_score_at_the_tolerance_itself_is_close(recipes, best):
+    found = recipes.choose(table(x=[(best, 6)] * 2, y=[(round(best - 0.005, 4), 5)] * 2))
+    assert chosen(found) == ["y"]
+
+
 def test_every_family_and_objective_has_one_choice(recipes):
     both = pd.concat([table(x=[(0.1, 1)] * 2), table(x=[(0.9, 1)] * 2).assign(objective="p")])
     assert recipes.choose(both)["chosen"].tolist() == [True, True]
@@ -86,6 +92,21 @@ def test_a_variant_without_a_task_is_an_error(recipes):
     lacking = rows[~((rows["variant"] == "t") & (rows["task"] == TASKS[0]))]
     with pytest.raises(ValueError, match="lack"):
         recipes.scores(lacking)
+
+
+def test_a_candidate_without_a_counterpart_is_an_error(recipes):
+    rows = [("t", "m", "trained"), ("u", "m", "untrained")]
+    about = {"family": "f", "resolution": "l10", "objective": "o", "region_loss": 5.0, "region_top1": 0.1,
+             "val_loss": 2.0, "best_step": 50, "logit_scale": 14.0}  # fmt: skip
+    variants = pd.DataFrame([{**about, "variant": v, "model": m, "weights": w} for v, m, w in rows])
+    with pytest.raises(ValueError, match="t has no raw counterpart"):
+        recipes.candidates(variants, probe({"t": 0.8, "u": 0.7}))
+
+
+def test_a_candidate_without_a_level_is_an_error(recipes):
+    whole = table(x=[(0.9, 5), (0.5, 5)], y=[(0.8, 9), (0.8, 9)])
+    with pytest.raises(ValueError, match="levels"):
+        recipes.choose(whole.iloc[:-1])
 
 
 def test_the_page_is_that_of_the_committed_table(recipes):

@@ -20,16 +20,20 @@ SCORES = {"trained": 0.8, "untrained": 0.6, "raw": 0.5, "shuffled": 0.6}
 class World:
     """One family with resolutions l1 and l2, trained, untrained, raw and shuffled, and the bare coordinates.
 
-    `scores` maps (variant, split, head, task) to a score and can be edited; a missing one has no row.
+    `scores` maps (variant, split, head, task) to a score and can be edited; a missing one has no row. `points` maps
+    variants to point sets other than p.
     """
 
     def __init__(self, seeds=(0,)):
-        self.variants = {}
+        self.variants, self.points = {}, {}
         for level in ("l1", "l2"):
             for seed in seeds:
                 for weights in SCORES:
                     self.add(f"net_{level}_{weights}_s{seed}", "net", level, weights, seed)
-                self.variants[f"net_{level}_trained_s{seed}"]["twin"] = f"net_{level}_untrained_s{seed}"
+                named = {"twin": "untrained", "shuffled": "shuffled", "raw": "raw"}
+                self.variants[f"net_{level}_trained_s{seed}"] |= {
+                    column: f"net_{level}_{weights}_s{seed}" for column, weights in named.items()
+                }
         self.add("coordinates", "cartesian3d", "", "raw", seeds[0], family="coordinates")
         self.scores = {}
         for name, variant in self.variants.items():
@@ -44,7 +48,8 @@ class World:
         axes |= {"modality": "rgb", "schedule": "short"} if weights in ("trained", "shuffled") else {}
         retrieval = {"val_top1": 0.9 if weights == "trained" else 0.001} if axes["modality"] else {}
         self.variants[name] = {
-            "variant": name, "twin": "", "family": family, "counted": weights == "trained", **axes, **retrieval, **more
+            "variant": name, "twin": "", "shuffled": "", "raw": "", "family": family,
+            "counted": weights == "trained", **axes, **retrieval, **more
         }  # fmt: skip
 
     def score(self, value, weights, split=None, head=None, task=None, seed=None, level=None):
@@ -70,7 +75,7 @@ class World:
             trained = self.variants[name]["modality"] == "rgb"
             target = {
                 "variant": name,
-                "points": "p",
+                "points": self.points.get(name, "p"),
                 "task": task,
                 "split": split,
                 "head": head,

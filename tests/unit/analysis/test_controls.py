@@ -181,6 +181,7 @@ def test_a_raw_encoding_without_a_seed_serves_every_seed():
     world = World(seeds=(0, 1))
     world.remove("net_l1_raw_s1")
     world.variants["net_l1_raw_s0"]["seed"] = ""
+    world.variants["net_l1_trained_s1"]["raw"] = "net_l1_raw_s0"
     found = row(world, "selection", split="random", head="MLP")
     assert found["raw"] == pytest.approx(0.5)
     assert found["seeds_passed"] == 2
@@ -240,8 +241,32 @@ def test_without_shuffled_pairs_or_retrieval_the_control_is_not_available():
     assert found["reason"].startswith("no retrieval")
     world.remove("net_l1_shuffled_s0")
     assert row(world, "shuffled")["reason"] == "no variant with shuffled pairs"
-    world.variants["net_l2_shuffled_s0"]["modality"] = "relief"
+    world.variants["net_l2_trained_s0"]["shuffled"] = ""
     assert row(world, "shuffled", "l2")["passed"] == "not available"
+
+
+def test_a_counterpart_that_is_not_named_is_not_sought():
+    world = World()
+    world.variants["net_l1_trained_s0"] |= {"raw": "", "shuffled": ""}
+    assert np.isnan(row(world, "selection", split="random", head="MLP")["raw"])
+    assert row(world, "shuffled")["passed"] == "not available"
+
+
+def test_scores_at_other_points_are_not_compared():
+    world = World()
+    world.points["coordinates"] = "stations"
+    world.score(0.9, "raw", task="colour")
+    found = row(world, "own target", head="MLP")
+    assert (found["passed"], found["reason"]) == ("yes", "coordinates probed at other points")
+    assert np.isnan(found["coordinates"])
+
+
+def test_seeds_without_scores_are_named():
+    world = World(seeds=(0, 1))
+    world.score(None, "trained", seed=1, task="water")
+    found = row(world, "selection", split="random", head="MLP")
+    assert (found["seeds"], found["passed"]) == (1, "yes")
+    assert found["reason"] == "1 of 2 seeds have no score in all of these tasks"
 
 
 def test_counterparts_that_the_variants_table_names_are_used():

@@ -1,8 +1,11 @@
 """Branches: the axis of objectives, the controls, and full seeds."""
 
+from dataclasses import replace
+
 import pytest
 
 from earthdim.experiment import queries, slices
+from earthdim.experiment.model import twins
 from earthdim.experiment.validation import ConfigError
 
 TINY = "experiment/tiny.yaml"
@@ -47,6 +50,19 @@ def test_untrained_twins_ignore_the_objective(resolve):
     trained = [v for v in found.values() if v.axes["model"] == "satclip" and v.kind == "trained"]
     assert {v.twin for v in trained} == {"satclip_l5_untrained_s0", "satclip_l10_untrained_s0"}
     assert found["satclip_l5_untrained_s0"].axes["objective"] == ""
+
+
+def test_an_optimiser_does_not_change_the_twin_and_a_network_does(resolve):
+    found = resolve([(TINY, FIRST, BRANCH)]).variants
+    trained, twin = found["satclip_l5_rgb_tiny_s0"], found["satclip_l5_untrained_s0"]
+
+    def other(**parts):
+        return replace(trained, config={**trained.config, "model": {**trained.config["model"], **parts}})
+
+    assert twins([other(optimiser={"lr": 1.0}), twin]) == {trained.name: twin.name}
+    assert twins([other(network={}), twin]) == {}
+    namesake = replace(twin, name="first", axes={**twin.axes, "model": "satclip-slow"})
+    assert twins([other(optimiser={"lr": 1.0}), namesake, twin]) == {trained.name: twin.name}
 
 
 def test_an_override_of_an_objective_renames_its_variants_alone(resolve):
@@ -179,6 +195,10 @@ def test_full_seeds_by_an_override(resolve):
             r"schedule\.region_share: 0.1 of the blocks hold about 614 locations, fewer than regions 1024",
         ),
         (
+            [("schedule/tiny.yaml", "jitter_km: 0", "jitter_km: 200")],
+            r"schedule\.jitter_km: 200 would move training locations across the buffer of 450 km; set at most 150",
+        ),
+        (
             [("schedule/tiny.yaml", "buffer_km: 450", "buffer_km: 80")],
             r"schedule\.buffer_km: 80 is below the 88.8 km of a patch of modality\.sources\.rgb",
         ),
@@ -187,3 +207,18 @@ def test_full_seeds_by_an_override(resolve):
 def test_bad_objectives_are_rejected_before_any_job(resolve, edits, message):
     with pytest.raises(ConfigError, match=message):
         resolve(edits)
+
+
+def test_training_never_has_the_places_of_a_sample(resolve):
+    tasks = ("schedule/tiny.yaml", "seed: 0", "seed: 1000")
+    with pytest.raises(
+        ConfigError, match=r"task-land-600-r0: has the same seed 1000 as the training locations"
+    ):
+        resolve([tasks])
+    resolve([("schedule/tiny.yaml", "seed: 1000", "seed: 2003")])  # that of a patch, which is another draw
+
+
+def test_names_of_variants_cannot_be_read_in_two_ways(resolve):
+    named = (TINY, "schedule: [tiny]", "schedule: [shuffled]")
+    with pytest.raises(ConfigError, match=r"branches\.\w+\.schedule: 'shuffled' is a name of weights"):
+        resolve([("schedule/shuffled.yaml", None, "locations: 1\n"), named])

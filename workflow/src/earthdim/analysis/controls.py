@@ -13,7 +13,7 @@ import pandas as pd
 
 from earthdim.analysis.statistics.cells import text
 from earthdim.omissions import measured
-from earthdim.storage.schema import AXES, COLUMNS
+from earthdim.storage.schema import AXES, COLUMNS, COUNTERPARTS
 
 RANDOM, BLOCKS = "random", "blocks"
 COORDINATES = "cartesian3d"
@@ -62,6 +62,7 @@ class _Tables:
             ["task", "leaked", "task_set"]
         ]
         self.marks = {name: marks.loc[[name]] for name in set(marks.index)}
+        self.points = dict(zip(probe["variant"], probe["points"], strict=True))
 
     def tasks(self, variant: str, control: str) -> list[str]:
         """Tasks of a control: those that the variant's sources leak, or those of the set selection that they do not."""
@@ -78,30 +79,26 @@ class _Tables:
         return None if None in found or not found else float(np.mean(found))
 
     def others(self, variant: pd.Series, name: str) -> list[str]:
-        """Variants that a variant is compared with: its twin, its raw encoding, its shuffled self, or the coordinates.
-
-        The variants table names them in columns; without one, they are found by their axes.
-        """
+        """Variants that a variant is compared with: the counterpart that its row names, or all bare coordinates."""
         if name == "coordinates":
             rows = self.variants
             return rows.loc[(rows["weights"] == "raw") & (rows["model"] == COORDINATES), "variant"].tolist()
-        if variant.get(name) in set(self.variants["variant"]):
-            return [variant[name]]
-        if name == "raw":
-            return self._alike(variant, name, ("model", "resolution"))
-        if name == "shuffled":
-            axes = [axis for axis in AXES if axis not in ("weights", "seed")]
-            return self._alike(variant, name, axes, strict=True)
-        return []
+        return [variant[name]] if variant[name] in set(self.variants["variant"]) else []
 
-    def _alike(
-        self, variant: pd.Series, weights: str, axes: Sequence[str], strict: bool = False
-    ) -> list[str]:
-        """Variants of a kind that agree in axes: those of the same seed, or else, unless strict, of all seeds."""
-        rows = self.variants[self.variants["weights"] == weights]
-        rows = rows[(rows[list(axes)] == variant[list(axes)]).all(axis=1)]
-        same = rows[rows["seed"] == variant["seed"]]
-        return (same if strict or len(same) else rows)["variant"].tolist()
+    def against(
+        self, variant: pd.Series, name: str, split: str, kind: str, tasks: Sequence[str]
+    ) -> tuple[float | None, str]:
+        """Mean score of those that a variant is compared with at its own points, or None and the reason."""
+        names = self.others(variant, name)
+        if not names:
+            return None, "not in the experiment"
+        here = [other for other in names if self.points.get(other) == self.points.get(variant["variant"])]
+        means = [self.mean(other, split, kind, tasks) for other in here]
+        means = [mean for mean in means if mean is not None]
+        if means:
+            return float(np.mean(means)), ""
+        elsewhere = not here and set(names) & set(self.points)
+        return None, "probed at other points" if elsewhere else "has no score in all of these tasks"
 
 
 def controls_table(
@@ -141,10 +138,9 @@ def controls_table(
     1 / candidates.
     """
     keys = list(dict.fromkeys([*_DESCRIBING, *cell]))
-    known = text(variants, ["variant", "twin", "weights", *AXES, *keys], "variants")
-    tables = _Tables(
-        known, text(probe, ["variant", "task", "split", "head", "leaked", "task_set"], "probe"), kinds
-    )
+    known = text(variants, ["variant", *COUNTERPARTS, "weights", *AXES, *keys], "variants")
+    probe = text(probe, ["variant", "points", "task", "split", "head", "leaked", "task_set"], "probe")
+    tables = _Tables(known, probe, kinds)
     tested = known[(known["weights"] == "trained") | (known["counted"].astype(str) == "True")]
     rows = []
     for _, members in tested.groupby(list(cell), sort=False):
@@ -183,20 +179,17 @@ def _scored(
             continue
         seed = _Seed(value)
         for name in AGAINST[control]:
-            names = tables.others(variant, name)
-            means = [tables.mean(other, split, kind, tasks) for other in names]
-            means = [mean for mean in means if mean is not None]
-            if means:
-                seed.others[name] = float(np.mean(means))
+            mean, why = tables.against(variant, name, split, kind, tasks)
+            if mean is None:
+                seed.missing[name] = why
             else:
-                seed.missing[name] = (
-                    "has no score in all of these tasks" if names else "not in the experiment"
-                )
+                seed.others[name] = mean
         found.append(seed)
-    return {
-        **about,
-        **_result(found, f"no score in all of {', '.join(tasks)} with split {split}, {kind} heads"),
-    }
+    result = _result(found, f"no score in all of {', '.join(tasks)} with split {split}, {kind} heads")
+    if 0 < len(found) < len(seeds):
+        lacking = f"{len(seeds) - len(found)} of {len(seeds)} seeds have no score in all of these tasks"
+        result["reason"] = "; ".join(filter(None, (result["reason"], lacking)))
+    return {**about, **result}
 
 
 def _result(seeds: Sequence[_Seed], empty: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from earthdim.experiment import external, limits, parts, seeds
+from earthdim.experiment.config_files import KINDS
 from earthdim.experiment.leaves import LeafStore
 from earthdim.experiment.model import Missing, Plain, Variant, counterparts
 from earthdim.experiment.overrides import ALONG, Override, merge
@@ -29,8 +30,8 @@ AXES_OF_KIND = {
 AXIS_DEFAULTS = {"weights": "trained"}
 # Axes that a branch need not name: the objective is then that of the model.
 OPTIONAL = ("objective",)
-# Keys of a schedule whose sum is the number of locations that are drawn for it.
-DRAWN = ("locations", "validation", "regions")
+# Kind of the point sets of training locations, and the sampler that draws them.
+TRAINING, LAND = "train-land", "earthdim.data.samples.area.land"
 
 
 def suffix(config: object, plain: object) -> str:
@@ -42,6 +43,13 @@ def claim(names: dict[str, Plain], name: str, config: Plain, key: str) -> None:
     """Reserve a name for a config; two configs never share one."""
     if names.setdefault(name, config) != config:
         raise ConfigError(f"{key}: the name {name!r} would refer to two different configs")
+
+
+def _check_tokens(cell: Plain, key: str) -> None:
+    """Reject leaves of other axes that are named like weights: a name could then be read in two ways."""
+    for axis, value in cell.items():
+        if axis != "weights" and str(value).rpartition("/")[2] in KINDS:
+            raise ConfigError(f"{key}.{axis}: {value!r} is a name of weights; rename the leaf")
 
 
 @contextmanager
@@ -157,6 +165,7 @@ class Branches:
         key = f"{self.key}.branches.{branch}"
         if self._weights(cell["weights"], f"{key}.weights")["kind"] in EXTERNAL:
             return self._external(cell["weights"], branch, threads, points)
+        _check_tokens(cell, key)
         config, plain, used = self._config(cell, key, features, points)
         axes = {axis: cell[axis] for axis in AXES}
         drawn = seeds.of_encoding(cell, config["model"]["encoding"])
@@ -304,18 +313,18 @@ class Branches:
     ) -> dict[str, str]:
         """Name the feature store of each source at the schedule's locations; a full seed has stores of its own."""
         schedule = config["schedule"]
-        total = sum(schedule[key] for key in DRAWN)
+        total = limits.drawn(schedule)
         drawn, untouched = (
-            {key: leaf["schedule"][key] for key in (*DRAWN, "seed")} for leaf in (config, plain)
+            {key: leaf["schedule"][key] for key in (*limits.DRAWN, "seed")} for leaf in (config, plain)
         )
         tag = seeds.tag(full)
-        point_set = f"train-land-{total}-r0{tag}{suffix(drawn, untouched)}"
+        point_set = f"{TRAINING}-{total}-r0{tag}{suffix(drawn, untouched)}"
         draw = {
-            "kind": "train-land",
+            "kind": TRAINING,
             "n": total,
             "seed": schedule["seed"],
             "replicate": 0,
-            "build": {"_target_": "earthdim.data.samples.area.land"},
+            "build": {"_target_": LAND},
         }
         claim(points, point_set, draw, "schedule.locations")
         names = {}

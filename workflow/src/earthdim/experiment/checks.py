@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from earthdim.experiment import external, limits, queries, user_files
+from earthdim.experiment.branches import LAND, TRAINING
 from earthdim.experiment.config_files import _NAME, LONGEST
 from earthdim.experiment.model import Experiment, Plain
 from earthdim.experiment.signatures import definition
@@ -39,6 +40,7 @@ def check(experiment: Experiment, store: "LeafStore") -> None:
     check_target(experiment.intervals, "config.intervals")
     _check_optional(experiment, store, key)
     _check_features(experiment)
+    _check_draws(experiment)
     _check_shown(experiment, store, key)
     if experiment.tasks:
         _check_leaks(experiment, store)
@@ -85,6 +87,21 @@ def _check_features(experiment: Experiment) -> None:
     for name, task in experiment.tasks.items():
         variable = task["build"].get("variable")
         _check_variable(task["dataset"], variable, experiment.datasets, f"task.{name}.build.variable")
+
+
+def _check_draws(experiment: Experiment) -> None:
+    """Check that no sample shares its seed with the training locations: both would be the same places."""
+    training = {
+        (points["seed"], points["replicate"]): name
+        for name, points in experiment.points.items()
+        if points["kind"] == TRAINING
+    }
+    for name, points in experiment.points.items():
+        same = training.get((points.get("seed"), points.get("replicate")))
+        if same is not None and points["kind"] != TRAINING and points["build"]["_target_"] == LAND:
+            raise ConfigError(
+                f"{name}: has the same seed {points['seed']} as the training locations {same}, and so the same places"
+            )
 
 
 def _check_variable(dataset: str, variable: str | None, datasets: Mapping[str, Plain], key: str) -> None:

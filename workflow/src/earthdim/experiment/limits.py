@@ -14,6 +14,10 @@ from earthdim.experiment.validation import ConfigError
 
 # Values of `reads` for which an estimator reads the k nearest neighbours of each point.
 FROM_GRAPH = ("neighbours", "distances", "graph")
+# Keys of a schedule whose sum is the number of locations that are drawn for it.
+DRAWN = ("locations", "validation", "regions")
+# Of the steps by which locations are jittered: fewer than 3 in 1,000 are longer, in each direction.
+_LONGEST_STEP = 3
 # Area of half the globe in square degrees. Fewer blocks than this cannot be exceeded by folds without a count.
 _HALF_GLOBE = 20_000
 
@@ -86,16 +90,26 @@ def sizes_within(sizes: Sequence[int], n: int, largest: int, key: str) -> list[i
     return sorted({min(size, n) for size in sizes})
 
 
+def drawn(schedule: Plain) -> int:
+    """Number of locations that are drawn for a schedule."""
+    return sum(schedule[key] for key in DRAWN)
+
+
 def check_schedule(schedule: Plain) -> None:
     """Check the numbers of a schedule against each other."""
     for key, name in itertools.product(("validation", "regions"), ("batch", "candidates")):
         if schedule[key] % schedule[name]:
             raise ConfigError(f"schedule.{key}: {schedule[key]} is not a multiple of {name} {schedule[name]}")
-    expected = schedule["region_share"] * sum(schedule[key] for key in ("locations", "validation", "regions"))
+    expected = schedule["region_share"] * drawn(schedule)
     if schedule["regions"] > expected:
         raise ConfigError(
             f"schedule.region_share: {schedule['region_share']} of the blocks hold about {expected:,.0f} locations, "
             f"fewer than regions {schedule['regions']}"
+        )
+    if schedule["regions"] and _LONGEST_STEP * schedule["jitter_km"] > schedule["buffer_km"]:
+        raise ConfigError(
+            f"schedule.jitter_km: {schedule['jitter_km']} would move training locations across the buffer of "
+            f"{schedule['buffer_km']} km; set at most {schedule['buffer_km'] / _LONGEST_STEP:.4g}"
         )
     if schedule["warmup_steps"] >= schedule["steps"]:
         raise ConfigError(

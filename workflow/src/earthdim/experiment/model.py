@@ -173,7 +173,8 @@ def in_branches(variants: dict[str, Variant], branches: list[str]) -> Iterator[V
 def twins(variants: Iterable[Variant]) -> dict[str, str]:
     """Name of a trained or shuffled variant -> its twin, the first untrained one with the same encoder and seed.
 
-    The objective is no part of the encoder, so variants of all objectives share one twin.
+    Objective and optimiser are no part of the encoder, so variants that differ only in them can share one twin; one of
+    the same model is preferred.
     """
     untrained: dict[tuple, list[Variant]] = {}
     trained = []
@@ -184,9 +185,14 @@ def twins(variants: Iterable[Variant]) -> dict[str, str]:
             untrained.setdefault(_initialisation(variant), []).append(variant)
     found: dict[str, str] = {}
     for variant in trained:
-        for twin in untrained.get(_initialisation(variant), []):
-            if _encoder(twin) == _encoder(variant):
-                found.setdefault(variant.name, twin.name)
+        same = [
+            twin
+            for twin in untrained.get(_initialisation(variant), [])
+            if _encoder(twin) == _encoder(variant)
+        ]
+        own = [twin for twin in same if twin.axes["model"] == variant.axes["model"]]
+        for twin in (own or same)[:1]:
+            found[variant.name] = twin.name
     return found
 
 
@@ -224,7 +230,8 @@ def _encoding(variant: Variant) -> Plain:
 
 
 def _encoder(variant: Variant) -> Plain:
-    return {key: value for key, value in variant.config["model"].items() if key != "objective"}
+    """What the initial weights follow from, and the family."""
+    return {key: variant.config["model"][key] for key in ("family", "encoding", "network")}
 
 
 def _initialisation(variant: Variant) -> tuple:
