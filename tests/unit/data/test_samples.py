@@ -296,7 +296,7 @@ def test_planning_a_region_imports_little():
     assert done.stdout.split() == []
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG / "sample").glob("re*.yaml")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG / "sample").glob("region-*.yaml")))
 def test_region_leaves_draw_in_their_region(packaged, name):
     config = leaf(name)
     inside = build(config["build"]["inside"], dataset=packaged(config["dataset"]))

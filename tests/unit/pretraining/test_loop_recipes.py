@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from earthdim.build import build
 from earthdim.data.samples.area import sphere
 from earthdim.encoders.location import LocationEncoder, build_encoder
+from earthdim.experiment.leaves import LeafStore
 from earthdim.pretraining.loop import pretrain
 from earthdim.pretraining.objectives.base import Batch
 from earthdim.pretraining.objectives.presence_only import PresenceOnly
 from earthdim.pretraining.rows import Rows
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
-MODELS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((CONFIG / "model").glob("*.yaml"))}
+LEAVES = LeafStore(CONFIG)
+MODELS = {name: LEAVES.get("model", name, "model")["model"] for name in LEAVES.options("model")}
 SCHEDULE = {"batch": 32, "candidates": 32, "steps": 2, "warmup_steps": 0, "evaluate_every": 1}
 SCHEDULE |= {"noise": 0, "jitter_km": 0}
 ROWS = Rows(np.arange(64), np.arange(64, 128), np.arange(0))
