@@ -58,7 +58,7 @@ def candidates(variants: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
         "best_step",
     ]
     table = trained[[*kept, "logit_scale"]].join(found)
-    # A learning rate changes neither the initial weights nor the encoding, so the slow candidates share those of the fast.
+    # A learning rate changes neither the initial weights nor the encoding: slow candidates share those of fast ones.
     model = trained["model"].str.replace("-slow$", "-fast", regex=True)
     for name, kind in (("twin", "untrained"), ("raw", "raw")):
         rows = variants[variants["weights"] == kind].set_index(["model", "resolution"])["variant"]

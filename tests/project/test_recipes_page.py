@@ -79,7 +79,8 @@ def test_candidates_stand_beside_their_twin_and_raw_encoding(recipes):
              "objective": "o", "region_loss": 5.0, "region_top1": 0.1, "val_loss": 2.0, "best_step": 50,
              "logit_scale": 14.0}
             for name, model, weights in [
-                ("t", "m-slow", "trained"), ("u", "m-fast", "untrained"), ("r", "m-fast", "raw"), ("v", "n", "untrained"),
+                ("t", "m-slow", "trained"), ("u", "m-fast", "untrained"), ("r", "m-fast", "raw"),
+                ("v", "n", "untrained"),
             ]
         ]
     )  # fmt: skip
