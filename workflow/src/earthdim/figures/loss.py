@@ -54,17 +54,19 @@ def draw(
     symbols = style.symbols(variants)
     rows = rows.assign(loss=[(objectives or {}).get(name, "InfoNCE") for name in rows["variant"]])
     groups = [
-        (", ".join(filter(None, (style.title(model), *others))), part)
+        (", ".join(filter(None, (style.title(model), modality))), objective, part)
         for model, of_model in rows.groupby("model", sort=False)
-        for others, part in of_model.groupby(["modality", "objective"], sort=False)
+        for (modality, objective), part in of_model.groupby(["modality", "objective"], sort=False)
     ]
     named = list(dict.fromkeys(rows["loss"]))
     same_objective = len(named) == 1
     figure, axes, spare = style.panels(
         len(groups), 3, height=1.9, extra=0.65, sharex=True, sharey=same_objective
     )
-    for panel, (title, part) in zip(axes, groups, strict=True):
-        style.headline(panel, title, [] if same_objective else [f"{part['loss'].iloc[0]} loss"])
+    for panel, (title, objective, part) in zip(axes, groups, strict=True):
+        lines = [style.title(objective)] if objective else []
+        lines += [] if same_objective else [f"{part['loss'].iloc[0]} loss"]
+        style.headline(panel, title, lines)
         resolutions = list(dict.fromkeys(part["resolution"]))
         shades = _shades(symbols[part["family"].iloc[0]][0], len(resolutions))
         for resolution, shade in zip(resolutions, shades, strict=True):
