@@ -53,11 +53,7 @@ def draw(
     rows = cells.order(cells.describe(curves.merge(variants[["variant", *AXES]]), variants))
     symbols = style.symbols(variants)
     rows = rows.assign(loss=[(objectives or {}).get(name, "InfoNCE") for name in rows["variant"]])
-    groups = [
-        (", ".join(filter(None, (style.title(model), modality))), objective, part)
-        for model, of_model in rows.groupby("model", sort=False)
-        for (modality, objective), part in of_model.groupby(["modality", "objective"], sort=False)
-    ]
+    groups = _groups(rows)
     named = list(dict.fromkeys(rows["loss"]))
     same_objective = len(named) == 1
     figure, axes, spare = style.panels(
@@ -99,6 +95,15 @@ def draw(
         handles.append(style.key(f"chance, log {batch}", style.FAINT, line=(0, (1, 2))))
     style.legend(figure, handles, spare)
     return figure
+
+
+def _groups(rows: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Title, objective (empty if the model's own) and rows of each panel."""
+    return [
+        (", ".join(filter(None, (style.title(model), modality))), objective, part)
+        for model, of_model in rows.groupby("model", sort=False)
+        for (modality, objective), part in of_model.groupby(["modality", "objective"], sort=False)
+    ]
 
 
 def _shades(colour: str, count: int) -> list[tuple]:
