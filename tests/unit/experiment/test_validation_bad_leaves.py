@@ -40,9 +40,9 @@ LEAVES = {
         ("sample/land-500.yaml", "build:\n  _target_: earthdim.data.samples.area.land", "build: [land]"),
         "sample.build: ['land'] is not of type 'object'",
     ),
-    "learning rate": ((MODEL, "lr: 0.004", "lr: fast"), "model.optimiser.lr: 'fast' is not of type 'number'"),
+    "learning rate": ((MODEL, "lr: 0.001", "lr: fast"), "model.optimiser.lr: 'fast' is not of type 'number'"),
     "rate that is no number": (
-        (MODEL, "lr: 0.004", "lr: .nan"),
+        (MODEL, "lr: 0.001", "lr: .nan"),
         "model.optimiser.lr: nan is not a finite number",
     ),
     "width as text": (
