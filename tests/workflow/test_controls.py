@@ -65,6 +65,7 @@ def test_without_control_tasks_nothing_is_tested_and_the_run_says_so(finished):
     assert words in (finished.folder / "results" / "tiny" / "report.html").read_text(errors="replace")
 
 
+@pytest.mark.thorough
 def test_scores_name_the_set_of_their_task(tables):
     found = tables["probe"].groupby("task")["task_set"].agg(set).to_dict()
     assert found == {
@@ -72,6 +73,7 @@ def test_scores_name_the_set_of_their_task(tables):
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_controls_are_the_means_of_the_scores(tables):
     probe = tables["probe"].query("primary and split == 'random'")
     controls = (
@@ -89,6 +91,7 @@ def test_controls_are_the_means_of_the_scores(tables):
             assert (row["passed"] == "yes") == (row["value"] > row["twin"])
 
 
+@pytest.mark.thorough
 def test_failing_cells_are_left_out_of_the_correlation_by_name(gated, tables):
     controls = tables["controls"]
     bad = set(controls.loc[(controls["decides"] == "yes") & (controls["passed"] == "no"), "resolution"])

@@ -70,9 +70,11 @@ def test_twin_values_are_those_of_the_untrained_twins(tables):
 
 def test_training_lowers_the_loss(tables, smoke):
     trained = tables["variants"].query("weights == 'trained'")
-    assert (trained["val_top1"] > 20 / 1024).all()
+    # The state kept is the best in held-out regions, which is an early one.
+    assert (trained["val_top1"] > 5 / 1024).all()
     curve = read_table(smoke.folder / "results/variants/satclip_l10_rgb_smoke_s0/training.csv")
     assert curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] < np.log(512)
+    assert curve["val_top1"].iloc[-1] > 20 / 1024
 
 
 def test_leakage_is_marked(tables):
