@@ -38,9 +38,11 @@ LONLAT = np.array([[12.5, 41.9], [-180.0, 0.0], [180.0, 0.0], [0.0, 90.0], [0.0,
 def at(model, resolution):
     if resolution is None:
         return MODELS[model]
-    recipe, knob = MODELS[model], RESOLUTIONS[resolution]["model"]["encoding"]
-    assert set(knob) <= set(recipe["encoding"]), f"{resolution} sets a key that {model} does not have"
-    return {**recipe, "encoding": {**recipe["encoding"], **knob}}
+    recipe = dict(MODELS[model])
+    for part, knob in RESOLUTIONS[resolution]["model"].items():
+        assert set(knob) <= set(recipe[part]), f"{resolution} sets a key that {model} does not have"
+        recipe[part] = {**recipe[part], **knob}
+    return recipe
 
 
 def test_every_model_has_its_resolutions_and_every_resolution_a_model():
@@ -67,7 +69,8 @@ def test_resolution_leaf_is_global_and_carries_its_name(resolution):
 def test_resolution_leaf_states_its_nominal_wavelength(resolution):
     model = next(model for model, token in CELLS if token == resolution)
     wavelength = build(at(model, resolution)["encoding"]).nominal_wavelength_km
-    assert f"{wavelength:,.0f} km" in (CONFIG / "resolution" / f"{resolution}.yaml").read_text()
+    stated = f"{wavelength:,.0f} km" if wavelength >= 1 else f"{wavelength:.1f} km"
+    assert stated in (CONFIG / "resolution" / f"{resolution}.yaml").read_text()
 
 
 @pytest.mark.parametrize(
