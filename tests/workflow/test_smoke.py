@@ -1,4 +1,7 @@
-"""The experiment `smoke`, from an empty folder to its report, twice."""
+"""The experiment `smoke`, from an empty folder to its report, twice.
+
+Thorough: the experiment `tiny` has the same stages at half the cost; see test_tiny.py.
+"""
 
 import re
 import shutil
@@ -9,7 +12,7 @@ import pytest
 from earthdim.storage.files import read_table
 from earthdim.storage.schema import COLUMNS
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.thorough]
 
 SMOKE = ("--config", "experiment=smoke")
 

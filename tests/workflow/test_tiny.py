@@ -1,6 +1,7 @@
 """The experiment `tiny`, which includes every optional part."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -21,6 +22,44 @@ def tables(finished):
 def test_columns_follow_the_schema(tables, name):
     assert tuple(tables[name].columns[: len(COLUMNS[name])]) == COLUMNS[name]
     assert len(tables[name])
+
+
+def test_every_variant_is_in_every_table(tables):
+    names = list(tables["variants"]["variant"])
+    assert len(names) == len(set(names)) == 4
+    for table in ("dimension", "probe"):
+        assert list(dict.fromkeys(tables[table]["variant"])) == names
+
+
+def test_values_are_finite_and_in_range(tables):
+    dimension, probe = tables["dimension"], tables["probe"]
+    assert np.isfinite(dimension["value"]).all()
+    assert (dimension["value"] > 0).all()
+    assert (dimension["value"] < dimension.merge(tables["variants"], on="variant")["ambient_dim"]).all()
+    assert np.isfinite(probe[["value", "low", "high"]]).all().all()
+    assert (probe["low"] <= probe["high"]).all()
+    # A single sample of points: intervals come from half samples.
+    of_embedding = dimension.query("space == 'embedding'")
+    assert set(of_embedding["interval"]) == {"8 half samples"}
+    assert (of_embedding["low"] < of_embedding["value"]).all()
+    assert (of_embedding["value"] < of_embedding["high"]).all()
+
+
+def test_twin_values_are_those_of_the_untrained_twins(tables):
+    embedding = tables["dimension"].query("space == 'embedding'").fillna({"k": 0})
+    embedding = embedding.set_index(["variant", "estimator", "k"])
+    assert embedding.index.is_unique
+    for (variant, *measure), row in embedding.iterrows():
+        if variant == "csp_amin10_rgb_tiny_s0":
+            assert row["twin_value"] == embedding.loc[("csp_amin10_untrained_s0", *measure), "value"]
+        else:
+            assert np.isnan(row["twin_value"])
+
+
+def test_leakage_is_marked(tables):
+    marks = tables["probe"].groupby(["weights", "task"])["leaked"].agg(set)
+    assert marks["trained", "elevation"] == {"in part"}
+    assert marks["untrained", "elevation"] == marks["trained", "climate-zone"] == {"no"}
 
 
 def test_scale_has_every_size_and_support_of_its_variants(tables):
@@ -81,3 +120,12 @@ def test_the_report_shows_the_optional_parts(finished):
     for part in ("figures/scale.png", "tables/scale.csv", "tables/costly.csv", "tables/jacobian.csv"):
         assert part in report
     assert "Table jacobian" in report.replace("<strong>", "").replace("</strong>", "")
+
+
+def test_one_core_gives_identical_tables_from_an_empty_folder(finished, project):
+    tables = ("tiny/tables", "tiny/variants")
+    checkpoints = "variants/satclip_l10_rgb_tiny_s0/checkpoint"
+    shutil.rmtree(project.folder / "results")
+    project.run("--config", "experiment=tiny", cores=1)
+    assert project.files(*tables) == finished.files(*tables)
+    assert project.files(checkpoints) == finished.files(checkpoints)
