@@ -70,9 +70,8 @@ def draw(controls: pd.DataFrame) -> style.PrintedFigure:
     for number, (control, head) in enumerate(columns):
         part = deciding[(deciding["control"] == control) & (deciding["head"] == head)]
         reach = pd.to_numeric(part["margin"]).abs().clip(upper=LIMIT).max()
-        axes[number].set_xlim(-1.15 * reach, 1.15 * reach) if reach > 0 else axes[number].set_xlim(
-            -0.01, 0.01
-        )
+        limit = 1.15 * reach if reach > 0 else 0.01
+        axes[number].set_xlim(-limit, limit)
     figure.supxlabel(
         "margin: trained minus the nearest control, or bound of chance minus retrieval", fontsize=style.SMALL
     )
