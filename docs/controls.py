@@ -269,6 +269,7 @@ def render(gate: pd.DataFrame, variants: pd.DataFrame) -> str:
         modalities=list(order["modality"].unique()),
         objectives=list(order["objective"].unique()),
         seeds=rows["seed"].nunique(),
+        shuffled_seeds=variants.loc[variants["weights"] == "shuffled", "seed"].nunique(),
         bare=(variants["model"] == COORDINATES).any(),
         cells=list(gate_cells(gate)),
         selections=selections(gate).to_dict("records"),
