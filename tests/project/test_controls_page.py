@@ -1,5 +1,7 @@
 """The page of the experiment controls: planted truths in words and counts, and the page against its tables."""
 
+import json
+
 import controls as page
 import numpy as np
 import pandas as pd
@@ -55,8 +57,8 @@ def score(row, task, head, split):
     return value + 0.1 * (task == page.TASK and row.weights == "trained" and row.modality == "climate")
 
 
-def tables(modalities=("rgb", "climate")):
-    """The two tables of the page, by the functions that make the real ones."""
+def run(modalities=("rgb", "climate")):
+    """Tables of an experiment: variants, probe, dimension and, by the function that makes the real one, controls."""
     known = variants(modalities)
     sets = {"temperature": "claims", "water-vapour": "selection", "cloud-water": "selection"}
     probe = pd.DataFrame(
@@ -77,8 +79,8 @@ def tables(modalities=("rgb", "climate")):
         ]
     )  # fmt: skip
     retrieval = {name: {"candidates": 1024, "region_top1": 4096} for name in known["variant"]}
-    gate = controls_table(known, probe, GATE_CELL, KINDS, retrieval).assign(**MADE)
-    return gate, page.of_variants(known, probe, dimension).assign(**MADE)
+    gate = controls_table(known, probe, GATE_CELL, KINDS, retrieval)
+    return {"variants": known, "probe": probe, "dimension": dimension, "controls": gate}
 
 
 def rise(row):
@@ -91,7 +93,9 @@ def rise(row):
 
 @pytest.fixture(scope="module")
 def made():
-    return tables()
+    found = run()
+    gate = found.pop("controls")
+    return gate.assign(**MADE), page.of_variants(**found).assign(**MADE)
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +207,7 @@ def test_a_page_without_retrieval_climate_or_shuffled_pairs_says_so(made):
 def folder(made, monkeypatch, tmp_path):
     monkeypatch.setattr(page, "TABLES", {name: tmp_path / f"{name}.csv" for name in page.TABLES})
     monkeypatch.setattr(page, "PAGE", tmp_path / "controls.md")
+    monkeypatch.setattr(page, "IMAGE", tmp_path / "controls.png")
     return tmp_path
 
 
@@ -222,6 +227,24 @@ def test_a_page_or_table_that_changed_fails_the_check(folder, made):
     changed = made[1].assign(fishers=made[1]["fishers"] + 1)
     changed.to_csv(page.TABLES["controls_variants"], index=False)
     assert page.main(["--check"]) == 1
+
+
+def test_tables_and_figure_are_extracted_from_a_run(folder, text):
+    results = folder / "results"
+    record = {
+        "git": {"commit": "abc1234def"},
+        "machine": {"cpu": "a processor"},
+        "ended": "2026-11-27T01:00:00",
+    }
+    for path in ("controls/tables", "controls/figures", "records/table/controls"):
+        (results / path).mkdir(parents=True)
+    for name, table in run().items():
+        table.to_csv(results / "controls" / "tables" / f"{name}.csv", index=False)
+    (results / "records" / "table" / "controls" / "probe.json").write_text(json.dumps(record))
+    (results / "controls" / "figures" / "controls.png").write_bytes(b"a picture")
+    assert page.main(["--results", str(results), "--write"]) == 0
+    assert page.PAGE.read_text() == text
+    assert page.IMAGE.read_bytes() == b"a picture"
 
 
 def test_the_page_is_that_of_the_committed_tables():
