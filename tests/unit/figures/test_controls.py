@@ -59,6 +59,7 @@ def test_each_objective_has_a_row_of_panels_named_at_its_left_on_common_axes():
     assert [panels[number].texts[0].get_text() for number in (0, 5)] == ["regression", "SigLIP"]
     for panel, below in zip(panels[:5], panels[5:], strict=True):
         assert panel.get_xlim() == below.get_xlim() == pytest.approx((-0.23, 0.23))
+        assert [label.get_text() for label in below.get_xticklabels()] == ["−0.2", "0", "0.2"]
     # Both models have one level, which their names need not repeat.
     for number in (0, 5):
         assert [label.get_text() for label in panels[number].get_yticklabels()] == ["SatCLIP", "GeoCLIP"]

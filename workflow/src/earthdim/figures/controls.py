@@ -1,10 +1,11 @@
 """Margin by which each cell passes or fails each control that decides."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from earthdim.analysis.statistics.cells import text
 from earthdim.figures import style
@@ -70,8 +71,7 @@ def draw(controls: pd.DataFrame) -> style.PrintedFigure:
     for number, (control, head) in enumerate(columns):
         part = deciding[(deciding["control"] == control) & (deciding["head"] == head)]
         reach = pd.to_numeric(part["margin"]).abs().clip(upper=LIMIT).max()
-        limit = 1.15 * reach if reach > 0 else 0.01
-        axes[number].set_xlim(-limit, limit)
+        _set_reach(axes[number], 1.15 * reach if reach > 0 else 0.01)
     figure.supxlabel(
         "margin: trained minus the nearest control, or bound of chance minus retrieval", fontsize=style.SMALL
     )
@@ -91,6 +91,15 @@ def _labels(controls: pd.DataFrame) -> pd.Series:
         ]
         values = values[kept]
     return values.apply(lambda row: style.title("_".join(filter(None, row))), axis=1)
+
+
+def _set_reach(panel: Axes, limit: float) -> None:
+    """Set an axis that is symmetric about zero, with ticks at zero and at one margin on either side, far enough for its label."""
+    unit = 10.0 ** math.floor(math.log10(limit))
+    tick = max(digit * unit for digit in (1, 1.5, *range(2, 10)) if digit * unit <= limit)
+    panel.set_xlim(-limit, limit)
+    panel.xaxis.set_major_locator(FixedLocator([-tick, 0, tick]))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
 
 
 def _draw_block(
@@ -125,5 +134,3 @@ def _draw_rows(panel: Axes, rows: list[pd.Series | None]) -> None:
         x = max(-LIMIT, min(margin, LIMIT))
         panel.hlines(y, min(0, x), max(0, x), color=colour, linewidth=0.8, alpha=0.6)
         panel.plot(x, y, ("<" if margin < 0 else ">") if beyond else marker, color=colour, zorder=3)
-    panel.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
