@@ -94,7 +94,7 @@ def _labels(controls: pd.DataFrame) -> pd.Series:
 
 
 def _set_reach(panel: Axes, limit: float) -> None:
-    """Set an axis that is symmetric about zero, with ticks at zero and at one margin on either side, far enough for its label."""
+    """Set an axis symmetric about zero, with ticks at zero and at a margin far enough from it for its label."""
     unit = 10.0 ** math.floor(math.log10(limit))
     tick = max(digit * unit for digit in (1, 1.5, *range(2, 10)) if digit * unit <= limit)
     panel.set_xlim(-limit, limit)
