@@ -5,18 +5,15 @@ envs/run python docs/recipes.py --write                     write the page from 
 envs/run python docs/recipes.py --results results --write   first extract the table of a run of `recipes`
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
-import jinja2
+import extracts
 import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "results" / "recipes.csv"
 PAGE = ROOT / "docs" / "recipes.md"
-KINDS = {"ridge": "linear", "logistic": "linear", "mlp": "mlp"}
 TOLERANCE = 0.005
 """Difference of scores within which the loss on held-out regions decides, as the rule says."""
 
@@ -34,13 +31,10 @@ def scores(probe: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index variant; columns such as random_linear and blocks_mlp.
     """
-    rows = probe[(probe["primary"].astype(str) == "True") & (probe["task_set"] == "selection")]
-    rows = rows.assign(column=rows["split"] + "_" + rows["head"].map(KINDS))
-    counts = rows.groupby(["variant", "column"])["task"].nunique().unstack()
-    if counts.isna().any().any() or counts.nunique().max() > 1:
+    found = extracts.scores(probe)
+    if found.isna().any(axis=None):
         raise ValueError("probe: some variants lack a score in some selection task; compare only whole sets")
-    by_task = rows.groupby(["variant", "column", "task"])["value"].mean()
-    return by_task.groupby(["variant", "column"]).mean().unstack()
+    return found
 
 
 def candidates(variants: pd.DataFrame, probe: pd.DataFrame) -> pd.DataFrame:
@@ -102,26 +96,16 @@ def choose(table: pd.DataFrame) -> pd.DataFrame:
 
 def extract(results: Path) -> pd.DataFrame:
     """The table of candidates of a finished run, with the commit and the processor that made it."""
-    folder = results / "recipes" / "tables"
-    tables = [
-        pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
-        for name in ("variants", "probe")
-    ]
-    record = json.loads((results / "records" / "table" / "recipes" / "probe.json").read_text())
-    made = {"commit": str(record["git"].get("commit") or "")[:7], "processor": record["machine"]["cpu"]}
-    return candidates(*tables).round(4).assign(**made, date=record["ended"][:10])
+    tables = extracts.read(results, "recipes", "variants", "probe")
+    return candidates(*tables).round(4).assign(**extracts.origin(results, "recipes"))
 
 
 def render(table: pd.DataFrame) -> str:
     """The page of a table of candidates."""
-    jinja = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
     rule = (
         (ROOT / "config" / "experiment" / "recipes.yaml").read_text(encoding="utf-8").partition("title:")[0]
     )
     lines = [line.removeprefix("#").removeprefix(" ") for line in rule.splitlines()]
-    template = (ROOT / "docs" / "templates" / "recipes.md.j2").read_text(encoding="utf-8")
     beats = [
         (table[f"random_{kind}"] > table[[f"{other}_random_{kind}" for other in ("twin", "raw")]].max(axis=1))
         for kind in ("linear", "mlp")
@@ -129,7 +113,7 @@ def render(table: pd.DataFrame) -> str:
     rows = table.assign(linear_passes=beats[0], mlp_passes=beats[1]).merge(
         choose(table)[["family", "objective", "model", "chosen"]], on=["family", "objective", "model"]
     )
-    return jinja.from_string(template).render(
+    return extracts.template("recipes.md.j2").render(
         rule="\n".join(lines),
         rows=rows.to_dict("records"),
         choices=choose(table).to_dict("records"),
@@ -139,23 +123,10 @@ def render(table: pd.DataFrame) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Extract, write or compare; see the module's text."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--results", type=Path, help="results of a run of `recipes`")
-    parser.add_argument("--write", action="store_true", help="write the page")
-    parser.add_argument("--check", action="store_true", help="fail if the page differs (the default)")
-    chosen = parser.parse_args(arguments)
+    chosen = extracts.arguments(__doc__, "recipes", arguments)
     if chosen.results is not None:
         extract(chosen.results).to_csv(TABLE, index=False)
-    text = render(pd.read_csv(TABLE))
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    if chosen.write:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    print("recipes.md differs from docs/results/recipes.csv; run docs/recipes.py --write", file=sys.stderr)
-    return 1
+    return extracts.finish(PAGE, render(pd.read_csv(TABLE)), chosen.write)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The figure of controls."""
 
+import pandas as pd
 import pytest
 from figure_drawing import drawn
 from figure_tables import tables
@@ -43,6 +44,25 @@ def test_every_cell_has_a_row(panels):
     drawn_marks = [line for line in panels[0].lines if line.get_marker() not in ("", "None")]
     shown = table[(table["control"] == "own target") & (table["head"] == "linear") & table["margin"].notna()]
     assert len(drawn_marks) == len(shown)
+
+
+def test_each_objective_has_a_row_of_panels_named_at_its_left_on_common_axes():
+    table = tables(large=True).controls
+    part = table[table["resolution"].isin(["l10", "sigma64"]) & (table["modality"] == "rgb")]
+    both = [
+        part.assign(objective=name, margin=margin) for name, margin in [("regression", 0.1), ("siglip", -0.2)]
+    ]
+    figure = controls.draw(pd.concat(both))
+    figure.draw_without_rendering()
+    panels = figure.axes
+    assert len(panels) == 10
+    assert [panels[number].texts[0].get_text() for number in (0, 5)] == ["regression", "SigLIP"]
+    for panel, below in zip(panels[:5], panels[5:], strict=True):
+        assert panel.get_xlim() == below.get_xlim() == pytest.approx((-0.23, 0.23))
+        assert [label.get_text() for label in below.get_xticklabels()] == ["−0.2", "0", "0.2"]
+    # Both models have one level, which their names need not repeat.
+    for number in (0, 5):
+        assert [label.get_text() for label in panels[number].get_yticklabels()] == ["SatCLIP", "GeoCLIP"]
 
 
 def test_a_near_failure_is_a_cross():
