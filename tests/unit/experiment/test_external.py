@@ -31,10 +31,12 @@ def with_arguments(leaf, **arguments):
 
 
 @pytest.fixture
-def resolve(tmp_path, monkeypatch):
+def resolve(tmp_path, monkeypatch, leaves):
     """Resolve the experiment table1 with the branches and weights of a test, in a temporary folder."""
     folder = tmp_path / "config"
     shutil.copytree(CONFIG, folder)
+    cache = tmp_path / "cache"
+    shutil.copytree(leaves, cache)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_encoder.py").write_text("def embed(lonlat):\n    return lonlat\n")
     rows = "".join(f"{number / 10},{number / 20},{number}\n" for number in range(400))
@@ -46,7 +48,7 @@ def resolve(tmp_path, monkeypatch):
         path = folder / "experiment" / "table1.yaml"
         text = yaml.safe_load(path.read_text()) | {"branches": branches, "optional": list(optional)}
         path.write_text(yaml.safe_dump(text))
-        return grid.resolve(folder, "table1", without=without)
+        return grid.resolve(folder, "table1", cache=cache, without=without)
 
     return run
 
