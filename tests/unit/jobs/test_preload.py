@@ -160,6 +160,9 @@ ENDS = {
     "thread": "import threading, time; threading.Thread(target=lambda: (time.sleep(0.3), print('late'))).start(); 1 / 0",
     "daemon": "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     "_exit": "import os; os._exit(7)",
+    "open file": "file = open('left', 'w'); file.write('kept'); import atexit; atexit.register(lambda: print(len(vars()), end=''))",
+    "finalizer": "import tempfile; folder = tempfile.TemporaryDirectory(dir='.'); print('made')",
+    "closed output": "import os, sys; sys.stdout.write('x'); sys.stdout.flush(); sys.stdout.write('y'); os.close(1)",
     "SIGKILL": "import os; os.kill(os.getpid(), 9)",
     "SIGTERM": "import os; os.kill(os.getpid(), 15)",
     "SIGSEGV": "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); import os; os.kill(os.getpid(), 11)",
@@ -172,12 +175,14 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_fork_ends_as_a_new_interpreter_ends(place, end):
-    forked, plain = (place.run(ENDS[end], forked=one, errors="replace") for one in (True, False))
+    forked, plain = (place.run(ENDS[end], forked=one, errors="replace", cwd=place.folder) for one in (True, False))
     assert (forked.returncode, forked.stdout) == (plain.returncode, plain.stdout)
     # The shell reports some signals, with its own number.
     assert [line for line in forked.stderr.splitlines() if "bash" not in line] == [
         line for line in plain.stderr.splitlines() if "bash" not in line
     ]
+    assert {path.name for path in place.folder.iterdir()} <= {"script.py", "left"}
+    assert all(path.read_text() == "kept" for path in place.folder.glob("left"))
 
 
 def test_an_edited_module_is_read_anew(place):

@@ -6,10 +6,11 @@ Started by `earthdim.jobs.preload.start` as a child of Snakemake. It runs no cod
 reads the present code. LISTENER is the number of a listening socket; standard input is a pipe from Snakemake, whose end
 shows that Snakemake has ended; SPARE is room for the command lines of the jobs.
 
-A fork is what a new interpreter would be, except for the modules that it has: it runs the script as ``__main__`` and
-ends through the interpreter's normal exit. It is a child of this process, which is a child of Snakemake.
+A fork is what a new interpreter would be, except for the modules that it has: it runs the script as ``__main__``, waits
+for its threads and calls the functions that are registered for the exit. It is a child of this process, which is a child of Snakemake.
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -22,10 +23,12 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import NoReturn
 
 TAKEN = b"+"
 """The answer to a request that is being executed."""
@@ -305,8 +308,48 @@ def show(command: list[str]) -> None:
         ctypes.memmove(begin, text.ljust(end - begin, b"\0"), end - begin)
 
 
-def silent(*error: object) -> None:
-    """Report an error that was reported before."""
+def run(main: ModuleType) -> int:
+    """Run the script of a job, and return its exit status, or minus the number of the signal that shall end it."""
+    try:
+        with io.open_code(main.__file__) as file:
+            code = compile(file.read(), main.__file__, "exec", dont_inherit=True)
+        exec(code, vars(main))
+    except SystemExit as error:
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 0xFF
+        print(error.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        # Without the line above in the traceback.
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
+        return -signal.SIGINT if type(error) is KeyboardInterrupt else 1
+    return 0
+
+
+def leave(status: int, main: ModuleType) -> NoReturn:
+    """End a job as an interpreter ends, but without taking apart all modules.
+
+    This would write to nearly all memory that is shared with the server, which would have to be copied: it takes a third
+    of a second.
+    """
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    # Closes files that the script has left open.
+    vars(main).clear()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError) as error:
+            # As an interpreter reports it.
+            status = 120
+            with suppress(OSError, ValueError):
+                print(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}", file=sys.stderr)
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    ctypes.CDLL(None).fflush(None)
+    os._exit(status)
 
 
 def serve(listener: int, modules: list[str]) -> ModuleType | None:
@@ -337,17 +380,7 @@ if __name__ == "__main__":
     # The folder of this file.
     sys.path.pop(0)
     main = serve(int(sys.argv[1]), sys.argv[3:])
-    if main is None:
-        os._exit(0)
-    try:
-        with io.open_code(main.__file__) as file:
-            code = compile(file.read(), main.__file__, "exec", dont_inherit=True)
-        exec(code, vars(main))
-    except SystemExit:
-        raise
-    except BaseException as error:
-        # Without the line above in the traceback. Raised again for the exit code of an interpreter.
-        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
-        sys.excepthook(type(error), error, error.__traceback__)
-        sys.excepthook = silent
-        raise
+    if main is not None:
+        leave(run(main), main)
+    # As fast.
+    os._exit(0)
