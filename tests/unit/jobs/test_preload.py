@@ -18,7 +18,7 @@ from earthdim.jobs import preload
 from earthdim.jobs.preload import server
 
 # As Snakemake sets it for its jobs. The tests' own variable would let a plain job time itself.
-ENVIRONMENT = os.environ | dict.fromkeys(preload._THREADS, "1")
+ENVIRONMENT = os.environ | dict.fromkeys(preload.THREADS, "1")
 MARK = "import os, sys; print('wave' in sys.modules, os.getppid(), flush=True)\n"
 
 
@@ -41,7 +41,10 @@ class Place:
 
     def run(self, text, name="script.py", forked=True, **options):
         return subprocess.run(
-            self.command(text, name, forked), capture_output=True, text=True, **{"env": self.environment} | options
+            self.command(text, name, forked),
+            capture_output=True,
+            text=True,
+            **{"env": self.environment} | options,
         )
 
     def start(self, text, **options):
@@ -68,7 +71,9 @@ def begin(tmp_path):
     places = []
 
     def beginner(*modules, **environment):
-        environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
         places.append(Place(tmp_path, *modules, **environment))
         return places[-1]
 
@@ -127,7 +132,8 @@ def test_a_fork_sees_what_a_new_interpreter_sees(place, tmp_path):
     folder.mkdir()
     options = {"cwd": folder, "input": "first\nsecond\n", "env": place.environment | {"TMPDIR": str(folder)}}
     forked, plain = (
-        json.loads(place.run(CONTEXT, forked=one, preexec_fn=limited, **options).stdout) for one in (True, False)
+        json.loads(place.run(CONTEXT, forked=one, preexec_fn=limited, **options).stdout)
+        for one in (True, False)
     )
     # A signal that Snakemake ignores was ignored for the server too; here it is set for these commands only.
     for found in (forked, plain):
@@ -175,7 +181,9 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_fork_ends_as_a_new_interpreter_ends(place, end):
-    forked, plain = (place.run(ENDS[end], forked=one, errors="replace", cwd=place.folder) for one in (True, False))
+    forked, plain = (
+        place.run(ENDS[end], forked=one, errors="replace", cwd=place.folder) for one in (True, False)
+    )
     assert (forked.returncode, forked.stdout) == (plain.returncode, plain.stdout)
     # The shell reports some signals, with its own number.
     assert [line for line in forked.stderr.splitlines() if "bash" not in line] == [
@@ -206,7 +214,7 @@ def test_numbers_without_a_seed_differ_between_forks(begin):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_from_the_terminal_reaches_the_job_not_the_server(tmp_path, number):
     """Snakemake, its server, the client and the job are one process group."""
-    begin = f"""
+    begin = """
 import subprocess, sys, time
 from earthdim.jobs import preload
 parent = preload.Preloaded(("wave",))
@@ -225,7 +233,9 @@ time.sleep(60)
     try:
         *words, child = run.stdout.readline().split()
         script = tmp_path / "script.py"
-        script.write_text("import time\ntry:\n    print('began', flush=True)\n    time.sleep(60)\nfinally:\n    print('end')")
+        script.write_text(
+            "import time\ntry:\n    print('began', flush=True)\n    time.sleep(60)\nfinally:\n    print('end')"
+        )
         job = subprocess.Popen(
             [*words, sys.executable, script], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -254,7 +264,9 @@ def test_a_job_ends_when_its_client_is_killed(place):
 
 
 def test_a_job_that_is_deaf_is_killed_later(place):
-    process, job = place.start("import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)")
+    process, job = place.start(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"
+    )
     process.kill()
     assert not waited_for(lambda: ended(job), server.GRACE_S / 2)
     assert waited_for(lambda: ended(job), server.GRACE_S)
@@ -330,7 +342,9 @@ def test_the_server_stays_for_a_job_that_has_not_ended(place):
 
 def test_fifty_jobs_at_once(place):
     with ThreadPoolExecutor(50) as pool:
-        texts = (f"{MARK}import time; time.sleep(0.3); print({number}); sys.exit({number})" for number in range(50))
+        texts = (
+            f"{MARK}import time; time.sleep(0.3); print({number}); sys.exit({number})" for number in range(50)
+        )
         done = list(pool.map(place.run, texts, (f"script{number}.py" for number in range(50))))
     assert [one.returncode for one in done] == list(range(50))
     assert [int(one.stdout.split()[-1]) for one in done] == list(range(50))
@@ -362,7 +376,9 @@ print(so_far())
 
 
 def test_the_cost_of_a_fork_is_its_own(tmp_path, begin):
-    (tmp_path / "busy.py").write_text("import time\nwhile time.process_time() < 1: pass\nheld = b'x' * 2**28\ndel held")
+    (tmp_path / "busy.py").write_text(
+        "import time\nwhile time.process_time() < 1: pass\nheld = b'x' * 2**28\ndel held"
+    )
     place = begin("busy", "wave")
     assert waited_for(lambda: place.is_forked(place.run(MARK)))
     done = place.run(COST)
@@ -379,7 +395,9 @@ def test_the_libraries_load_and_leave_no_thread_that_a_fork_would_miss():
         "for name in MODULES: importlib.import_module(name)\n"
         "print(*threads())"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
     assert set(done.stdout.split()) <= server.HARMLESS
 
 

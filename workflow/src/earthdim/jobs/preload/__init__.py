@@ -21,7 +21,6 @@ SWITCH = "EARTHDIM_PRELOAD"
 LEAST = 4
 """Number of jobs from which the server is started: loading everything costs as much as the starts of about three."""
 
-# Libraries of the jobs, in the order in which the stages need them; with what they import, all that takes long to load.
 MODULES = (
     "snakemake.iocontainers",
     "snakemake.logging",
@@ -41,8 +40,9 @@ MODULES = (
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
 )
-# As Snakemake sets them for the commands of a job.
-_THREADS = (
+"""Libraries of the jobs that take long to load, in the order in which the stages need them."""
+
+THREADS = (
     "OMP_NUM_THREADS",
     "GOTO_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -50,7 +50,11 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+"""Environment variables that Snakemake sets to the number of threads of a job."""
+
+# Longest command line of a job, in bytes.
 _ROOM = 8192
+# Time that the server has for its end, in seconds; a job that hangs is left to its lease.
 _END_S = 5
 
 
@@ -76,7 +80,7 @@ class Preloaded:
             # Standard input is the pipe by which the server sees the end of this process.
             self.process = subprocess.Popen(
                 [sys.executable, folder / "server.py", str(number), "-" * _ROOM, *modules],
-                env=os.environ | dict.fromkeys(_THREADS, "1"),
+                env=os.environ | dict.fromkeys(THREADS, "1"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[number],

@@ -36,11 +36,10 @@ def ask(address: str, command: list[str]) -> int | None:
         The exit status, minus the number of the signal if the job died of one; None if the server does not execute
         the command.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        with suppress(OSError):
-            server.connect(f"\0{address}")
-            if _user(server) == os.getuid() and _taken(server, command):
-                return _status(server)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server, suppress(OSError):
+        server.connect(f"\0{address}")
+        if _user(server) == os.getuid() and _taken(server, command):
+            return _status(server)
     return None
 
 
@@ -58,7 +57,9 @@ def _taken(server: socket.socket, command: list[str]) -> bool:
         "environment": dict(os.environ),
         "umask": mask,
         "group": os.getpgrp(),
-        "limits": {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if "RLIMIT" in name},
+        "limits": {
+            name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if "RLIMIT" in name
+        },
     }
     text = json.dumps(request).encode()
     folder = os.open(".", os.O_PATH)
@@ -77,7 +78,9 @@ def _status(server: socket.socket) -> int:
         status = server.recv(4, socket.MSG_WAITALL)
     if len(status) < 4:
         # The kernel has ended the job together with the server. Another start could find its unfinished files.
-        sys.stderr.write("earthdim: the process that this job was forked from has ended, and with it the job\n")
+        sys.stderr.write(
+            "earthdim: the process that this job was forked from has ended, and with it the job\n"
+        )
         return 1
     return struct.unpack("i", status)[0]
 
