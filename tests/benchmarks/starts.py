@@ -13,8 +13,8 @@
 - CPU seconds are user plus system time as the kernel counts them, of the process and its children for `start`, of the
   process for `later`.
 - jobs: the number of jobs of `default` without any results, from a dry run.
-- `--tiny`: CPU seconds of Snakemake with all its jobs and with the process that has loaded the libraries, from no results
-  to all. The first run of each kind is not shown: it fills caches.
+- `--tiny`: CPU seconds of Snakemake with all its jobs and the process that has loaded the libraries, from no results to
+  all. The first run of each kind is not shown: it fills caches.
 """
 
 import argparse
@@ -233,8 +233,8 @@ def main(arguments: list[str]) -> None:
             imports = later.get(script, [])
             after = mean(sum(job.values()) for job in imports) if imports else 0.0
             total += jobs * (begun + after)
-            shown = f"{script:18}{jobs:5}{forked:8.2f}{begun:8.2f}{after:8.2f}{jobs * (begun + after):8.1f}   {largest(imports)}"
-            print(shown.rstrip(), flush=True)
+            seconds = f"{forked:8.2f}{begun:8.2f}{after:8.2f}{jobs * (begun + after):8.1f}"
+            print(f"{script:18}{jobs:5}{seconds}   {largest(imports)}".rstrip(), flush=True)
         parent.end()
         print(f"\n{counts.total()} jobs, {total:.0f} CPU seconds")
 

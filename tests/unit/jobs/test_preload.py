@@ -1,4 +1,4 @@
-"""Jobs as forks of a preloaded process, beside the same scripts in interpreters of their own: real processes and sockets."""
+"""Jobs as forks of a preloaded process, beside the same scripts in interpreters of their own."""
 
 import contextlib
 import json
@@ -114,7 +114,8 @@ print(json.dumps({
     "limits": [resource.getrlimit(number) for number in range(16)],
     "files": sorted(int(name) for name in os.listdir("/proc/self/fd")),
     "streams": [[s.name, s.encoding, s.errors, s.line_buffering, s.isatty()] for s in (sys.stdout, sys.stderr)],
-    "thread": threading.current_thread() is threading.main_thread(), "shown": open("/proc/self/cmdline").read().rstrip(chr(0)),
+    "thread": threading.current_thread() is threading.main_thread(),
+    "shown": open("/proc/self/cmdline").read().rstrip(chr(0)),
     "read": sys.stdin.read(),
 }))
 """
@@ -158,15 +159,29 @@ ENDS = {
     "code": "import sys; sys.exit(3)",
     "large code": "import sys; sys.exit(259)",
     "message": "raise SystemExit('why')",
-    "error": "def f():\n    return 1 / 0\ntry:\n    f()\nexcept ZeroDivisionError as e:\n    raise ValueError('x') from e",
+    "error": """
+def divide():
+    return 1 / 0
+try:
+    divide()
+except ArithmeticError as error:
+    raise ValueError("text") from error
+""",
     "syntax": "print(1)\nif True print(2)",
     "interrupt": "raise KeyboardInterrupt",
     "hook": "import sys; sys.excepthook = lambda kind, error, trace: print(kind, trace.tb_frame.f_lineno); 1 / 0",
     "at exit": "import atexit; atexit.register(print, 'last'); raise ValueError",
-    "thread": "import threading, time; threading.Thread(target=lambda: (time.sleep(0.3), print('late'))).start(); 1 / 0",
+    "thread": """
+import threading, time
+def late():
+    time.sleep(0.3)
+    print("late")
+threading.Thread(target=late).start()
+1 / 0
+""",
     "daemon": "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     "_exit": "import os; os._exit(7)",
-    "open file": "file = open('left', 'w'); file.write('kept'); import atexit; atexit.register(lambda: print(len(vars()), end=''))",
+    "open file": "file = open('left', 'w'); file.write('kept')",
     "finalizer": "import tempfile; folder = tempfile.TemporaryDirectory(dir='.'); print('made')",
     "closed output": "import os, sys; sys.stdout.write('x'); sys.stdout.flush(); sys.stdout.write('y'); os.close(1)",
     "SIGKILL": "import os; os.kill(os.getpid(), 9)",
@@ -175,7 +190,12 @@ ENDS = {
     "output": "import sys; print('out'); print('err', file=sys.stderr); sys.stdout.buffer.write(b'\\xff')",
     "child": "import subprocess; print(subprocess.run('exit 5', shell=True).returncode)",
     "fork": "import os, sys; pid = os.fork(); sys.exit(4) if pid == 0 else print(os.waitpid(pid, 0)[1])",
-    "pool": "import multiprocessing as m\nif __name__ == '__main__':\n    with m.get_context('spawn').Pool(2) as p: print(p.map(abs, [-1, -2]))",
+    "pool": """
+import multiprocessing
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        print(pool.map(abs, [-1, -2]))
+""",
 }
 
 
@@ -323,7 +343,13 @@ def test_a_process_with_threads_is_not_forked(tmp_path, begin):
 
 
 def test_the_server_ends_with_the_process_that_started_it(tmp_path):
-    begin = "import time; from earthdim.jobs import preload; p = preload.Preloaded(()); print(p.process.pid, flush=True); time.sleep(60)"
+    begin = """
+import time
+from earthdim.jobs import preload
+parent = preload.Preloaded(())
+print(parent.process.pid, flush=True)
+time.sleep(60)
+"""
     run = subprocess.Popen([sys.executable, "-c", begin], stdout=subprocess.PIPE)
     number = int(run.stdout.readline())
     assert psutil.pid_exists(number)
@@ -391,9 +417,9 @@ def test_the_cost_of_a_fork_is_its_own(tmp_path, begin):
 
 def test_the_libraries_load_and_leave_no_thread_that_a_fork_would_miss():
     code = (
-        "import importlib, sys; from earthdim.jobs.preload import MODULES; from earthdim.jobs.preload.server import threads\n"
+        "import importlib; from earthdim.jobs.preload import MODULES, server\n"
         "for name in MODULES: importlib.import_module(name)\n"
-        "print(*threads())"
+        "print(*server.threads())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
@@ -402,7 +428,8 @@ def test_the_libraries_load_and_leave_no_thread_that_a_fork_would_miss():
 
 
 @pytest.mark.parametrize(
-    ("jobs", "threads", "switch"), [(preload.LEAST - 1, 1, ""), (50, 2, ""), (50, 1, "no"), (50, 1, "0")]
+    ("jobs", "threads", "switch"),
+    [(preload.LEAST - 1, 1, ""), (50, 2, ""), (50, 1, "no"), (50, 1, "0"), (50, 1, "51")],
 )
 def test_no_server_is_started_without_need_or_permission(monkeypatch, jobs, threads, switch):
     monkeypatch.setenv(preload.SWITCH, switch)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SWITCH = "EARTHDIM_PRELOAD"
-"""Environment variable: "no" if each job shall start its own interpreter."""
+"""Environment variable: "no" if each job shall start its own interpreter, or a number in place of `LEAST`."""
 
 LEAST = 4
 """Number of jobs from which the server is started: loading everything costs as much as the starts of about three."""
@@ -109,6 +109,8 @@ def start(jobs: int, math_threads: int) -> Preloaded | None:
     -------
     Preloaded or None
     """
-    wanted = os.environ.get(SWITCH, "").lower() not in ("no", "0", "off", "false")
+    switch = os.environ.get(SWITCH, "").lower()
+    least = int(switch) if switch.isdecimal() else LEAST
+    wanted = switch not in ("no", "off", "false", "0") and jobs >= least
     possible = sys.platform == "linux" and hasattr(os, "pidfd_open") and math_threads == 1
-    return Preloaded() if wanted and possible and jobs >= LEAST else None
+    return Preloaded() if wanted and possible else None

@@ -7,7 +7,8 @@ reads the present code. LISTENER is the number of a listening socket; standard i
 shows that Snakemake has ended; SPARE is room for the command lines of the jobs.
 
 A fork is what a new interpreter would be, except for the modules that it has: it runs the script as ``__main__``, waits
-for its threads and calls the functions that are registered for the exit. It is a child of this process, which is a child of Snakemake.
+for its threads and calls the functions that are registered for the exit. It is a child of this process, which is a
+child of Snakemake.
 """
 
 import atexit
@@ -60,6 +61,7 @@ class Request:
     files: list[int] = field(default_factory=list)
 
     def close(self) -> None:
+        """Close this process's copies of the files."""
         for file in self.files:
             os.close(file)
 
@@ -330,7 +332,7 @@ def run(main: ModuleType) -> int:
 def leave(status: int, main: ModuleType) -> NoReturn:
     """End a job as an interpreter ends, but without taking apart all modules.
 
-    This would write to nearly all memory that is shared with the server, which would have to be copied: it takes a third
+    This would write to nearly all memory that is shared with the server, and the kernel would have to copy it: a third
     of a second.
     """
     threading._shutdown()
