@@ -287,6 +287,8 @@ def become(request: Request, server: int, handlers: dict[int, object], folders: 
     main.__file__, main.__builtins__, main.__annotations__, main.__cached__ = script, __builtins__, {}, None
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", script)
     sys.modules["__main__"] = main
+    if "__mp_main__" in sys.modules:
+        sys.modules["__mp_main__"] = main
     return main
 
 
