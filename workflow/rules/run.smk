@@ -60,6 +60,7 @@ def preload_libraries():
     """Start the process that local jobs are forks of, if there are several and all are scripts of this environment."""
     jobs = list(workflow.dag.needrun_jobs())
     plain = workflow.local_exec and not workflow.touch and not workflow.deployment_settings.deployment_method
+    plain = plain and Path(shell.get_executable() or "").name == "bash"
     # The prefix would end up in front of the first word of a shell command only, which could be a shell's own.
     if plain and not any(job.is_shell for job in jobs):
         scripts = sum(job.is_script for job in jobs)
