@@ -3,104 +3,19 @@
 import contextlib
 import json
 import os
-import shlex
 import signal
+import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 from campaign.disturbance import heed
+from forked_scripts import ENVIRONMENT, MARK, ended, waited_for
 
 from earthdim.jobs import preload
 from earthdim.jobs.preload import server
-
-# As Snakemake sets it for its jobs. The tests' own variable would let a plain job time itself.
-ENVIRONMENT = os.environ | dict.fromkeys(preload.THREADS, "1")
-MARK = "import os, sys; print('wave' in sys.modules, os.getppid(), flush=True)\n"
-
-
-class Place:
-    """A folder of scripts, which run as forks or plainly."""
-
-    def __init__(self, folder, *modules, **environment):
-        self.folder, self.environment = folder, ENVIRONMENT | environment
-        with pytest.MonkeyPatch.context() as patch:
-            # Pytest sets a variable with the present test.
-            patch.setattr(os, "environ", self.environment)
-            self.parent = preload.Preloaded(modules)
-
-    def command(self, text, name="script.py", forked=True):
-        path = self.folder / name
-        path.write_text(text)
-        words = f"{shlex.quote(sys.executable)} {shlex.quote(str(path))}"
-        prefix = f"{self.parent.prefix} " if forked else ""
-        return ["bash", "-c", f"set -euo pipefail; {prefix}{words}"]
-
-    def run(self, text, name="script.py", forked=True, **options):
-        return subprocess.run(
-            self.command(text, name, forked),
-            capture_output=True,
-            text=True,
-            **{"env": self.environment} | options,
-        )
-
-    def start(self, text, **options):
-        """Start a script as a fork in a session of its own, and wait for its first line, its process ID."""
-        process = subprocess.Popen(
-            self.command(f"import os; print(os.getpid(), flush=True)\n{text}"),
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
-        return process, psutil.Process(int(process.stdout.readline()))
-
-    def is_forked(self, done):
-        """Whether a script that begins with MARK was a fork."""
-        _, parent = done.stdout.splitlines()[0].split()
-        return int(parent) == self.parent.process.pid
-
-
-@pytest.fixture
-def begin(tmp_path):
-    """Start a server with these modules, from the test's folder too, and variables."""
-    places = []
-
-    def beginner(*modules, **environment):
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
-        places.append(Place(tmp_path, *modules, **environment))
-        return places[-1]
-
-    yield beginner
-    for place in places:
-        place.parent.process.kill()
-        place.parent.end()
-
-
-@pytest.fixture
-def place(begin):
-    return begin("wave")
-
-
-def waited_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
-
-
-def ended(process):
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
 
 CONTEXT = """
 import json, os, resource, signal, sys, tempfile, threading, __main__
@@ -155,65 +70,6 @@ def test_it_is_a_fork_and_has_the_libraries_but_no_module_of_earthdim(begin):
     assert {one.stdout.splitlines()[1] for one in done} == {"[]"}
     # The first request may have come before the import.
     assert done[-1].stdout.startswith("True")
-
-
-ENDS = {
-    "nothing": "print('unflushed', end='')",
-    "code": "import sys; sys.exit(3)",
-    "large code": "import sys; sys.exit(259)",
-    "message": "raise SystemExit('why')",
-    "error": """
-def divide():
-    return 1 / 0
-try:
-    divide()
-except ArithmeticError as error:
-    raise ValueError("text") from error
-""",
-    "syntax": "print(1)\nif True print(2)",
-    "interrupt": "raise KeyboardInterrupt",
-    "hook": "import sys; sys.excepthook = lambda kind, error, trace: print(kind, trace.tb_frame.f_lineno); 1 / 0",
-    "at exit": "import atexit; atexit.register(print, 'last'); raise ValueError",
-    "thread": """
-import threading, time
-def late():
-    time.sleep(0.3)
-    print("late")
-threading.Thread(target=late).start()
-1 / 0
-""",
-    "daemon": "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
-    "_exit": "import os; os._exit(7)",
-    "open file": "file = open('left', 'w'); file.write('kept')",
-    "finalizer": "import tempfile; folder = tempfile.TemporaryDirectory(dir='.'); print('made')",
-    "closed output": "import os, sys; sys.stdout.write('x'); sys.stdout.flush(); sys.stdout.write('y'); os.close(1)",
-    "SIGKILL": "import os; os.kill(os.getpid(), 9)",
-    "SIGTERM": "import os; os.kill(os.getpid(), 15)",
-    "SIGSEGV": "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); import os; os.kill(os.getpid(), 11)",
-    "output": "import sys; print('out'); print('err', file=sys.stderr); sys.stdout.buffer.write(b'\\xff')",
-    "child": "import subprocess; print(subprocess.run('exit 5', shell=True).returncode)",
-    "fork": "import os, sys; pid = os.fork(); sys.exit(4) if pid == 0 else print(os.waitpid(pid, 0)[1])",
-    "pool": """
-import multiprocessing
-if __name__ == "__main__":
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        print(pool.map(abs, [-1, -2]))
-""",
-}
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_a_fork_ends_as_a_new_interpreter_ends(place, end):
-    forked, plain = (
-        place.run(ENDS[end], forked=one, errors="replace", cwd=place.folder) for one in (True, False)
-    )
-    assert (forked.returncode, forked.stdout) == (plain.returncode, plain.stdout)
-    # The shell reports some signals, with its own number.
-    assert [line for line in forked.stderr.splitlines() if "bash" not in line] == [
-        line for line in plain.stderr.splitlines() if "bash" not in line
-    ]
-    assert {path.name for path in place.folder.iterdir()} <= {"script.py", "left"}
-    assert all(path.read_text() == "kept" for path in place.folder.glob("left"))
 
 
 def test_an_edited_module_is_read_anew(place):
@@ -449,8 +305,6 @@ def test_a_server_is_started_for_many_jobs(monkeypatch):
 
 def test_a_message_of_another_user_is_refused():
     with contextlib.ExitStack() as stack:
-        import socket
-
         ours, theirs = (stack.enter_context(one) for one in socket.socketpair())
         theirs.sendall(b"\0\0")
         theirs.close()
