@@ -53,6 +53,7 @@ rule branch:
 
 onstart:
     runs.begin()
+    preload_libraries()
     show_progress()
 
 

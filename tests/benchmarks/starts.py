@@ -2,15 +2,19 @@
 
     envs/run python tests/benchmarks/starts.py             # everything: about five minutes of CPU time
     envs/run python tests/benchmarks/starts.py --starts    # without the run of `tiny`: one minute
+    envs/run python tests/benchmarks/starts.py --tiny 3    # only runs of `tiny`, in turns with and without preloading
 
 - start: from `exec` of Python to the first line of work, when the context `job(snakemake)` would be entered. Each
   script is run up to there, with the preamble that Snakemake writes; the smallest of `--runs` runs.
+- forked: the same for a fork of the process that has loaded the libraries (`earthdim.jobs.preload`).
 - later: imports during the job, as far as Python's import system makes them, in the jobs of a run of `tiny`, which has
   jobs of every script of `default`: the mean of its jobs. They include neither the loading of numba's cached machine
-  code nor the interpreter's exit.
+  code nor the interpreter's exit. These jobs are no forks.
 - CPU seconds are user plus system time as the kernel counts them, of the process and its children for `start`, of the
   process for `later`.
 - jobs: the number of jobs of `default` without any results, from a dry run.
+- `--tiny`: CPU seconds of Snakemake with all its jobs and the process that has loaded the libraries, from no results to
+  all. The first run of each kind is not shown: it fills caches.
 """
 
 import argparse
@@ -18,9 +22,13 @@ import inspect
 import json
 import os
 import re
+import resource
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from statistics import mean
@@ -33,6 +41,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
 sys.path.insert(0, str(ROOT / "tests"))
 from project import Project  # noqa: E402
+
+from earthdim.jobs import preload  # noqa: E402
 
 WORK = "\nwith job("
 """The first line of work of every script."""
@@ -95,14 +105,16 @@ def preamble(script: Path) -> str:
     return PythonScript.generate_preamble(**arguments)
 
 
-def start(script: Path, folder: Path, runs: int) -> float:
-    """CPU seconds from `exec` to the first line of work; the smallest of some runs."""
+def start(script: Path, folder: Path, runs: int, prefix: tuple[str, ...] = ()) -> float:
+    """CPU seconds from `exec`, or the fork, to the first line of work; the smallest of some runs."""
     imports, work, _ = script.read_text().partition(WORK)
     if not work:
         raise SystemExit(f"{script} has no line {WORK.strip()!r}")
     copy = folder / script.name
     copy.write_text(preamble(script) + imports + REPORT)
-    done = (subprocess.run([sys.executable, copy], capture_output=True, check=True) for _ in range(runs))
+    command = [*prefix, sys.executable, str(copy)]
+    environment = os.environ | dict.fromkeys(preload.THREADS, "1")
+    done = (subprocess.run(command, env=environment, capture_output=True, check=True) for _ in range(runs))
     return min(float(one.stdout) for one in done)
 
 
@@ -136,6 +148,7 @@ def later_imports(project: Project, folder: Path) -> dict[str, list[dict[str, fl
         "PYTHONPATH": f"{hook}{os.pathsep}{project.folder / 'workflow' / 'src'}",
         "EARTHDIM_STARTS": str(saved),
         "SNAKEMAKE_PROFILE": "workflow/profiles/local",
+        preload.SWITCH: "no",
     }
     command = [
         sys.executable,
@@ -168,6 +181,24 @@ def largest(jobs: list[dict[str, float]]) -> str:
     return ", ".join(f"{name} {seconds:.2f}" for name, seconds in costs.most_common(3) if seconds >= 0.05)
 
 
+def runs_of_tiny(project: Project, runs: int) -> None:
+    """Run `tiny` without and with preloading, in turns, and print the costs."""
+    for number in range(runs + 1):
+        for switch in ("no", "yes"):
+            for folder in ("results", ".snakemake"):
+                shutil.rmtree(project.folder / folder, ignore_errors=True)
+            os.environ[preload.SWITCH] = switch
+            before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+            project.run("--config", "experiment=tiny")
+            wall, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+            user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+            if number:
+                print(
+                    f"tiny, preloading {switch:3}: {user:6.1f} + {system:5.1f} CPU s, {wall:6.1f} s",
+                    flush=True,
+                )
+
+
 def main(arguments: list[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -175,24 +206,36 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--runs", type=int, default=5, help="of each script (default 5)")
     parser.add_argument("--starts", action="store_true", help="only up to the first line of work")
+    parser.add_argument("--tiny", type=int, metavar="N", help="only N runs of `tiny` of each kind")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="earthdim-starts-") as name:
         project = Project.create(Path(name) / "project")
+        if options.tiny:
+            runs_of_tiny(project, options.tiny)
+            return
         os.environ["PYTHONPATH"] = str(project.folder / "workflow" / "src")
         counts = jobs_of_default(project)
         later = {} if options.starts else later_imports(project, Path(name))
         print(
-            "script             jobs   start   later   total   largest of the later imports in a job",
+            "script             jobs  forked   start   later   total   largest of the later imports in a job",
             flush=True,
         )
         total = 0.0
+        parent = preload.Preloaded()
+        prefix = tuple(shlex.split(parent.prefix))
+        # It forks between its imports too, with what it has loaded until then.
+        for _ in preload.MODULES:
+            start(project.folder / "workflow" / "scripts" / "sources.py", Path(name), 1, prefix)
         for script, jobs in counts.most_common():
-            begun = start(project.folder / "workflow" / "scripts" / f"{script}.py", Path(name), options.runs)
+            path = project.folder / "workflow" / "scripts" / f"{script}.py"
+            begun = start(path, Path(name), options.runs)
+            forked = start(path, Path(name), options.runs, prefix)
             imports = later.get(script, [])
             after = mean(sum(job.values()) for job in imports) if imports else 0.0
             total += jobs * (begun + after)
-            shown = f"{script:18}{jobs:5}{begun:8.2f}{after:8.2f}{jobs * (begun + after):8.1f}   {largest(imports)}"
-            print(shown.rstrip(), flush=True)
+            seconds = f"{forked:8.2f}{begun:8.2f}{after:8.2f}{jobs * (begun + after):8.1f}"
+            print(f"{script:18}{jobs:5}{seconds}   {largest(imports)}".rstrip(), flush=True)
+        parent.end()
         print(f"\n{counts.total()} jobs, {total:.0f} CPU seconds")
 
 

@@ -71,8 +71,9 @@ def script_of(process: psutil.Process) -> str | None:
         words = process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
-    matches = (SCRIPT.search(word) for word in words if word.startswith("/"))
-    return next((match[1] for match in matches if match), None)
+    # Exactly after the interpreter: the program that waits for a fork has the job's command behind its own.
+    match = SCRIPT.search(words[1]) if len(words) > 1 else None
+    return match and match[1]
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:

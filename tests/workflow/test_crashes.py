@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ from campaign.outcome import Undisturbed
 from campaign.plan import Kill
 from project import Project
 
-from earthdim.jobs import runs
+from earthdim.jobs import preload, runs
 
 pytestmark = pytest.mark.workflow
 
@@ -49,6 +50,21 @@ def test_a_run_killed_repeatedly_ends_with_the_same_results(project, finished, t
     assert outcome.kills[0]["locked"]
 
 
+@pytest.fixture(params=["1", "no"], ids=["fork", "interpreter"])
+def started(request, monkeypatch) -> str:
+    """How a job is started."""
+    monkeypatch.setenv(preload.SWITCH, request.param)
+    return request.param
+
+
+def nothing_runs(folder: Path) -> bool:
+    """Whether no process is left; those that wait for a job end shortly after it."""
+    end = time.monotonic() + 10
+    while processes_in(folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not processes_in(folder)
+
+
 def training(project: Project) -> tuple[Running, psutil.Process]:
     """Snakemake and its only job, which has done half of its training steps."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *PRETRAIN]
@@ -59,16 +75,18 @@ def training(project: Project) -> tuple[Running, psutil.Process]:
         assert not running.ended(), (project.folder / "orphan.log").read_text()
         time.sleep(0.02)
     ((_, job),) = running.jobs()
+    is_fork = job.ppid() != running.process.pid
+    assert is_fork == (os.environ[preload.SWITCH] != "no")
     return running, job
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a terminal that closes"])
-def test_a_signal_from_a_terminal_ends_the_run_and_leaves_no_lock(project, number):
+def test_a_signal_from_a_terminal_ends_the_run_and_leaves_no_lock(project, started, number):
     running, _ = training(project)
     try:
         os.killpg(running.process.pid, number)
         assert running.wait(60) == 1
-        assert not processes_in(project.folder)
+        assert nothing_runs(project.folder)
     finally:
         running.clear()
     state = project.folder / ".snakemake"
@@ -76,7 +94,7 @@ def test_a_signal_from_a_terminal_ends_the_run_and_leaves_no_lock(project, numbe
     assert not (project.folder / CHECKPOINT).exists()
 
 
-def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(project):
+def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(project, started):
     running, job = training(project)
     job.suspend()
     try:
@@ -93,14 +111,14 @@ def test_an_orphan_that_wakes_after_a_run_with_another_config_changes_nothing(pr
         running.clear()
     assert "step 30/30" in log
     assert project.files("variants", times=True) == before
-    assert not processes_in(project.folder)
+    assert nothing_runs(project.folder)
     # The files equal those of an undisturbed run of that config.
     project.run(*PRETRAIN)
     made = {name: digest.split()[0] for name, digest in before.items()}
     assert project.files("variants") == made
 
 
-def test_a_stopped_snakemake_keeps_its_lock_and_ends_normally_when_it_is_continued(project):
+def test_a_stopped_snakemake_keeps_its_lock_and_ends_normally_when_it_is_continued(project, started):
     running, job = training(project)
     processes = (job, running.snakemake)
     try:
@@ -117,7 +135,7 @@ def test_a_stopped_snakemake_keeps_its_lock_and_ends_normally_when_it_is_continu
     assert f"the Snakemake process {running.process.pid} still runs" in done.stdout + (done.stderr or "")
     assert code == 0
     assert (project.folder / CHECKPOINT).exists()
-    assert not processes_in(project.folder)
+    assert nothing_runs(project.folder)
 
 
 GRAPH = "results/tiny/variants/csp_amin10_untrained_s0/land-500-r0/neighbours.zarr"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.shell import shell
 
-from earthdim.jobs import interpreter, live, runs
+from earthdim.jobs import interpreter, live, preload, runs
 
 try:
     # Snakemake writes this path into the commands of jobs without quotes.
@@ -39,8 +40,9 @@ envvars:
     runs.FILE,
 
 
-# The line about the run, if there is one.
+# The line about the run, and the process that its jobs are forks of, if there are such.
 LINES = []
+PARENTS = []
 
 
 def show_progress():
@@ -54,11 +56,26 @@ def show_progress():
         atexit.register(LINES[-1].end)
 
 
+def preload_libraries():
+    """Start the process that local jobs are forks of, if there are several and all are scripts of this environment."""
+    jobs = list(workflow.dag.needrun_jobs())
+    plain = workflow.local_exec and not workflow.touch and not workflow.deployment_settings.deployment_method
+    plain = plain and Path(shell.get_executable() or "").name == "bash"
+    # The prefix would end up in front of the first word of a shell command only, which could be a shell's own.
+    if plain and not any(job.is_shell for job in jobs):
+        scripts = sum(job.is_script for job in jobs)
+        parent = preload.start(scripts, EXPERIMENT.math_threads)
+        if parent is not None:
+            PARENTS.append(parent)
+            # Before it, Snakemake's default for bash.
+            shell.prefix(f"set -euo pipefail; {parent.prefix} ".replace("{", "{{").replace("}", "}}"))
+
+
 def close():
     """End the run, and cancel the timers of Snakemake's rate limiter, which would delay its exit by up to 10 s."""
     runs.end()
-    for line in LINES:
-        line.end()
+    for part in (*LINES, *PARENTS):
+        part.end()
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()
