@@ -153,6 +153,8 @@ def selections(gate: pd.DataFrame) -> pd.DataFrame:
     table = rows.pivot_table(
         index=CELL, columns=["split", "head"], values="passes", sort=False, dropna=False
     ).dropna(how="all", axis=1)
+    # The pivot adds combinations that the experiment does not have.
+    table = table[table.index.isin(pd.MultiIndex.from_frame(rows[CELL]))]
     found = pd.DataFrame(index=table.index)
     for split in ("random", "blocks"):
         part = table[split]
