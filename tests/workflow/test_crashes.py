@@ -50,7 +50,9 @@ def test_a_run_killed_repeatedly_ends_with_the_same_results(project, finished, t
     assert outcome.kills[0]["locked"]
 
 
-@pytest.fixture(params=["1", "no"], ids=["fork", "interpreter"])
+@pytest.fixture(
+    params=[pytest.param("1", id="fork"), pytest.param("no", id="interpreter", marks=pytest.mark.thorough)]
+)
 def started(request, monkeypatch) -> str:
     """How a job is started."""
     monkeypatch.setenv(preload.SWITCH, request.param)

@@ -181,6 +181,7 @@ def test_an_older_table_is_measured_again_and_so_is_the_first_one(supplied):
     assert {wildcards for rule, wildcards in jobs if rule == "points"} == {"points=own-stations-400-r0"}
 
 
+@pytest.mark.thorough
 def test_an_older_polygon_is_sampled_again(supplied):
     write_square(supplied.folder / "region.geojson", 60)
     age(supplied.folder / "region.geojson")

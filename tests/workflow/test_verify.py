@@ -241,7 +241,7 @@ def occupy(project):
     return "File exists: 'results/records/report'", folder.unlink
 
 
-@pytest.mark.parametrize("spoil", [spoil_caption, occupy])
+@pytest.mark.parametrize("spoil", [spoil_caption, pytest.param(occupy, marks=pytest.mark.thorough)])
 def test_a_report_that_cannot_be_written_fails_the_run_and_changes_nothing_else(project, spoil):
     before = made(project)
     why, repair = spoil(project)
