@@ -119,6 +119,7 @@ def test_the_report_shows_the_optional_parts(finished):
     report = (finished.folder / "results" / "tiny" / "report.html").read_text(errors="replace")
     for part in ("figures/scale.png", "tables/scale.csv", "tables/costly.csv", "tables/jacobian.csv"):
         assert part in report
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']https?:", report)
     assert "Table jacobian" in report.replace("<strong>", "").replace("</strong>", "")
 
 

@@ -118,12 +118,14 @@ def _grid(rows: pd.DataFrame, symbols: Mapping, batch: int | None) -> tuple[styl
     figure, axes, _ = style.panels(
         len(models) * len(columns), len(columns), height=1.1, extra=1.0, sharex=True, sharey="col"
     )
+    # Characters of a title that is no wider than its panel.
+    room = 84 // len(columns)
     for panel, (model, (objective, modality)) in zip(axes, product(models, columns), strict=True):
         place = panel.get_subplotspec()
         if place.is_first_row():
             words = [style.title(objective), style.title(modality)]
             panel.set_title(
-                "\n".join(line for word in words for line in wrap(word, 14)), fontsize=style.SMALL
+                "\n".join(line for word in words for line in wrap(word, room)), fontsize=style.SMALL
             )
         if place.is_first_col():
             panel.set_ylabel(style.title(model), fontweight="bold")
