@@ -125,7 +125,8 @@ def _grid(rows: pd.DataFrame, symbols: Mapping, batch: int | None) -> tuple[styl
         if place.is_first_row():
             words = [style.title(objective), style.title(modality)]
             panel.set_title(
-                "\n".join(line for word in words for line in wrap(word, room)), fontsize=style.SMALL
+                "\n".join(line for word in words for line in wrap(word, room, break_long_words=False)),
+                fontsize=style.SMALL,
             )
         if place.is_first_col():
             panel.set_ylabel(style.title(model), fontweight="bold")
